@@ -1,0 +1,34 @@
+"""One pooled SQLAlchemy engine per process and URL, safe across fork."""
+
+from __future__ import annotations
+
+import os
+from functools import lru_cache
+
+import sqlalchemy as sa
+
+from scheduler_defs.errors import NotReachableError
+from scheduler_defs.settings import POSTGRES_URL, settings, sqlalchemy_url
+
+
+def engine(url: str | None = None) -> sa.Engine:
+    """The engine for `url`, or for `SIGNALBOX_POSTGRES_URL`.
+
+    A forked child never shares its parent's connections: the engine is looked up by process id.
+    """
+    found = sqlalchemy_url(url) if url else settings().postgres_url
+    if found is None:
+        raise NotReachableError(f"no database: set {POSTGRES_URL}, or run this through `signalbox`")
+    return _engine(found, os.getpid())
+
+
+@lru_cache(maxsize=8)
+def _engine(url: str, _pid: int) -> sa.Engine:
+    return sa.create_engine(
+        url,
+        pool_size=2,
+        max_overflow=8,
+        pool_pre_ping=True,
+        pool_recycle=1800,
+        connect_args={"connect_timeout": 5, "application_name": "signalbox"},
+    )
