@@ -22,6 +22,7 @@ REASON = "signalbox/reason"
 FAILURE = "signalbox/failure"
 RETRY_AT = "signalbox/retry_at"
 RETRIES = "signalbox/retries"
+ERROR = "signalbox/error"
 WORKER = "signalbox/worker"
 
 PRIORITY = "dagster/priority"

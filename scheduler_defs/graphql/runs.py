@@ -1,0 +1,161 @@
+"""Runs as the command's contract shows them (docs: cli reference), read through GraphQL."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from scheduler_defs import tags
+from scheduler_defs.errors import SignalboxError
+from scheduler_defs.graphql.client import LOCATION, REPOSITORY, GraphQLClient
+
+FINISHED = frozenset({"SUCCESS", "FAILURE", "CANCELED"})
+
+
+def run_object(run: Mapping[str, Any]) -> dict[str, Any]:
+    """One run of the GraphQL answer as the contract's run object."""
+    tag = {pair["key"]: pair["value"] for pair in run["tags"]}
+    return {
+        "run_id": run["runId"],
+        "job": tag.get(tags.JOB, run["jobName"]),
+        "schedule": tag.get(tags.SCHEDULE),
+        "agent": tag.get(tags.AGENT),
+        "queue": tag.get(tags.QUEUE),
+        "task": tag.get(tags.TASK),
+        "status": run["status"],
+        "trigger": tag.get(tags.TRIGGER),
+        "scheduled_for": tag.get(tags.SCHEDULED_FOR),
+        "attempt": _number(tag.get(tags.ATTEMPT), 1),
+        "max_attempts": _number(tag.get(tags.MAX_ATTEMPTS), 1),
+        "root_run": tag.get(tags.ROOT_RUN),
+        "retry_at": tag.get(tags.RETRY_AT),
+        "directive": tag.get(tags.DIRECTIVE),
+        "actor": tag.get(tags.ACTOR),
+        "reason": tag.get(tags.REASON),
+        "created": instant(run["creationTime"]),
+        "started": instant(run["startTime"]),
+        "ended": instant(run["endTime"]),
+        "worker": tag.get(tags.WORKER),
+        "failure": tag.get(tags.FAILURE),
+        "error": tag.get(tags.ERROR),
+    }
+
+
+def instant(timestamp: float | None) -> str | None:
+    """Seconds since the epoch as ISO 8601 in local time with offset."""
+    if timestamp is None:
+        return None
+    return dt.datetime.fromtimestamp(timestamp, tz=dt.UTC).astimezone().isoformat(timespec="milliseconds")
+
+
+def list_runs(
+    client: GraphQLClient,
+    *,
+    with_tags: Mapping[str, str] | None = None,
+    statuses: tuple[str, ...] = (),
+    run_ids: tuple[str, ...] = (),
+    limit: int = 20,
+) -> list[dict[str, Any]]:
+    """The newest runs first that carry all of `with_tags` and have one of `statuses`."""
+    wanted: dict[str, Any] = {}
+    if with_tags:
+        wanted["tags"] = [{"key": key, "value": value} for key, value in with_tags.items()]
+    if statuses:
+        wanted["statuses"] = list(statuses)
+    if run_ids:
+        wanted["runIds"] = list(run_ids)
+    answer = client.call("Runs", filter=wanted, limit=limit)
+    return [run_object(run) for run in answer["results"]]
+
+
+def find_run(client: GraphQLClient, run_id: str) -> dict[str, Any]:
+    """One run by id, or by an unambiguous beginning of its id among the newest 1,000 runs."""
+    found = list_runs(client, run_ids=(run_id,), limit=1)
+    if not found:
+        found = [run for run in list_runs(client, limit=1000) if run["run_id"].startswith(run_id)]
+    if len(found) != 1:
+        several = "several runs begin" if found else "no run begins"
+        raise SignalboxError(f"{several} with {run_id!r}")
+    return found[0]
+
+
+def launch(
+    client: GraphQLClient, job: str, run_config: Mapping[str, Any], run_tags: Mapping[str, str]
+) -> dict[str, str]:
+    """Launch a job the way the UI's launchpad does. Returns `{run_id, status}`."""
+    answer = client.call(
+        "LaunchRun",
+        params={
+            "selector": {
+                "jobName": job,
+                "repositoryName": REPOSITORY,
+                "repositoryLocationName": LOCATION,
+            },
+            "runConfigData": dict(run_config),
+            "executionMetadata": {
+                "tags": [{"key": key, "value": value} for key, value in run_tags.items()],
+            },
+        },
+    )
+    return {"run_id": answer["run"]["runId"], "status": answer["run"]["status"]}
+
+
+def cancel(client: GraphQLClient, run_id: str) -> dict[str, str]:
+    """Ask for a run's end. A run that is only starting is marked canceled; its worker then does nothing."""
+    run = find_run(client, run_id)
+    if run["status"] in FINISHED:
+        raise SignalboxError(f"run {run['run_id']} has already ended: {run['status']}")
+    policy = "MARK_AS_CANCELED_IMMEDIATELY" if run["status"] in ("STARTING", "NOT_STARTED") else "SAFE_TERMINATE"
+    try:
+        answer = client.call("CancelRun", runId=run["run_id"], policy=policy)
+    except SignalboxError:
+        # The run moved on between the question and the order (queued -> starting -> started): ask again.
+        return _cancel_again(client, run["run_id"], policy)
+    return {"run_id": answer["run"]["runId"], "status": answer["run"]["status"]}
+
+
+def _cancel_again(client: GraphQLClient, run_id: str, refused: str) -> dict[str, str]:
+    run = find_run(client, run_id)
+    if run["status"] in FINISHED:
+        return {"run_id": run_id, "status": run["status"]}
+    other = "SAFE_TERMINATE" if refused == "MARK_AS_CANCELED_IMMEDIATELY" else "MARK_AS_CANCELED_IMMEDIATELY"
+    answer = client.call("CancelRun", runId=run_id, policy=other)
+    return {"run_id": answer["run"]["runId"], "status": answer["run"]["status"]}
+
+
+def events(client: GraphQLClient, run_id: str, after: str | None = None) -> tuple[list[dict[str, Any]], str | None]:
+    """Events of a run after a cursor, and the cursor to go on from."""
+    found: list[dict[str, Any]] = []
+    while True:
+        answer = client.call("RunEvents", runId=run_id, after=after)
+        after = answer["cursor"]
+        found += [_event_object(event) for event in answer["events"] if "timestamp" in event]
+        if not answer["hasMore"]:
+            return found, after
+
+
+def follow(client: GraphQLClient, run_id: str, *, pause: Any) -> Iterator[dict[str, Any]]:
+    """Every event of a run as it comes, until the run has ended. `pause()` waits between two looks."""
+    cursor: str | None = None
+    while True:
+        ended = find_run(client, run_id)["status"] in FINISHED
+        batch, cursor = events(client, run_id, cursor)
+        yield from batch
+        if ended:
+            return
+        pause()
+
+
+def _event_object(event: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "time": instant(float(event["timestamp"]) / 1000),
+        "type": event["eventType"] or event["__typename"],
+        "level": event["level"],
+        "step": event["stepKey"],
+        "message": event["message"],
+    }
+
+
+def _number(text: str | None, otherwise: int) -> int:
+    return int(text) if text and text.isdecimal() else otherwise
