@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Self
 
 import dagster as dg
 from dagster._core.run_coordinator.queued_run_coordinator import QueuedRunCoordinator
 from dagster._serdes import ConfigurableClassData
-from typing_extensions import Self, override
+from typing_extensions import override
 
 
 class SignalboxRunCoordinator(QueuedRunCoordinator):

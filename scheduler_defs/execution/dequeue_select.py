@@ -1,0 +1,223 @@
+"""Which queued runs go out now, and why the others wait: one pure function.
+
+Order: a run's priority is worth waiting time. With an ageing of one minute, a run of priority 0 that has
+waited three minutes stands beside a newcomer of priority 3. So the order of any two runs never changes while
+they wait, newcomers of priority P can overtake a run of priority p only during its first (P - p) x ageing,
+and no run starves.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from typing import Any, Protocol
+
+from scheduler_defs import tags
+from scheduler_defs.execution.capacity import LiveWorker, Slots
+from scheduler_defs.limits import TagLimit
+
+DEFAULT_QUEUE = "runs"
+"""The Celery queue of a run that names none."""
+
+AGEING = timedelta(minutes=1)
+"""How much waiting equals one point of priority, unless dagster.yaml says otherwise."""
+
+
+@dataclass(frozen=True, slots=True)
+class QueuedRun:
+    """A run that waits. `order` is its storage id, `created` is in seconds since the epoch."""
+
+    run_id: str
+    order: int
+    created: float
+    tags: Mapping[str, str]
+    pools: Any = None
+    """What Dagster's pools need to know of the run; None when it uses no pool."""
+
+    @property
+    def queue(self) -> str:
+        return self.tags.get(tags.CELERY_QUEUE, DEFAULT_QUEUE)
+
+    @property
+    def priority(self) -> int:
+        """`dagster/priority`, larger is sooner; 0 when absent or not a number, as in Dagster."""
+        try:
+            return int(self.tags.get(tags.PRIORITY, "0"))
+        except ValueError:
+            return 0
+
+
+@dataclass(frozen=True, slots=True)
+class ActiveRun:
+    """A run that is out. `worker` holds its lease; None while it is on its way to one."""
+
+    run_id: str
+    tags: Mapping[str, str]
+    worker: str | None = None
+    pools: Any = None
+
+    @property
+    def queue(self) -> str:
+        return self.tags.get(tags.CELERY_QUEUE, DEFAULT_QUEUE)
+
+
+class Reason(StrEnum):
+    """What a queued run waits for."""
+
+    LIMIT = "limit"
+    """As many active runs as a limit allows carry one of its tags."""
+    NO_WORKER = "no_worker"
+    """No live worker serves its Celery queue."""
+    NO_SLOT = "no_slot"
+    """All slots of the workers that serve its Celery queue are taken."""
+    POOL = "pool"
+    """A Dagster concurrency pool that it needs is full."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Why one run waits, with the limits that hold it back when those are the reason."""
+
+    reason: Reason
+    queue: str
+    limits: tuple[TagLimit, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """The runs to launch, in order, and the queued runs that must wait, each with its reason."""
+
+    picks: tuple[QueuedRun, ...]
+    waiting: Mapping[str, Wait]
+
+
+class Pools(Protocol):
+    """Dagster's op concurrency, as far as it decides about dequeueing."""
+
+    def blocks(self, run: QueuedRun) -> bool: ...
+
+    def take(self, run: QueuedRun) -> None: ...
+
+
+class NoPools:
+    """Nothing is pooled."""
+
+    def blocks(self, run: QueuedRun) -> bool:
+        del run
+        return False
+
+    def take(self, run: QueuedRun) -> None:
+        del run
+
+
+class LimitCounts:
+    """Active runs per limit, indexed so that a run only meets the limits of its own tags."""
+
+    def __init__(self, limits: Iterable[TagLimit]) -> None:
+        self._by_key: dict[str, list[TagLimit]] = defaultdict(list)
+        self._by_value: dict[tuple[str, str], list[TagLimit]] = defaultdict(list)
+        self._in_use: Counter[tuple[TagLimit, str | None]] = Counter()
+        for limit in limits:
+            if limit.value is not None and not limit.per_value:
+                self._by_value[limit.key, limit.value].append(limit)
+            else:
+                self._by_key[limit.key].append(limit)
+
+    def matching(self, run_tags: Mapping[str, str]) -> list[tuple[TagLimit, str | None]]:
+        """The limits that count a run with these tags, each with the tag value it is counted under.
+
+        That value is None for a limit that counts all values of its key together.
+        """
+        found: list[tuple[TagLimit, str | None]] = []
+        for key, value in run_tags.items():
+            if key in self._by_key:
+                found += [(limit, value if limit.per_value else None) for limit in self._by_key[key]]
+            if (key, value) in self._by_value:
+                found += [(limit, value) for limit in self._by_value[key, value]]
+        return found
+
+    def add(self, run_tags: Mapping[str, str]) -> None:
+        """Count one more active run."""
+        self._in_use.update(self.matching(run_tags))
+
+    def full(self, run_tags: Mapping[str, str]) -> tuple[TagLimit, ...]:
+        """The limits that one more such run would exceed."""
+        return tuple(
+            limit for limit, value in self.matching(run_tags) if self._in_use[limit, value] >= limit.limit
+        )
+
+    def in_use(self, limit: TagLimit, value: str | None) -> int:
+        """Active runs that the limit counts under this tag value."""
+        return self._in_use[limit, value]
+
+
+def select(
+    queued: Sequence[QueuedRun],
+    active: Sequence[ActiveRun],
+    limits: Sequence[TagLimit],
+    workers: Sequence[LiveWorker],
+    *,
+    ageing: timedelta = AGEING,
+    pools: Pools | None = None,
+    explain: bool = True,
+) -> Selection:
+    """Let out every run that no limit, no missing slot and no pool holds back, best first.
+
+    A run that must wait does not stop those behind it. Nothing is let out beyond a limit or beyond the
+    slots of live workers; and when it returns, no waiting run could be let out in addition.
+    With `explain` False it stops looking when every slot is taken, and leaves the rest without a reason.
+    """
+    gate = NoPools() if pools is None else pools
+    counts = LimitCounts(limits)
+    slots = Slots(workers)
+    for run in active:
+        counts.add(run.tags)
+        if run.worker is not None:
+            slots.hold(run.worker)
+    for run in active:
+        if run.worker is None:
+            slots.take(run.queue)
+
+    picks: list[QueuedRun] = []
+    waiting: dict[str, Wait] = {}
+    no_worker = _shared(Reason.NO_WORKER)
+    no_slot = _shared(Reason.NO_SLOT)
+    for run in in_order(queued, ageing):
+        if not explain and slots.exhausted:
+            break
+        queue = run.queue
+        if not slots.serves(queue):
+            waiting[run.run_id] = no_worker[queue]
+        elif full := counts.full(run.tags):
+            waiting[run.run_id] = Wait(Reason.LIMIT, queue, full)
+        elif gate.blocks(run):
+            waiting[run.run_id] = Wait(Reason.POOL, queue)
+        elif not slots.take(queue):
+            waiting[run.run_id] = no_slot[queue]
+        else:
+            counts.add(run.tags)
+            gate.take(run)
+            picks.append(run)
+    return Selection(tuple(picks), waiting)
+
+
+def in_order(queued: Iterable[QueuedRun], ageing: timedelta = AGEING) -> list[QueuedRun]:
+    """Best first: the earliest creation, moved back by `ageing` per point of priority; then first come.
+
+    Without ageing (zero), priority alone decides, and a low one may wait for ever.
+    """
+    point = ageing.total_seconds()
+    if not point:
+        return sorted(queued, key=lambda run: (-run.priority, run.order))
+    return sorted(queued, key=lambda run: (run.created - run.priority * point, run.order))
+
+
+def _shared(reason: Reason) -> dict[str, Wait]:
+    class PerQueue(dict[str, Wait]):
+        def __missing__(self, queue: str) -> Wait:
+            return self.setdefault(queue, Wait(reason, queue))
+
+    return PerQueue()
