@@ -106,7 +106,9 @@ def cancel(client: GraphQLClient, run_id: str) -> dict[str, str]:
     run = find_run(client, run_id)
     if run["status"] in FINISHED:
         raise SignalboxError(f"run {run['run_id']} has already ended: {run['status']}")
-    policy = "MARK_AS_CANCELED_IMMEDIATELY" if run["status"] in ("STARTING", "NOT_STARTED") else "SAFE_TERMINATE"
+    policy = (
+        "MARK_AS_CANCELED_IMMEDIATELY" if run["status"] in ("STARTING", "NOT_STARTED") else "SAFE_TERMINATE"
+    )
     try:
         answer = client.call("CancelRun", runId=run["run_id"], policy=policy)
     except SignalboxError:
@@ -124,7 +126,9 @@ def _cancel_again(client: GraphQLClient, run_id: str, refused: str) -> dict[str,
     return {"run_id": answer["run"]["runId"], "status": answer["run"]["status"]}
 
 
-def events(client: GraphQLClient, run_id: str, after: str | None = None) -> tuple[list[dict[str, Any]], str | None]:
+def events(
+    client: GraphQLClient, run_id: str, after: str | None = None
+) -> tuple[list[dict[str, Any]], str | None]:
     """Events of a run after a cursor, and the cursor to go on from."""
     found: list[dict[str, Any]] = []
     while True:

@@ -1,0 +1,190 @@
+"""`signalbox schedules`: list, show, run and switch schedules. `next` and `list --offline` need no stack."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Annotated, Any
+
+import typer
+
+from scheduler_defs.cli.connection import graphql
+from scheduler_defs.cli.loaded import declared, declared_schedule
+from scheduler_defs.cli.output import local_time, print_json, print_table
+from scheduler_defs.cli.runs import AsJson, report_launch
+from scheduler_defs.cli.values import parse_settings
+from scheduler_defs.errors import NotReachableError
+
+app = typer.Typer(help="List, show, run, switch and edit schedules.")
+
+Name = Annotated[str, typer.Argument(help="Schedule name.")]
+
+
+@app.command("list")
+def list_command(as_json: AsJson = False) -> None:
+    """Every declared schedule: its rule, whether it is on, when it is next due, its last run."""
+    from scheduler_defs.graphql.schedules import schedule_objects
+
+    declarations = declared()
+    now = dt.datetime.now(dt.UTC)
+    rows = schedule_objects(graphql(), list(declarations.schedules.values()), now)
+    if as_json:
+        print_json(rows)
+        return
+    print_table(
+        ("NAME", "JOB", "RULE", "ZONE", "STATE", "NEXT", "LAST RUN"),
+        [
+            (r["name"], r["job"], r["spec"], r["timezone"], r["state"], local_time(r["next"]), _last(r))
+            for r in rows
+        ],
+        empty="no schedules are declared",
+    )
+
+
+@app.command("show")
+def show_command(name: Name, as_json: AsJson = False) -> None:
+    """One schedule in full, with its next five occurrences."""
+    from scheduler_defs.graphql.schedules import schedule_objects
+
+    declarations = declared()
+    schedule = declared_schedule(declarations, name)
+    now = dt.datetime.now(dt.UTC)
+    (row,) = schedule_objects(graphql(), [schedule], now)
+    row["next_five"] = upcoming(schedule, now, 5)
+    row["declared"] = schedule.model_dump(mode="json", exclude={"timing", "policies"}, exclude_defaults=True)
+    if as_json:
+        print_json(row)
+    else:
+        print_table(("FIELD", "VALUE"), [(k, v) for k, v in row.items() if v not in (None, "")], empty="")
+
+
+@app.command("next")
+def next_command(
+    name: Annotated[str | None, typer.Argument(help="Schedule name; all when left out.")] = None,
+    from_: Annotated[str | None, typer.Option("--from", help="ISO 8601 instant; now when left out.")] = None,
+    count: Annotated[int, typer.Option(min=1, max=10_000, help="How many.")] = 5,
+    as_json: AsJson = False,
+) -> None:
+    """The next occurrences, from the files alone: no stack needed."""
+    import heapq
+    from itertools import islice
+
+    from scheduler_defs.timing import occurrences, parse_instant
+
+    declarations = declared()
+    chosen = [declared_schedule(declarations, name)] if name else list(declarations.schedules.values())
+    start = dt.datetime.now(dt.UTC)
+
+    def after(zone: str) -> dt.datetime:
+        return parse_instant(from_, zone) if from_ else start
+
+    streams = [
+        ((due, s.name) for due in occurrences(s.timing, after(s.timezone), s.policies))
+        for s in chosen
+        if s.enabled
+    ]
+    found = islice(heapq.merge(*streams, key=lambda pair: (pair[0].timestamp(), pair[1])), count)
+    rows = [{"schedule": schedule, "due": due.isoformat()} for due, schedule in found]
+    if as_json:
+        print_json(rows)
+        return
+    print_table(("SCHEDULE", "DUE"), [(r["schedule"], r["due"]) for r in rows], empty="nothing more is due")
+
+
+@app.command("run")
+def run_command(
+    name: Name,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", help="key=value for the job's config; may be repeated.")
+    ] = None,
+    reason: Annotated[str | None, typer.Option(help="Why, for the run's tags.")] = None,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait for the end; exit 0 only for success.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be launched.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Run it now, also while it is off or paused. The cadence does not move."""
+    from scheduler_defs import launching
+    from scheduler_defs.graphql.runs import launch
+
+    declarations = declared()
+    schedule = declared_schedule(declarations, name)
+    order = launching.for_run_now(declarations, schedule, config=parse_settings(set_ or []), reason=reason)
+    if dry_run:
+        print_json({"job": order.job, "run_config": order.run_config, "tags": order.tags})
+        return
+    client = graphql()
+    answer = launch(client, order.job, order.run_config, order.tags)
+    report_launch(client, answer, wait=wait, as_json=as_json)
+
+
+@app.command("enable")
+def enable_command(name: Name, as_json: AsJson = False) -> None:
+    """Switch it on, as the UI's switch does."""
+    _switch(name, on=True, as_json=as_json)
+
+
+@app.command("disable")
+def disable_command(name: Name, as_json: AsJson = False) -> None:
+    """Switch it off, as the UI's switch does."""
+    _switch(name, on=False, as_json=as_json)
+
+
+@app.command("history")
+def history_command(
+    name: Name,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="At most this many.")] = 50,
+    as_json: AsJson = False,
+) -> None:
+    """What became of each occurrence, the newest first."""
+    from scheduler_defs.graphql.schedules import history
+
+    schedule = declared_schedule(declared(), name)
+    rows = history(graphql(), schedule, limit)
+    if as_json:
+        print_json(rows)
+        return
+    print_table(
+        ("DUE", "OUTCOME", "STATUS", "TRIGGER", "ATTEMPT", "STARTED", "ENDED", "RUN", "ERROR OR REASON"),
+        [
+            (
+                local_time(r["scheduled_for"]),
+                r["outcome"],
+                r["status"],
+                r["trigger"],
+                r["attempt"],
+                local_time(r["started"]),
+                local_time(r["ended"]),
+                (r["run_id"] or "")[:8],
+                r["error"] or r["reason"],
+            )
+            for r in rows
+        ],
+        empty=f"{name} has no history yet",
+    )
+
+
+def upcoming(schedule: Any, now: dt.datetime, count: int) -> list[str]:
+    """The next occurrences of a declared schedule, ISO 8601."""
+    from itertools import islice
+
+    from scheduler_defs.timing import occurrences
+
+    return [due.isoformat() for due in islice(occurrences(schedule.timing, now, schedule.policies), count)]
+
+
+def _switch(name: str, *, on: bool, as_json: bool) -> None:
+    from scheduler_defs.graphql.schedules import switch
+
+    schedule = declared_schedule(declared(), name)
+    try:
+        changed = switch(graphql(), schedule, on=on)
+    except NotReachableError as error:
+        raise NotReachableError(f"{name} was not switched: {error}") from error
+    answer = {"name": name, "state": "on" if on else "off", "changed": changed}
+    print_json(answer) if as_json else print_table(
+        ("NAME", "STATE", "CHANGED"), [tuple(answer.values())], empty=""
+    )
+
+
+def _last(row: dict[str, Any]) -> str:
+    run = row["last_run"]
+    return f"{run['status']} {local_time(run['created'])}" if run else ""

@@ -1,0 +1,58 @@
+"""Declared schedules as Dagster schedules: each a real one, with its own switch, tick history and next tick."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+
+import dagster as dg
+
+from scheduler_defs.declarations.models import Declarations, Schedule
+from scheduler_defs.declarations.names import dagster_name
+from scheduler_defs.evaluation import evaluate_tick
+from scheduler_defs.timing import covering_cron
+
+Evaluation = Callable[[dg.ScheduleEvaluationContext], list[dg.RunRequest] | dg.SkipReason]
+
+
+def build_schedules(declarations: Declarations) -> list[dg.ScheduleDefinition]:
+    """One Dagster schedule for each declared schedule, in the files' order."""
+    return [build_schedule(declarations, schedule) for schedule in declarations.schedules.values()]
+
+
+def build_schedule(declarations: Declarations, schedule: Schedule) -> dg.ScheduleDefinition:
+    """A schedule that fires at every minute in which `schedule` could be due, and decides then.
+
+    The cron may fire more often than the rule is due; the tick then says why nothing was launched.
+    """
+    return dg.ScheduleDefinition(
+        name=dagster_name(schedule.name),
+        job_name=dagster_name(schedule.job),
+        cron_schedule=covering_cron(schedule.timing),
+        execution_timezone=schedule.timezone,
+        execution_fn=_evaluation(declarations, schedule),
+        default_status=dg.DefaultScheduleStatus.RUNNING
+        if schedule.enabled
+        else dg.DefaultScheduleStatus.STOPPED,
+        description=schedule.description or f"{schedule.job}: {schedule.spec}",
+        metadata={
+            "declared": schedule.name,
+            "rule": schedule.spec,
+            "source": f"{schedule.source.file}:{schedule.source.line}",
+            **({"owner": schedule.owner} if schedule.owner else {}),
+        },
+    )
+
+
+def _evaluation(declarations: Declarations, schedule: Schedule) -> Evaluation:
+    def evaluation(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest] | dg.SkipReason:
+        tick = context.scheduled_execution_time.astimezone(dt.UTC)
+        outcome = evaluate_tick(declarations, schedule, tick, dt.datetime.now(dt.UTC))
+        if not outcome.launches:
+            return dg.SkipReason(outcome.reason)
+        return [
+            dg.RunRequest(run_key=launch.run_key, run_config=dict(launch.run_config), tags=dict(launch.tags))
+            for launch in outcome.launches
+        ]
+
+    return evaluation
