@@ -50,7 +50,7 @@ def for_run_now(
     reason: str | None = None,
     scheduled_for: dt.datetime | None = None,
 ) -> Launch:
-    """A run of a schedule's job right now. `scheduled_for` names the occurrence that it anticipates, if any."""
+    """A run of a schedule's job right now. `scheduled_for`: the occurrence that it anticipates, if any."""
     extra = _actor_tags(actor, reason)
     if scheduled_for is not None:
         extra[tags.SCHEDULED_FOR] = scheduled_for.isoformat()
@@ -83,7 +83,7 @@ def run_config(
 ) -> dict[str, Any]:
     """Run config of a job: its parameters, and a snapshot of the directive that it runs under.
 
-    Declared jobs with steps take the same parameters in every step. A Python job that is more than one op takes
+    Declared jobs with steps take the same parameters in every step. A Python job of several ops takes
     its config as Dagster spells it, under `ops`.
     """
     declared = declarations.jobs.get(job)

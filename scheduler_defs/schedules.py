@@ -1,4 +1,4 @@
-"""Declared schedules as Dagster schedules: each a real one, with its own switch, tick history and next tick."""
+"""Declared schedules as Dagster schedules, each with its own switch, tick history and next tick."""
 
 from __future__ import annotations
 

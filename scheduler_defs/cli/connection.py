@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from scheduler_defs import settings
 from scheduler_defs.errors import NotReachableError
@@ -13,19 +12,11 @@ if TYPE_CHECKING:
     from scheduler_defs.graphql.client import GraphQLClient
 
 
-def stack_environment() -> dict[str, str]:
-    """The exports of the stack that runs on this state folder; empty when there is none."""
-    path = settings.settings().state / "stack.json"
-    try:
-        document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return {str(key): str(value) for key, value in document.get("environment", {}).items()}
-
-
 def adopt_stack_environment() -> None:
     """Let this process talk to the running stack, without overriding what the user has set."""
-    for key, value in stack_environment().items():
+    from scheduler_defs.stack.environment import of_running_stack
+
+    for key, value in of_running_stack(settings.settings().state).items():
         os.environ.setdefault(key, value)
 
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def declared() -> Declarations:
-    """What is in force: the files, or the last good set while they have faults (which are named on stderr)."""
+    """What is in force: the files, or the last good set while they have faults (said on stderr)."""
     from scheduler_defs.declarations import current
 
     place = settings.settings()
