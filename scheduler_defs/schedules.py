@@ -9,7 +9,7 @@ import dagster as dg
 
 from scheduler_defs.declarations.models import Declarations, Schedule
 from scheduler_defs.declarations.names import dagster_name
-from scheduler_defs.evaluation import evaluate_tick
+from scheduler_defs.evaluation.tick import evaluate_tick
 from scheduler_defs.timing import covering_cron
 
 Evaluation = Callable[[dg.ScheduleEvaluationContext], list[dg.RunRequest] | dg.SkipReason]

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Annotated, Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from scheduler_defs.cli.connection import graphql
+from scheduler_defs.cli.connection import adopt_stack_environment, graphql
 from scheduler_defs.cli.loaded import declared, declared_schedule
 from scheduler_defs.cli.output import local_time, print_json, print_table
 from scheduler_defs.cli.runs import AsJson, report_launch
 from scheduler_defs.cli.values import parse_settings
-from scheduler_defs.errors import NotReachableError
+from scheduler_defs.errors import NotReachableError, SignalboxError
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+    from scheduler_defs.evaluation.pauses import Pause
 
 app = typer.Typer(help="List, show, run, switch and edit schedules.")
 
@@ -26,7 +32,7 @@ def list_command(as_json: AsJson = False) -> None:
 
     declarations = declared()
     now = dt.datetime.now(dt.UTC)
-    rows = schedule_objects(graphql(), list(declarations.schedules.values()), now)
+    rows = schedule_objects(graphql(), list(declarations.schedules.values()), now, _pauses())
     if as_json:
         print_json(rows)
         return
@@ -48,7 +54,7 @@ def show_command(name: Name, as_json: AsJson = False) -> None:
     declarations = declared()
     schedule = declared_schedule(declarations, name)
     now = dt.datetime.now(dt.UTC)
-    (row,) = schedule_objects(graphql(), [schedule], now)
+    (row,) = schedule_objects(graphql(), [schedule], now, _pauses())
     row["next_five"] = upcoming(schedule, now, 5)
     row["declared"] = schedule.model_dump(mode="json", exclude={"timing", "policies"}, exclude_defaults=True)
     if as_json:
@@ -128,6 +134,39 @@ def disable_command(name: Name, as_json: AsJson = False) -> None:
     _switch(name, on=False, as_json=as_json)
 
 
+@app.command("pause")
+def pause_command(
+    name: Name,
+    reason: Annotated[str | None, typer.Option(help="Why; shown in `list`.")] = None,
+    until: Annotated[
+        str | None,
+        typer.Option(help="ISO 8601 instant, or a duration such as 36h; until `resume` when left out."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Start nothing for a while. It resumes by itself, and does not catch up on what fell due meanwhile."""
+    from scheduler_defs.evaluation.pauses import pause
+    from scheduler_defs.launching import current_actor
+
+    schedule = declared_schedule(declared(), name)
+    now = dt.datetime.now(dt.UTC)
+    end = _instant_or_duration(until, now, schedule.timezone) if until else None
+    if end is not None and end <= now:
+        raise SignalboxError(f"--until {until!r} is in the past ({end.isoformat()})")
+    changed = pause(_engine(), name, actor=current_actor(), now=now, reason=reason, until=end)
+    _say_switch({"name": name, "state": "paused", "changed": changed}, as_json)
+
+
+@app.command("resume")
+def resume_command(name: Name, as_json: AsJson = False) -> None:
+    """End a pause. Occurrences are computed from now on."""
+    from scheduler_defs.evaluation.pauses import resume
+
+    declared_schedule(declared(), name)
+    changed = resume(_engine(), name, now=dt.datetime.now(dt.UTC))
+    _say_switch({"name": name, "state": "on", "changed": changed}, as_json)
+
+
 @app.command("history")
 def history_command(
     name: Name,
@@ -179,10 +218,42 @@ def _switch(name: str, *, on: bool, as_json: bool) -> None:
         changed = switch(graphql(), schedule, on=on)
     except NotReachableError as error:
         raise NotReachableError(f"{name} was not switched: {error}") from error
-    answer = {"name": name, "state": "on" if on else "off", "changed": changed}
-    print_json(answer) if as_json else print_table(
-        ("NAME", "STATE", "CHANGED"), [tuple(answer.values())], empty=""
-    )
+    _say_switch({"name": name, "state": "on" if on else "off", "changed": changed}, as_json)
+
+
+def _say_switch(answer: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        print_json(answer)
+    else:
+        print_table(("NAME", "STATE", "CHANGED"), [tuple(answer.values())], empty="")
+
+
+def _instant_or_duration(text: str, now: dt.datetime, zone: str) -> dt.datetime:
+    from scheduler_defs.timing import parse_duration, parse_instant
+
+    try:
+        return now + parse_duration(text)
+    except ValueError:
+        pass
+    try:
+        return parse_instant(text, zone)
+    except ValueError as error:
+        raise SignalboxError(
+            f"--until {text!r} is neither a duration such as 36h nor an instant: {error}"
+        ) from error
+
+
+def _pauses() -> Mapping[str, Pause]:
+    from scheduler_defs.evaluation.pauses import read_pauses
+
+    return read_pauses(_engine())
+
+
+def _engine() -> Engine:
+    from scheduler_defs import database
+
+    adopt_stack_environment()
+    return database.engine()
 
 
 def _last(row: dict[str, Any]) -> str:

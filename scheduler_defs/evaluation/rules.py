@@ -1,26 +1,78 @@
-"""Limits and overlap: pure rules over the runs that have not ended."""
+"""Overlap and limits: pure rules over the runs that have not ended."""
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import Enum
 
-from scheduler_defs.declarations.models import Schedule
-from scheduler_defs.evaluation.facts import KnownRun
+from scheduler_defs.declarations.models import Overlap, Schedule
+from scheduler_defs.evaluation.facts import KnownRun, Stage
+
+
+class Do(Enum):
+    """What becomes of an occurrence that is due."""
+
+    RUN = "run"
+    SKIP = "skip"
+    """It is left out for good."""
+    DEFER = "defer"
+    """It is looked at again in a minute, until its misfire grace ends."""
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """`skip` says why the occurrence does not run; None lets it run."""
+    """What to do, why if it is not to run now, and which runs to cancel first."""
 
-    skip: str | None = None
+    do: Do
+    reason: str = ""
+    cancel: tuple[str, ...] = ()
 
 
-def decide(schedule: Schedule, due: dt.datetime, now: dt.datetime, active: Sequence[KnownRun]) -> Verdict:
-    """Whether the occurrence of `schedule` at `due` runs, given every run that has not ended."""
-    del due, now
-    mine = [run for run in active if run.schedule == schedule.name]
-    if schedule.overlap == "skip" and mine:
-        return Verdict(f"the previous run is still {mine[0].stage} (overlap: skip)")
-    return Verdict()
+def decide(schedule: Schedule, active: Sequence[KnownRun]) -> Verdict:
+    """What becomes of an occurrence of `schedule`, given every run that has not ended.
+
+    Overlap comes first: an occurrence that is skipped anyway does not wait for a limit. Limits count queued and
+    running runs, also those that were granted a moment ago; 0 means never.
+    """
+    overlap = _overlap(schedule, [run for run in active if run.schedule == schedule.name])
+    if overlap.do is not Do.RUN:
+        return overlap
+    going = set(overlap.cancel)
+    left = [run for run in active if run.run_id is None or run.run_id not in going]
+    return _limits(schedule, left) or overlap
+
+
+def _overlap(schedule: Schedule, mine: Sequence[KnownRun]) -> Verdict:
+    match schedule.overlap:
+        case Overlap.ALLOW:
+            return Verdict(Do.RUN)
+        case Overlap.SKIP:
+            if mine:
+                return Verdict(Do.SKIP, f"{_which(mine[0])} is still {mine[0].stage} (overlap: skip)")
+        case Overlap.QUEUE:
+            waiting = [run for run in mine if run.stage is Stage.WAITING]
+            if waiting:
+                return Verdict(Do.SKIP, f"{_which(waiting[0])} waits already (overlap: queue)")
+        case Overlap.CANCEL_RUNNING:
+            return Verdict(Do.RUN, cancel=tuple(run.run_id for run in mine if run.run_id is not None))
+    return Verdict(Do.RUN)
+
+
+def _limits(schedule: Schedule, active: Sequence[KnownRun]) -> Verdict | None:
+    counted = (
+        ("max_global", schedule.max_global, len(active)),
+        ("max_per_job", schedule.max_per_job, sum(run.job == schedule.job for run in active)),
+    )
+    for name, limit, count in counted:
+        if limit == 0:
+            return Verdict(Do.SKIP, f"{name} is 0: it never runs")
+        if limit is not None and count >= limit:
+            return Verdict(
+                Do.DEFER, f"{count} of {limit} runs are active ({name}); looked at again in a minute"
+            )
+    return None
+
+
+def _which(run: KnownRun) -> str:
+    return f"the run of {run.scheduled_for}" if run.scheduled_for else f"run {(run.run_id or '')[:8]}"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from scheduler_defs import launching
 from scheduler_defs.declarations.models import Declarations, Schedule
 from scheduler_defs.evaluation.facts import Ledger, read_runs
-from scheduler_defs.evaluation.rules import Verdict, decide
+from scheduler_defs.evaluation.rules import Do, decide
 from scheduler_defs.timing import is_due, next_occurrence
 
 

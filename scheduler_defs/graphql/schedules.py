@@ -10,6 +10,7 @@ from scheduler_defs import tags
 from scheduler_defs.declarations.models import Schedule
 from scheduler_defs.declarations.names import dagster_name
 from scheduler_defs.errors import SignalboxError
+from scheduler_defs.evaluation.pauses import Pause
 from scheduler_defs.graphql.client import LOCATION, REPOSITORY, GraphQLClient
 from scheduler_defs.graphql.runs import instant, list_runs
 from scheduler_defs.timing import is_due, next_occurrence
@@ -19,14 +20,20 @@ _BATCH = 100
 
 
 def schedule_objects(
-    client: GraphQLClient, schedules: Sequence[Schedule], now: dt.datetime
+    client: GraphQLClient,
+    schedules: Sequence[Schedule],
+    now: dt.datetime,
+    pauses: Mapping[str, Pause],
 ) -> list[dict[str, Any]]:
     """Each schedule with its rule, state (on, off, paused, completed), next occurrence and last run."""
     switches = instance_states(client)
     last = last_runs(client, [schedule.name for schedule in schedules])
     rows: list[dict[str, Any]] = []
     for schedule in schedules:
-        due = next_occurrence(schedule.timing, now, schedule.policies)
+        pause = pauses.get(schedule.name)
+        paused = pause if pause is not None and pause.holds_at(now) else None
+        resting = paused is not None and paused.until is None
+        due = next_occurrence(schedule.timing, (paused and paused.until) or now, schedule.policies)
         state = switches.get(dagster_name(schedule.name), {})
         on = state.get("status", "RUNNING" if schedule.enabled else "STOPPED") == "RUNNING"
         rows.append(
@@ -37,10 +44,10 @@ def schedule_objects(
                 "spec": schedule.spec,
                 "timezone": schedule.timezone,
                 "enabled": schedule.enabled,
-                "state": "completed" if due is None else "on" if on else "off",
-                "paused_reason": None,
-                "paused_until": None,
-                "next": due.isoformat() if due and on else None,
+                "state": "completed" if due is None else "off" if not on else "paused" if paused else "on",
+                "paused_reason": paused.reason if paused else None,
+                "paused_until": paused.until.isoformat() if paused and paused.until else None,
+                "next": due.isoformat() if due and on and not resting else None,
                 "last_run": last.get(schedule.name),
                 "owner": schedule.owner,
                 "description": schedule.description,
