@@ -34,7 +34,7 @@ def ring_through(edges: Iterable[Edge], tasks: Iterable[int]) -> tuple[int, ...]
 
 
 def caught(edges: Iterable[Edge], rings: Sequence[Sequence[int]]) -> Mapping[int, tuple[int, ...]]:
-    """Every task that a ring keeps from ever starting, with that ring: its members and all who wait for them."""
+    """Every task that a ring keeps from starting, with that ring: its members and all who wait for them."""
     dependents: defaultdict[int, list[int]] = defaultdict(list)
     for task, blocker in edges:
         dependents[blocker].append(task)
@@ -54,8 +54,8 @@ def caught(edges: Iterable[Edge], rings: Sequence[Sequence[int]]) -> Mapping[int
 def freed_counts(edges: Iterable[Edge]) -> Counter[int]:
     """How many tasks wait for each task, directly or through a chain; each waiting task counts once.
 
-    `edges` are those between a waiting (idle) task and an unfinished blocker. Members of a ring, and what waits
-    for them, are counted for nobody: nothing frees them.
+    `edges` are those between a waiting (idle) task and an unfinished blocker. Members of a ring, and what
+    waits for them, are counted for nobody: nothing frees them.
     """
     blockers = _grouped(edges)
     pairs = [(task, blocker) for task, found in blockers.items() for blocker in found]
@@ -102,7 +102,7 @@ def _last_first(blockers: Mapping[int, Sequence[int]]) -> list[int]:
 
 
 def _knots(blockers: Mapping[int, Sequence[int]]) -> list[set[int]]:
-    """Strongly connected components of more than one task, or of one that blocks itself (Tarjan, iterative)."""
+    """Strongly connected components (Tarjan) of more than one task, or of one that blocks itself."""
     index: dict[int, int] = {}
     low: dict[int, int] = {}
     stack: list[int] = []

@@ -20,12 +20,13 @@ def match(
     """Give idle tasks to the free slots of one queue's agents; say of every other task why it waits.
 
     Tasks are considered in the order of `rank`, those that people have assigned and the others alike. A task
-    goes to the agent, of those able to do it, with the most free slots; ties go to the one that was given work
-    least recently, then to the smaller name. An agent that has just failed the task is taken only when no
-    other is free. A task is placed whenever an able agent has a slot left: none stays idle beside it.
+    goes to the agent, of those able to do it, with the most free slots; ties go to the one that was given
+    work least recently, then to the smaller name. An agent that has just failed the task is taken only when
+    no other is free. A task is placed whenever an able agent has a slot left: none stays idle beside it.
 
-    The outcome for a task does not depend on tasks that rank after it. So a window of the queue that holds, for
-    each kind of task, as many of the first as `demand` says, gives the same placements as the whole queue.
+    The outcome for a task does not depend on tasks that rank after it. So a window of the queue that holds,
+    for each kind of task, as many of the first as `demand` says, gives the same placements as the whole
+    queue.
     """
     pool = _Pool(tuple(agents), now)
     ordered = sorted(tasks, key=lambda task: rank(task, policy, now))
@@ -54,7 +55,7 @@ def match(
 
 
 def demand(agents: Sequence[AgentView], kind: Kind, now: dt.datetime) -> int:
-    """How many tasks of this kind one pass could place at most: the free slots of the agents able to do them."""
+    """How many tasks of this kind one pass can place at most: the free slots of all agents able to do them."""
     return sum(agent.free for agent in able_agents(kind, agents) if agent.takes_work(now))
 
 

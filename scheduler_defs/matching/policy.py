@@ -12,8 +12,8 @@ from scheduler_defs.matching.candidates import Candidate
 class Ageing:
     """What waiting is worth: one point of priority per `every`, at most `limit` points.
 
-    A task older than `first_after` goes before all others, oldest first. That is what bounds the wait: however
-    many more important tasks keep coming, only finitely many are older.
+    A task older than `first_after` goes before all others, oldest first. That is what bounds the wait:
+    however many more important tasks keep coming, only finitely many are older.
     """
 
     every: dt.timedelta = dt.timedelta(minutes=10)
@@ -23,7 +23,7 @@ class Ageing:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """`blocking` off: blockers are ignored, and priority alone orders. `ageing` None: priorities never rise."""
+    """`blocking` off: blockers are ignored, priority alone orders. `ageing` None: priorities never rise."""
 
     blocking: bool = True
     ageing: Ageing | None = Ageing()

@@ -90,8 +90,8 @@ def settle(
 ) -> Settlement:
     """Decide what the end of a run means for its task.
 
-    `detail` says more about the ending (`exit code 3`), `wait` is the back-off before the next attempt. A task
-    that its agent, or a person, has already completed, failed, cancelled or taken back is left alone.
+    `detail` says more about the ending (`exit code 3`), `wait` is the back-off before the next attempt. A
+    task that its agent, or a person, has already completed, failed, cancelled or taken back is left alone.
     """
     how = detail or _WORDS.get(ending, ending.value)
     if task.status in (TaskStatus.COMPLETE, TaskStatus.FAILED, TaskStatus.CANCELED):

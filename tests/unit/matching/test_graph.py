@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -58,7 +59,7 @@ def test_given_any_graph_when_rings_are_looked_for_then_they_are_real_and_none_i
     found = cycles(edges)
     for ring in found:
         assert ring[0] == ring[-1] == min(ring)
-        assert all(step in edges for step in zip(ring, ring[1:], strict=False))
+        assert all(step in edges for step in pairwise(ring))
     really = {task for task, _ in edges if task in _reach(edges, task)}
     assert {task for task in really if task in caught(edges, found)} == really
 

@@ -74,6 +74,9 @@ def tasks_strategy(draw: st.DrawFn, most: int = 25) -> list[Candidate]:
     return found
 
 
+# Passes are cheap, drawing their input is not: fewer examples keep the suite quick.
+passes = settings(max_examples=50, deadline=None)
+
 policies = st.builds(Policy, blocking=st.booleans(), ageing=st.sampled_from([None, Ageing()]))
 
 
@@ -89,6 +92,7 @@ def _placeable(task: Candidate, policy: Policy) -> bool:
     )
 
 
+@passes
 @given(tasks_strategy(), agents_strategy, policies)
 def test_given_anything_when_matching_then_no_agent_exceeds_its_limit_or_works_when_it_must_not(
     tasks: list[Candidate], agents: list[AgentView], policy: Policy
@@ -102,6 +106,7 @@ def test_given_anything_when_matching_then_no_agent_exceeds_its_limit_or_works_w
         assert result.loads[agent.name] == agent.active + given_to[agent.name]
 
 
+@passes
 @given(tasks_strategy(), agents_strategy, policies)
 def test_given_anything_when_matching_then_only_tasks_that_may_run_are_placed_and_only_where_they_may(
     tasks: list[Candidate], agents: list[AgentView], policy: Policy
@@ -115,6 +120,7 @@ def test_given_anything_when_matching_then_only_tasks_that_may_run_are_placed_an
         assert task.attempts < placement.max_attempts
 
 
+@passes
 @given(tasks_strategy(), agents_strategy, policies)
 def test_given_anything_when_matching_then_every_task_is_either_placed_once_or_has_one_reason(
     tasks: list[Candidate], agents: list[AgentView], policy: Policy
@@ -125,6 +131,7 @@ def test_given_anything_when_matching_then_every_task_is_either_placed_once_or_h
     assert all(waiting.reason for waiting in result.waiting)
 
 
+@passes
 @given(tasks_strategy(), agents_strategy, policies)
 def test_given_anything_when_matching_then_no_slot_stays_idle_beside_a_task_that_could_use_it(
     tasks: list[Candidate], agents: list[AgentView], policy: Policy
@@ -139,6 +146,7 @@ def test_given_anything_when_matching_then_no_slot_stays_idle_beside_a_task_that
             assert not (_placeable(task, policy) and _able(task, agent) and allowed)
 
 
+@passes
 @given(tasks_strategy(), agents_strategy, policies, st.randoms(use_true_random=False))
 def test_given_the_same_things_in_another_order_when_matching_then_the_placements_are_the_same(
     tasks: list[Candidate], agents: list[AgentView], policy: Policy, random: object
@@ -151,6 +159,7 @@ def test_given_the_same_things_in_another_order_when_matching_then_the_placement
     assert match(shuffled, pool, now=NOW, policy=policy).placed == expected.placed
 
 
+@passes
 @given(tasks_strategy(60), agents_strategy, policies)
 def test_given_a_window_with_as_many_of_each_kind_as_demanded_when_matching_then_it_places_the_same(
     tasks: list[Candidate], agents: list[AgentView], policy: Policy
@@ -189,6 +198,7 @@ def test_given_more_important_work_without_end_when_passes_go_on_then_an_old_tas
     raise AssertionError("the task was never placed")
 
 
+@passes
 @given(tasks_strategy(), agents_strategy)
 def test_given_finished_blockers_when_passes_go_on_then_every_task_that_can_be_done_is_done(
     tasks: list[Candidate], agents: list[AgentView]
