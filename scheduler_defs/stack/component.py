@@ -1,0 +1,38 @@
+"""What the supervisor has to know about a component. Data only."""
+
+from __future__ import annotations
+
+import signal
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from scheduler_defs.stack.spawning import Account
+
+
+@dataclass(frozen=True)
+class StopSignal:
+    """One step of asking a process to end. SIGKILL is not written down: it always follows."""
+
+    number: signal.Signals
+    after_seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Component:
+    """A process that always runs, or (`argv` None) somebody else's service that is only asked for its health.
+
+    `needs`: names of components and steps that must be ready before this one is started.
+    `stop_phase`: components end phase by phase, lowest first, so that nobody loses what it needs.
+    `death_signal`: sent by the kernel when the supervisor dies without a word.
+    """
+
+    name: str
+    argv: tuple[str, ...] | None
+    needs: tuple[str, ...]
+    address: str
+    stop_phase: int
+    cwd: Path | None = None
+    account: Account | None = None
+    stop_signals: tuple[StopSignal, ...] = (StopSignal(signal.SIGTERM),)
+    death_signal: signal.Signals = signal.SIGTERM
+    variables: dict[str, str] = field(default_factory=dict[str, str])

@@ -1,0 +1,155 @@
+"""The supervisor behind `signalbox up`: starts a plan's components in order, minds them, ends them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import datetime as dt
+import logging
+import os
+import signal
+from collections.abc import Callable, Iterator
+
+from scheduler_defs.errors import SignalboxError
+from scheduler_defs.stack import logs, postgres, processes, record
+from scheduler_defs.stack.minder import Minder, StackContext
+from scheduler_defs.stack.one_shot import OneShots
+from scheduler_defs.stack.plan import MIGRATIONS, RUNS_WORKER, STEPS_WORKER, Plan, worker
+from scheduler_defs.stack.queues import Queues, parse
+from scheduler_defs.stack.record import StackRecord
+from scheduler_defs.stack.watch import changes, reload_code
+
+# Everything is gone within ten seconds: each phase of ending has a share, the sweep at the end has the rest.
+STOP_LIMITS_SECONDS = {0: 4.5, 1: 1.5, 2: 0.7, 3: 2.0}
+LOGS_LOOKED_AT_SECONDS = 10.0
+_log = logging.getLogger(__name__)
+
+
+class _AskedToStop(Exception):
+    """Leaves the task group when a signal has come."""
+
+
+class Supervisor:
+    """Runs one stack. `report` gets the record after every change; it is called on the event loop."""
+
+    def __init__(self, plan: Plan, report: Callable[[StackRecord], None]) -> None:
+        self.plan = plan
+        self._report = report
+        self._since = dt.datetime.now(dt.UTC).astimezone().isoformat(timespec="milliseconds")
+        self._asked_to_stop = asyncio.Event()
+        self._ready = False
+        awaited = (MIGRATIONS, *(item.name for item in plan.components), RUNS_WORKER, STEPS_WORKER)
+        self._context = StackContext(
+            plan.id, plan.exports, plan.logs, {name: asyncio.Event() for name in awaited}, self._changed
+        )
+        self._one_shots = OneShots(self._context)
+        self._minders = {item.name: Minder(item, self._context) for item in plan.components}
+
+    async def run(self) -> None:
+        """Run until SIGINT, SIGTERM or SIGHUP. Raises SignalboxError when the stack cannot start.
+
+        However this ends, no process of the stack is left.
+        """
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            loop.add_signal_handler(number, self._asked_to_stop.set)
+        self._changed()
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._until_asked())
+                for minder in self._minders.values():
+                    tasks.create_task(minder.mind())
+                tasks.create_task(self._migrate())
+                tasks.create_task(self._follow_declarations(tasks))
+                tasks.create_task(self._announce_readiness())
+                tasks.create_task(self._rotate_logs())
+        except BaseExceptionGroup as group:
+            failures = [leaf for leaf in _leaves(group) if not isinstance(leaf, _AskedToStop)]
+            if failures:
+                raise next(
+                    (leaf for leaf in failures if isinstance(leaf, SignalboxError)), failures[0]
+                ) from None
+        finally:
+            await self._stop()
+
+    def snapshot(self) -> StackRecord:
+        """The stack as others see it."""
+        plan = self.plan
+        components = (*self._one_shots.records(), *(minder.record() for minder in self._minders.values()))
+        return StackRecord(plan.id, os.getpid(), self._since, self._ready, plan.ui, plan.exports, components)
+
+    async def _until_asked(self) -> None:
+        await self._asked_to_stop.wait()
+        raise _AskedToStop
+
+    async def _migrate(self) -> None:
+        """Create or upgrade the tables, once the storage answers; everything else waits for that."""
+        for component in self.plan.storage:
+            await self._context.ready[component].wait()
+        if self.plan.embedded_postgres is not None:
+            await asyncio.to_thread(postgres.create_database, self.plan.embedded_postgres)
+        await self._one_shots.run(MIGRATIONS, "scheduler_defs.stack.migrate")
+        self._context.ready[MIGRATIONS].set()
+
+    async def _follow_declarations(self, tasks: asyncio.TaskGroup) -> None:
+        """Start workers for the declared queues, and make later changes of the declarations take effect."""
+        served = await self._staff(tasks, Queues((), ()), "")
+        await self._context.ready["code-server"].wait()
+        number = 1
+        async for _ in changes(self.plan.config):
+            await reload_code(self.plan.code_server)
+            number += 1
+            try:
+                # A worker in service is not disturbed: new queues get one of their own until the next `up`.
+                served = await self._staff(tasks, served, f"-{number}")
+            except SignalboxError as error:
+                _log.error("the declared queues are not known: %s", error)
+
+    async def _staff(self, tasks: asyncio.TaskGroup, served: Queues, suffix: str) -> Queues:
+        """Start workers for the queues that nobody serves yet; their names end with `suffix`."""
+        options = self.plan.options
+        wanted = parse(await self._one_shots.run("queues", "scheduler_defs.stack.queues"))
+        wanted = wanted if options.queues is None else Queues(options.queues, wanted.steps)
+        new = wanted.beyond((*served.runs, *served.steps))
+        for name, queues in ((RUNS_WORKER, new.runs), (STEPS_WORKER, new.steps)):
+            if queues:
+                component = worker(name + suffix, queues, options.workers, self.plan.id)
+                self._context.ready.setdefault(component.name, asyncio.Event())
+                self._minders[component.name] = Minder(component, self._context)
+                tasks.create_task(self._minders[component.name].mind())
+        return Queues((*served.runs, *new.runs), (*served.steps, *new.steps))
+
+    async def _announce_readiness(self) -> None:
+        for event in list(self._context.ready.values()):
+            await event.wait()
+        self._ready = True
+        self._changed()
+
+    async def _rotate_logs(self) -> None:
+        while True:
+            await asyncio.sleep(LOGS_LOOKED_AT_SECONDS)
+            with contextlib.suppress(OSError):  # a full disk: tried again at the next look
+                for path in self.plan.logs.glob("*.log"):
+                    logs.rotate(path)
+
+    async def _stop(self) -> None:
+        for phase, limit_seconds in sorted(STOP_LIMITS_SECONDS.items()):
+            ending = [item for item in self._minders.values() if item.component.stop_phase == phase]
+            await asyncio.gather(*(minder.stop(limit_seconds) for minder in ending))
+        left = await asyncio.to_thread(processes.marked, self.plan.id)
+        await asyncio.to_thread(processes.end, left, signal.SIGKILL, grace_seconds=0.5)
+        record.remove(self.plan.state)
+
+    def _changed(self) -> None:
+        found = self.snapshot()
+        with contextlib.suppress(OSError):  # a full disk is no reason to end what runs
+            record.write(self.plan.state, found)
+        self._report(found)
+
+
+def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:
+    for item in group.exceptions:
+        if isinstance(item, BaseExceptionGroup):
+            yield from _leaves(item)
+        else:
+            yield item
