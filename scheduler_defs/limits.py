@@ -15,9 +15,6 @@ from scheduler_defs import tags
 if TYPE_CHECKING:
     from scheduler_defs.declarations.models import Declarations, Position
 
-QUEUED_OVERLAP = "queue"
-"""The overlap policy under which runs of one schedule wait for each other."""
-
 
 @dataclass(frozen=True, slots=True)
 class TagLimit:
@@ -35,7 +32,12 @@ class TagLimit:
 
 
 def effective_limits(declarations: Declarations) -> tuple[TagLimit, ...]:
-    """The limits of one set of declarations, those of limits.yaml first."""
+    """The limits of one set of declarations, those of limits.yaml first.
+
+    A schedule whose overlap policy is `queue` is a limit of one run at a time.
+    """
+    from scheduler_defs.declarations.models import Overlap
+
     declared = [
         TagLimit(limit.key, limit.value, limit.per_value, limit.limit, place(limit.source))
         for limit in declarations.limits
@@ -52,7 +54,7 @@ def effective_limits(declarations: Declarations) -> tuple[TagLimit, ...]:
     schedules = [
         TagLimit(tags.SCHEDULE, name, False, 1, place(schedule.source))
         for name, schedule in declarations.schedules.items()
-        if schedule.overlap == QUEUED_OVERLAP
+        if schedule.overlap is Overlap.QUEUE
     ]
     return (*declared, *jobs, *agents, *schedules)
 

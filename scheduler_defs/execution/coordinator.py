@@ -1,32 +1,53 @@
-"""Dagster's run queue with our limits: the class that `run_coordinator` in dagster.yaml names."""
+"""Dagster's run queue with live limits: the class that `run_coordinator` in dagster.yaml names."""
 
 from __future__ import annotations
 
+import logging
+import sys
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any, Self
 
 import dagster as dg
-from dagster._core.run_coordinator.queued_run_coordinator import QueuedRunCoordinator
+from dagster._core.run_coordinator.base import SubmitRunContext
+from dagster._core.run_coordinator.queued_run_coordinator import QueuedRunCoordinator, RunQueueConfig
+from dagster._core.storage.dagster_run import DagsterRun
 from dagster._serdes import ConfigurableClassData
 from typing_extensions import override
 
+from scheduler_defs.limits import TagLimit, dagster_tag_limits, effective_limits
+from scheduler_defs.settings import settings
+
+logger = logging.getLogger(__name__)
+
 
 class SignalboxRunCoordinator(QueuedRunCoordinator):
-    """Queues every run; the daemon lets runs out as limits and live workers' slots allow."""
+    """Queues every run; our daemon lets them out as limits and live workers' slots allow.
+
+    The limits are those of the declarations at this moment, so a changed file needs no restart.
+    """
 
     def __init__(
         self,
-        dequeue_interval_seconds: float = 1.0,
+        dequeue_interval_seconds: float = 0.5,
         dequeue_num_workers: int = 4,
+        ageing_seconds: float = 60.0,
         inst_data: ConfigurableClassData | None = None,
     ) -> None:
         super().__init__(
             max_concurrent_runs=-1,
-            dequeue_interval_seconds=1,
             dequeue_use_threads=True,
             dequeue_num_workers=dequeue_num_workers,
             inst_data=inst_data,
         )
+        self._interval_seconds = dequeue_interval_seconds
+        self.ageing = timedelta(seconds=ageing_seconds)
+        self._limits: tuple[TagLimit, ...] = ()
+        self._limits_fingerprint: str | None = None
+        if "dagster._daemon.controller" in sys.modules:
+            from scheduler_defs.execution.dequeue import install
+
+            install()
 
     @classmethod
     @override
@@ -35,12 +56,19 @@ class SignalboxRunCoordinator(QueuedRunCoordinator):
             "dequeue_interval_seconds": dg.Field(
                 dg.Float,
                 is_required=False,
-                description="Longest time between two looks at the queue.",
+                description="Longest time between two looks at the queue (default 0.5). New runs and free "
+                "slots are noticed at once.",
             ),
             "dequeue_num_workers": dg.Field(
                 dg.IntSource,
                 is_required=False,
-                description="How many runs are handed to the broker at the same time.",
+                description="How many runs are handed to the broker at the same time (default 4).",
+            ),
+            "ageing_seconds": dg.Field(
+                dg.Float,
+                is_required=False,
+                description="How much waiting equals one point of priority (default 60; 0: priority alone "
+                "decides, and a low one may wait for ever).",
             ),
         }
 
@@ -48,3 +76,47 @@ class SignalboxRunCoordinator(QueuedRunCoordinator):
     @override
     def from_config_value(cls, inst_data: ConfigurableClassData, config_value: Mapping[str, Any]) -> Self:
         return cls(inst_data=inst_data, **config_value)
+
+    @property
+    @override
+    def dequeue_interval_seconds(self) -> float:  # pyright: ignore[reportIncompatibleMethodOverride]
+        return self._interval_seconds
+
+    def limits(self) -> tuple[TagLimit, ...]:
+        """The limits in force now. If the declarations cannot be read at all, those from before stay."""
+        from scheduler_defs.declarations import current
+
+        where = settings()
+        try:
+            declarations = current(where.config, where.state).declarations
+        except OSError as error:
+            logger.warning("limits stay as they were: %s", error)
+            return self._limits
+        if declarations.fingerprint != self._limits_fingerprint:
+            self._limits = effective_limits(declarations)
+            self._limits_fingerprint = declarations.fingerprint
+        return self._limits
+
+    @override
+    def get_run_queue_config(self) -> RunQueueConfig:
+        """What Dagster's UI and GraphQL show as the run queue's configuration."""
+        return (
+            super().get_run_queue_config()._replace(tag_concurrency_limits=dagster_tag_limits(self.limits()))
+        )
+
+    @override
+    def submit_run(self, context: SubmitRunContext) -> DagsterRun:
+        from scheduler_defs.execution.dequeue_launch import storage_connection
+        from scheduler_defs.execution.dequeue_wakeup import announce
+
+        run = super().submit_run(context)
+        with storage_connection(self._instance) as connection:
+            announce(connection)
+        return run
+
+    @override
+    def cancel_run(self, run_id: str) -> bool:
+        """Cancel a queued run, or have the launcher end one that is out. Never both, never neither."""
+        from scheduler_defs.execution.dequeue_launch import cancel_queued
+
+        return cancel_queued(self._instance, run_id) or self._instance.run_launcher.terminate(run_id)

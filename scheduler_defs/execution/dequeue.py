@@ -1,0 +1,151 @@
+"""The daemon that lets runs out of the queue, in the place of Dagster's own (private API, contract-tested).
+
+Dagster's loop loads every queued run in full at each pass, wakes up at fixed times, knows nothing of the
+workers, and lets a pass wait for its slowest launch. This one is woken by what changes, reads ids and states,
+asks one pure function, and launches in threads that no pass waits for.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from datetime import timedelta
+from threading import Event
+
+from dagster._core.storage.dagster_run import DagsterRun
+from dagster._core.workspace.context import IWorkspaceProcessContext
+from dagster._daemon import controller
+from dagster._daemon.daemon import DaemonIterator, SpanMarker
+from dagster._daemon.run_coordinator.queued_run_coordinator_daemon import QueuedRunCoordinatorDaemon
+from dagster._utils.error import serializable_error_info_from_exc_info
+from typing_extensions import override
+
+from scheduler_defs.execution.coordinator import SignalboxRunCoordinator
+from scheduler_defs.execution.dequeue_launch import claim, launch, put_back
+from scheduler_defs.execution.dequeue_pools import pools_now
+from scheduler_defs.execution.dequeue_read import OutRun, QueueReader, QueueState
+from scheduler_defs.execution.dequeue_select import select
+from scheduler_defs.execution.dequeue_wakeup import WakingConnection
+from scheduler_defs.execution.terms import terms
+
+UNTAKEN = timedelta(seconds=15)
+"""How long a launched run may be without a worker before it goes back to the queue: its message is lost."""
+
+HOLD_AFTER_FAILED_LAUNCH = timedelta(seconds=2)
+"""Pause of all launches after one failed, so that an unreachable broker is not asked in a tight loop."""
+
+LEAST_GAP_SECONDS = 0.02
+"""Between the starts of two passes: a burst of announcements is answered together."""
+
+
+class SignalboxQueueDaemon(QueuedRunCoordinatorDaemon):
+    """Runs as `QUEUED_RUN_COORDINATOR` inside `dagster-daemon run`."""
+
+    def __init__(self, interval_seconds: float) -> None:
+        super().__init__(interval_seconds=interval_seconds)
+        self._waking = WakingConnection()
+        self._reader: QueueReader | None = None
+        self._launching: set[str] = set()
+        self._lock = threading.Lock()
+        self._hold_until = 0.0
+
+    @override
+    def core_loop(
+        self, workspace_process_context: IWorkspaceProcessContext, shutdown_event: Event
+    ) -> DaemonIterator:
+        try:
+            while not shutdown_event.is_set():
+                started = time.monotonic()
+                yield SpanMarker.START_SPAN
+                failed = False
+                try:
+                    yield from self.run_iteration(workspace_process_context)
+                except Exception as error:
+                    failed = True
+                    self._waking.close()
+                    self._logger.error("A pass over the queue failed: %s: %s", type(error).__name__, error)
+                    yield serializable_error_info_from_exc_info(sys.exc_info())
+                yield SpanMarker.END_SPAN
+                if failed:
+                    shutdown_event.wait(max(1.0, self.interval_seconds))
+                else:
+                    self._waking.wait(self.interval_seconds)
+                    rest = LEAST_GAP_SECONDS - (time.monotonic() - started)
+                    if rest > 0:
+                        time.sleep(rest)
+        finally:
+            self._waking.close()
+
+    @override
+    def run_iteration(
+        self,
+        workspace_process_context: IWorkspaceProcessContext,
+        fixed_iteration_time: float | None = None,
+    ) -> DaemonIterator:
+        """One pass: read, select, claim, and hand over to the launching threads."""
+        instance = workspace_process_context.instance
+        coordinator = instance.run_coordinator
+        if not isinstance(coordinator, SignalboxRunCoordinator):
+            yield from super().run_iteration(workspace_process_context, fixed_iteration_time)
+            return
+        reader = self._reader = self._reader or QueueReader(terms().silence)
+        connection = self._waking.get()
+        state = reader.read(connection)
+        now = time.time() if fixed_iteration_time is None else fixed_iteration_time
+        for untaken in self._untaken(state, now):
+            put_back(instance, untaken.run_id, f"no worker took it within {UNTAKEN.seconds} seconds")
+        if not state.queued or time.monotonic() < self._hold_until:
+            return
+        selection = select(
+            state.queued,
+            state.active,
+            coordinator.limits(),
+            state.workers,
+            ageing=coordinator.ageing,
+            pools=pools_now(instance, state.queued, state.active),
+            explain=False,
+        )
+        if not selection.picks:
+            return
+        runs = claim(instance, connection, [run.run_id for run in selection.picks])
+        executor = self._get_executor(coordinator.dequeue_num_workers)
+        for run in runs:
+            with self._lock:
+                self._launching.add(run.run_id)
+            executor.submit(self._launch, workspace_process_context, run)
+        yield None
+
+    def _launch(self, context: IWorkspaceProcessContext, run: DagsterRun) -> None:
+        """One launch, in a thread."""
+        try:
+            if not launch(context.instance, context.create_request_context(), run):
+                self._hold_until = time.monotonic() + HOLD_AFTER_FAILED_LAUNCH.total_seconds()
+        except Exception:
+            self._logger.exception("Run %s: launching it went wrong", run.run_id)
+        finally:
+            with self._lock:
+                self._launching.discard(run.run_id)
+
+    def _untaken(self, state: QueueState, now: float) -> Iterator[OutRun]:
+        """Runs whose message was lost (with the broker's data, or the daemon between claim and launch)."""
+        with self._lock:
+            launching = set(self._launching)
+        for run in state.active:
+            if (
+                run.status == "STARTING"
+                and run.worker is None
+                and run.run_id not in launching
+                and now - run.changed > UNTAKEN.total_seconds()
+            ):
+                yield run
+
+
+def install() -> None:
+    """Make the daemon process create ours where it would create Dagster's.
+
+    Called when the coordinator of dagster.yaml is loaded, so that a plain `dagster-daemon run` has it too.
+    Runs of another coordinator are left to Dagster's own code.
+    """
+    controller.__dict__["QueuedRunCoordinatorDaemon"] = SignalboxQueueDaemon

@@ -1,0 +1,126 @@
+"""What the dequeue loop reads: queued and active runs, live workers, leases. A few statements, small rows.
+
+Dagster's own loop loads every queued run in full at each pass. A queued run's tags do not change while it
+waits, so here each run is read once, when it first shows up, and from then on only ids and states are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+import sqlalchemy as sa
+from dagster._core.storage.dagster_run import RunOpConcurrency
+from dagster_shared.serdes import deserialize_value
+
+from scheduler_defs.execution.capacity import LiveWorker
+from scheduler_defs.execution.dequeue_select import ActiveRun, QueuedRun
+
+# Every run that is queued or out, without its body. `changed` differs whenever Dagster wrote to the run.
+RUNS = sa.text(
+    """
+    SELECT id, run_id, status,
+           extract(epoch FROM create_timestamp)::float8 AS created,
+           extract(epoch FROM update_timestamp)::float8 AS changed,
+           start_time
+    FROM runs
+    WHERE status IN ('QUEUED', 'STARTING', 'STARTED', 'CANCELING')
+    ORDER BY id
+    """
+)
+TAGS = sa.text("SELECT run_id, key, value FROM run_tags WHERE run_id = ANY(:run_ids)")
+# The part of the body that says which of Dagster's pools the run needs; most runs need none.
+POOLS = sa.text(
+    """
+    SELECT run_id, (run_body::json -> 'run_op_concurrency')::text AS pools
+    FROM runs
+    WHERE run_id = ANY(:run_ids) AND run_body LIKE '%"RunOpConcurrency"%'
+    """
+)
+WORKERS = sa.text(
+    """
+    SELECT id, queues, slots FROM signalbox.workers
+    WHERE NOT draining AND heartbeat > now() - make_interval(secs => :silence_seconds)
+    """
+)
+LEASES = sa.text("SELECT run_id, worker_id FROM signalbox.leases WHERE step_key = '' AND expires > now()")
+
+
+@dataclass(frozen=True, slots=True)
+class OutRun(ActiveRun):
+    """An active run with the times that the rescue of lost messages and Dagster's pools look at."""
+
+    status: str = "STARTING"
+    changed: float = 0.0
+    start_time: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class QueueState:
+    """One look at the queue."""
+
+    queued: Sequence[QueuedRun]
+    active: Sequence[OutRun]
+    workers: Sequence[LiveWorker]
+
+
+@dataclass(slots=True)
+class _Known:
+    """What was read of one run when it was first seen, or last changed while queued."""
+
+    changed: float
+    tags: dict[str, str]
+    pools: RunOpConcurrency | None
+
+
+class QueueReader:
+    """Reads the queue's state, remembering what it has read of each run before."""
+
+    def __init__(self, silence: timedelta) -> None:
+        self._silence_seconds = silence.total_seconds()
+        self._known: dict[str, _Known] = {}
+
+    def read(self, connection: sa.Connection) -> QueueState:
+        """The state now. A worker counts as live until it has been silent for longer than `silence`."""
+        # Leases first: a run that ends meanwhile then counts as out for one pass too many, not one too few.
+        holders = {row.run_id: row.worker_id for row in connection.execute(LEASES)}
+        workers = [
+            LiveWorker(row.id, frozenset(row.queues), row.slots)
+            for row in connection.execute(WORKERS, {"silence_seconds": self._silence_seconds})
+        ]
+        rows = connection.execute(RUNS).all()
+        self._learn(connection, rows)
+        queued: list[QueuedRun] = []
+        active: list[OutRun] = []
+        for row in rows:
+            known = self._known[row.run_id]
+            if row.status == "QUEUED":
+                queued.append(QueuedRun(row.run_id, row.id, row.created, known.tags, known.pools))
+            else:
+                worker = holders.pop(row.run_id, None)
+                active.append(
+                    OutRun(
+                        row.run_id, known.tags, worker, known.pools, row.status, row.changed, row.start_time
+                    )
+                )
+        # A lease outlives its run's end by the moments in which its worker tidies up: that slot is taken.
+        ended = [OutRun(run_id, {}, worker, status="ENDED") for run_id, worker in holders.items()]
+        return QueueState(queued, [*active, *ended], workers)
+
+    def _learn(self, connection: sa.Connection, rows: Iterable[sa.Row]) -> None:
+        before = self._known
+        self._known = {}
+        new: list[str] = []
+        for row in rows:
+            known = before.get(row.run_id)
+            if known is None or (row.status == "QUEUED" and known.changed != row.changed):
+                new.append(row.run_id)
+                known = _Known(row.changed, {}, None)
+            self._known[row.run_id] = known
+        if not new:
+            return
+        for row in connection.execute(TAGS, {"run_ids": new}):
+            self._known[row.run_id].tags[row.key] = row.value
+        for row in connection.execute(POOLS, {"run_ids": new}):
+            self._known[row.run_id].pools = deserialize_value(row.pools, RunOpConcurrency)
