@@ -9,8 +9,8 @@ import dagster as dg
 
 from scheduler_defs.declarations.models import Declarations, Schedule
 from scheduler_defs.declarations.names import dagster_name
+from scheduler_defs.evaluation.cadence import cron_of
 from scheduler_defs.evaluation.tick import evaluate_tick
-from scheduler_defs.timing import covering_cron
 
 Evaluation = Callable[[dg.ScheduleEvaluationContext], list[dg.RunRequest] | dg.SkipReason]
 
@@ -28,7 +28,7 @@ def build_schedule(declarations: Declarations, schedule: Schedule) -> dg.Schedul
     return dg.ScheduleDefinition(
         name=dagster_name(schedule.name),
         job_name=dagster_name(schedule.job),
-        cron_schedule=covering_cron(schedule.timing),
+        cron_schedule=cron_of(schedule),
         execution_timezone=schedule.timezone,
         execution_fn=_evaluation(declarations, schedule),
         default_status=dg.DefaultScheduleStatus.RUNNING

@@ -9,6 +9,8 @@ from scheduler_defs import settings
 from scheduler_defs.errors import NotReachableError
 
 if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
     from scheduler_defs.graphql.client import GraphQLClient
 
 
@@ -35,3 +37,11 @@ def graphql() -> GraphQLClient:
             f"no stack is running on {state}: start one with `signalbox up`, or set {settings.UI_URL}"
         )
     return GraphQLClient(url)
+
+
+def database_engine() -> Engine:
+    """The running stack's database. Raises NotReachableError when nothing says where it is."""
+    from scheduler_defs import database
+
+    adopt_stack_environment()
+    return database.engine()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from scheduler_defs.cli.connection import adopt_stack_environment, graphql
+from scheduler_defs.cli.connection import database_engine, graphql
 from scheduler_defs.cli.loaded import declared, declared_schedule
 from scheduler_defs.cli.output import local_time, print_json, print_table
 from scheduler_defs.cli.runs import AsJson, report_launch
@@ -16,8 +16,6 @@ from scheduler_defs.cli.values import parse_settings
 from scheduler_defs.errors import NotReachableError, SignalboxError
 
 if TYPE_CHECKING:
-    from sqlalchemy import Engine
-
     from scheduler_defs.evaluation.pauses import Pause
 
 app = typer.Typer(help="List, show, run, switch and edit schedules.")
@@ -153,7 +151,7 @@ def pause_command(
     end = _instant_or_duration(until, now, schedule.timezone) if until else None
     if end is not None and end <= now:
         raise SignalboxError(f"--until {until!r} is in the past ({end.isoformat()})")
-    changed = pause(_engine(), name, actor=current_actor(), now=now, reason=reason, until=end)
+    changed = pause(database_engine(), name, actor=current_actor(), now=now, reason=reason, until=end)
     _say_switch({"name": name, "state": "paused", "changed": changed}, as_json)
 
 
@@ -163,7 +161,7 @@ def resume_command(name: Name, as_json: AsJson = False) -> None:
     from scheduler_defs.evaluation.pauses import resume
 
     declared_schedule(declared(), name)
-    changed = resume(_engine(), name, now=dt.datetime.now(dt.UTC))
+    changed = resume(database_engine(), name, now=dt.datetime.now(dt.UTC))
     _say_switch({"name": name, "state": "on", "changed": changed}, as_json)
 
 
@@ -246,14 +244,7 @@ def _instant_or_duration(text: str, now: dt.datetime, zone: str) -> dt.datetime:
 def _pauses() -> Mapping[str, Pause]:
     from scheduler_defs.evaluation.pauses import read_pauses
 
-    return read_pauses(_engine())
-
-
-def _engine() -> Engine:
-    from scheduler_defs import database
-
-    adopt_stack_environment()
-    return database.engine()
+    return read_pauses(database_engine())
 
 
 def _last(row: dict[str, Any]) -> str:

@@ -57,17 +57,24 @@ def schedule_objects(
 
 
 def instance_states(client: GraphQLClient) -> dict[str, dict[str, Any]]:
-    """Dagster's switch of every schedule by its Dagster name: `{status, id, can_reset, default}`."""
+    """Dagster's switch of every schedule by its Dagster name: `{status, id, default, cron, timezone}`."""
     answer = client.call("Schedules", location=LOCATION, repository=REPOSITORY)
     return {
         found["name"]: {
             "status": found["scheduleState"]["status"],
             "id": found["scheduleState"]["id"],
-            "can_reset": found["canReset"],
             "default": found["defaultStatus"],
+            "cron": found["cronSchedule"],
+            "timezone": found["executionTimezone"],
         }
         for found in answer["results"]
     }
+
+
+def instance_jobs(client: GraphQLClient) -> frozenset[str]:
+    """Dagster's names of the jobs that the running instance knows."""
+    answer = client.call("Jobs", location=LOCATION, repository=REPOSITORY)
+    return frozenset(job["name"] for job in answer["jobs"])
 
 
 def last_runs(client: GraphQLClient, names: Iterable[str]) -> dict[str, dict[str, Any]]:
