@@ -29,6 +29,7 @@ def upgrade() -> None:
             run_id      text NOT NULL,
             step_key    text NOT NULL DEFAULT '',
             worker_id   text NOT NULL,
+            host        text NOT NULL,
             pid         integer NOT NULL,
             queue       text NOT NULL,
             token       uuid NOT NULL,

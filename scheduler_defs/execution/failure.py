@@ -1,0 +1,55 @@
+"""Why a run failed, as tags that history, alerts and retries read: `signalbox/failure`, `signalbox/error`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from dagster import DagsterInstance
+from dagster._core.events import DagsterEvent, JobFailureData
+from dagster_shared.error import SerializableErrorInfo
+
+from scheduler_defs import tags
+from scheduler_defs.tags import Failure
+
+_LONGEST_DETAIL = 500
+
+
+def record_failure(instance: DagsterInstance, run_id: str, failure: Failure, detail: str) -> None:
+    """Write down why the run is about to fail. `detail` is one line for people (cut at 500 characters).
+
+    Call it before the run is failed: the first reason stays, and whoever sees that the run failed sees why.
+    """
+    run = instance.get_run_by_id(run_id)
+    if run is not None and tags.FAILURE not in run.tags:
+        instance.add_run_tags(run_id, {tags.FAILURE: failure.value, tags.ERROR: one_line(detail)})
+
+
+def failure_tags(existing: Mapping[str, str], event: DagsterEvent) -> dict[str, str]:
+    """The tags for a run that fails with `event`, unless it says already why it does."""
+    if tags.FAILURE in existing:
+        return {}
+    return {tags.FAILURE: Failure.ERROR.value, tags.ERROR: one_line(_summary(event))}
+
+
+def one_line(text: str) -> str:
+    """`text` on one line, short enough for a tag."""
+    joined = " ".join(text.split())
+    return joined if len(joined) <= _LONGEST_DETAIL else joined[: _LONGEST_DETAIL - 1] + "…"
+
+
+def _summary(event: DagsterEvent) -> str:
+    """The innermost error that the event knows, else its message."""
+    data = event.event_specific_data
+    if isinstance(data, JobFailureData):
+        step = data.first_step_failure_event
+        if step is not None and step.step_failure_data.error is not None:
+            return f"{step.step_key}: {_innermost(step.step_failure_data.error)}"
+        if data.error is not None:
+            return _innermost(data.error)
+    return event.message or "failed"
+
+
+def _innermost(error: SerializableErrorInfo) -> str:
+    while error.cause is not None:
+        error = error.cause
+    return error.message

@@ -1,0 +1,73 @@
+"""The lease that this process holds now: what a run's own code and its guard may ask for."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from scheduler_defs import database
+from scheduler_defs.execution import leases
+from scheduler_defs.execution.identity import Identity, identity
+from scheduler_defs.execution.leases import Claim
+from scheduler_defs.execution.storage_pool import patiently
+from scheduler_defs.execution.terms import Terms, terms
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class HeldLease:
+    """A lease of this process. `acquired` is when it was asked for (monotonic seconds)."""
+
+    claim: Claim
+    acquired: float
+    worker: Identity
+    terms: Terms
+
+    @property
+    def expires(self) -> float:
+        """When work must have stopped (monotonic seconds), if nothing is renewed from now on.
+
+        It moves on as the worker's main process renews: ask again, do not keep it.
+        """
+        return max(self.acquired, self.worker.renewed.get()) + self.terms.fence.total_seconds()
+
+
+_current: HeldLease | None = None
+
+
+def current_lease() -> HeldLease | None:
+    """The lease of the run or step that this process executes, or None outside of a worker."""
+    return _current
+
+
+@contextmanager
+def held(claim: Claim, asked: float) -> Iterator[HeldLease]:
+    """Hold a lease for the length of the block, and give it back at its end, however it ends.
+
+    `asked` is the monotonic instant before it was acquired.
+    """
+    global _current
+    worker = identity()
+    if worker is None:
+        raise RuntimeError("only a worker holds leases")
+    _current = HeldLease(claim, asked, worker, terms())
+    try:
+        yield _current
+    finally:
+        _current = None
+        _release(claim)
+
+
+def _release(claim: Claim) -> None:
+    def act() -> None:
+        with database.engine().begin() as connection:
+            leases.release(connection, claim)
+
+    try:
+        patiently(act)
+    except Exception as error:
+        # It runs out by itself; the run has ended all the same.
+        logger.warning("lease of run %s not given back: %s: %s", claim.run_id, type(error).__name__, error)

@@ -1,0 +1,174 @@
+"""Pooled Postgres connections under Dagster's storages: safe across fork, healed after a restart.
+
+dagster-postgres opens a connection per statement (NullPool) and asks the database about its own schema at
+nearly every query; together that is more than half of what a run costs. Here each process has one pool per
+database, and a schema check that was once true is not asked again.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy import event, exc
+
+PATIENCE = "SIGNALBOX_DATABASE_PATIENCE_SECONDS"
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class PoolOptions:
+    """What makes one pool different from another in the same process."""
+
+    url: str
+    statement_timeout_milliseconds: int | None = None
+    recycle_seconds: int = 1800
+    size: int = 6
+    overflow: int = 30
+
+
+_engines: dict[tuple[int, PoolOptions], sa.Engine] = {}
+_lock = threading.Lock()
+# A thread of the parent may hold the lock while another forks: the child starts with one of its own.
+os.register_at_fork(after_in_child=lambda: globals().update(_lock=threading.Lock()))
+
+
+def pooled_engine(options: PoolOptions) -> sa.Engine:
+    """The engine of this process for `options`, in autocommit mode as dagster-postgres expects.
+
+    A forked child gets an engine of its own. The parent's stays referenced, so that nothing in the child
+    closes the parent's sockets.
+    """
+    key = (os.getpid(), options)
+    found = _engines.get(key)
+    if found is not None:
+        return found
+    with _lock:
+        if key not in _engines:
+            _engines[key] = _make_engine(options)
+        return _engines[key]
+
+
+def _make_engine(options: PoolOptions) -> sa.Engine:
+    engine = sa.create_engine(
+        options.url,
+        isolation_level="AUTOCOMMIT",
+        pool_size=options.size,
+        max_overflow=options.overflow,
+        pool_recycle=options.recycle_seconds,
+        pool_use_lifo=True,
+        connect_args={"connect_timeout": 5, "application_name": "signalbox-dagster"},
+    )
+    event.listen(engine, "checkout", _refuse_closed)
+    timeout = options.statement_timeout_milliseconds
+
+    def set_up(connection: Any, _record: Any) -> None:
+        with connection, connection.cursor() as cursor:
+            # Dagster's timestamp columns have no zone and are read as UTC.
+            cursor.execute("SET TIME ZONE 'UTC'")
+            if timeout is not None:
+                cursor.execute("SET statement_timeout = %s", (int(timeout),))
+
+    event.listen(engine, "connect", set_up)
+    return engine
+
+
+def _refuse_closed(connection: Any, _record: Any, _proxy: Any) -> None:
+    """An idle connection with something to read was closed by the server: take another one.
+
+    This finds a restarted Postgres without the round trip per checkout that `pool_pre_ping` costs.
+    """
+    if connection.closed:
+        raise exc.DisconnectionError("connection is closed")
+    poller = select.poll()
+    poller.register(connection.fileno(), select.POLLIN | select.POLLHUP | select.POLLERR)
+    if poller.poll(0):
+        raise exc.DisconnectionError("the server closed the connection")
+
+
+def patience_seconds() -> float:
+    """How long a statement waits for a database that is away (default 30 s, below which leases matter)."""
+    return float(os.environ.get(PATIENCE) or 30)
+
+
+def is_outage(error: BaseException) -> bool:
+    """Whether `error` says that the database is away or the connection broke, not that a statement is bad."""
+    if isinstance(error, exc.DBAPIError):
+        if error.connection_invalidated:
+            return True
+        code = getattr(error.orig, "pgcode", None)
+        # 57P0x: shutting down, crashed, starting up; 53300: too many connections; None: no connection at all.
+        return isinstance(error, exc.OperationalError) and (
+            code is None or code.startswith("57P0") or code == "53300"
+        )
+    return isinstance(error, exc.TimeoutError | exc.DisconnectionError)
+
+
+def patiently(act: Callable[[], T], *, patience: float | None = None) -> T:
+    """`act()`, again and again while the database is away, up to `patience` seconds; then its error.
+
+    `act` must be safe to repeat.
+    """
+    deadline = time.monotonic() + (patience_seconds() if patience is None else patience)
+    pause = 0.05
+    while True:
+        try:
+            return act()
+        except Exception as error:
+            if not is_outage(error) or time.monotonic() + pause > deadline:
+                raise
+            time.sleep(pause)
+            pause = min(pause * 2, 1.0)
+
+
+@contextmanager
+def connection(options: PoolOptions) -> Iterator[sa.Connection]:
+    """A connection from the pool, waiting for the database if it is away. Autocommit."""
+    found = patiently(lambda: pooled_engine(options).connect())
+    try:
+        yield found
+    finally:
+        found.close()
+
+
+class Pooled:
+    """Mixed in before one of dagster-postgres' storages: its engine is the pooled one of this process."""
+
+    _options: PoolOptions
+    _known: set[str]
+
+    @property
+    def _engine(self) -> sa.Engine:
+        return pooled_engine(self._options)
+
+    @_engine.setter
+    def _engine(self, value: sa.Engine) -> None:
+        # dagster-postgres' constructor makes an unpooled engine, which never connected: drop it.
+        self._options = PoolOptions(value.url.render_as_string(hide_password=False))
+        self._known = set()
+
+    def optimize_for_webserver(self, statement_timeout: int, pool_recycle: int, max_overflow: int) -> None:
+        """Called by dagster-webserver: the same pool, with a statement time-out (milliseconds)."""
+        self._options = PoolOptions(
+            self._options.url,
+            statement_timeout_milliseconds=statement_timeout,
+            recycle_seconds=pool_recycle,
+            overflow=max(max_overflow, 1),
+        )
+
+    def _remembered(self, check: str, ask: Callable[[], bool]) -> bool:
+        """A schema check, asked until it is true. (Migrations only ever add.)"""
+        if check in self._known:
+            return True
+        answer = bool(ask())
+        if answer:
+            self._known.add(check)
+        return answer

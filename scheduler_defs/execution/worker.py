@@ -1,0 +1,114 @@
+"""A Celery worker of ours: what it does with a message, and what it does when it starts, drains and ends."""
+
+from __future__ import annotations
+
+import io
+import logging
+import os
+import signal
+import sys
+import time
+from typing import Any
+
+import celery.signals
+from celery import Task
+from celery.worker import state
+
+from scheduler_defs.execution import identity as identities
+from scheduler_defs.execution.celery_app import RUN_TASK, app
+from scheduler_defs.execution.terms import terms
+from scheduler_defs.execution.worker_beat import Beat, Busy, Pool
+from scheduler_defs.execution.workers import Worker
+
+logger = logging.getLogger(__name__)
+
+_beat: Beat | None = None
+
+
+@app.task(bind=True, name=RUN_TASK)
+def run(task: Task[Any, Any], run_id: str) -> None:
+    """Execute a Dagster run. Whatever becomes of it is written to Dagster's event log by whoever knows."""
+    from scheduler_defs.execution.worker_run import execute
+
+    execute(run_id, _queue_of(task))
+
+
+def _queue_of(task: Task[Any, Any]) -> str:
+    delivery = task.request.delivery_info or {}
+    return str(delivery.get("routing_key") or delivery.get("exchange") or "")
+
+
+@celery.signals.worker_init.connect
+def assume_identity(sender: Any, **_: Any) -> None:
+    """In the main process, before its children are forked."""
+    identities.assume(sender.hostname)
+
+
+@celery.signals.worker_ready.connect
+def begin_to_beat(sender: Any, **_: Any) -> None:
+    """In the main process, when it is about to take messages. `sender` is Celery's consumer."""
+    global _beat
+    found = identities.identity()
+    if found is None:
+        raise RuntimeError("worker_init was not sent: this is not a Celery worker")
+    worker = Worker(
+        id=found.id,
+        host=found.host,
+        pid=found.pid,
+        queues=tuple(sorted(sender.app.amqp.queues.consume_from)),
+        slots=sender.pool.limit or 1,
+        versions=identities.versions(),
+    )
+    pool = Pool(children=lambda: _children(sender.pool), busy=_busy)
+    _beat = Beat(worker, found, pool, terms())
+    _beat.start()
+
+
+@celery.signals.worker_shutting_down.connect
+def drain(**_: Any) -> None:
+    """In the main process' signal handler: no locks, no I/O."""
+    if _beat is not None:
+        _beat.drain()
+
+
+@celery.signals.worker_shutdown.connect
+def end(**_: Any) -> None:
+    """In the main process, when its children have ended."""
+    if _beat is not None:
+        _beat.stop()
+
+
+@celery.signals.worker_process_init.connect
+def warm_up(**_: Any) -> None:
+    """In a child: open the instance and load the definitions before the first run asks for them."""
+    os.environ.setdefault("DAGSTER_DISABLE_TELEMETRY", "1")
+    for stream in (sys.stdout, sys.stderr):
+        # What a step prints is to be seen while it runs, though its stdout is a file.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(line_buffering=True)
+    from scheduler_defs.execution.worker_run import prepare
+
+    prepare()
+
+
+@celery.signals.task_prerun.connect
+def reset_signals(**_: Any) -> None:
+    """In a child. Dagster leaves SIGTERM ignored after the first run, and Celery ignores SIGINT."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def _children(pool: Any) -> list[int]:
+    """Pids of the children of Celery's prefork pool (private: `AsynPool._pool`)."""
+    inner = pool._pool
+    return [process.pid for process in list(inner._pool)] if inner is not None else []
+
+
+def _busy() -> list[Busy]:
+    """The children that have begun with a message. Celery stamps wall-clock time."""
+    to_monotonic = time.monotonic() - time.time()
+    return [
+        (request.worker_pid, (request.time_start or time.time()) + to_monotonic)
+        for request in list(state.active_requests)
+        if request.worker_pid is not None
+    ]

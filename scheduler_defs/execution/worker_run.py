@@ -1,0 +1,129 @@
+"""Execute one run in a warm worker process: the instance and the definitions are already there."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import time
+from collections.abc import Iterator
+from functools import lru_cache
+
+import dagster as dg
+from dagster._core.definitions.reconstruct import ReconstructableJob
+from dagster._core.errors import DagsterExecutionInterruptedError
+from dagster._core.events import EngineEventData
+from dagster._core.execution.api import execute_run_iterator
+from dagster._core.storage.dagster_run import DagsterRun, DagsterRunStatus
+from dagster._serdes import deserialize_value
+from dagster._utils.error import serializable_error_info_from_exc_info
+from dagster._utils.hosted_user_process import recon_job_from_origin
+from dagster._utils.interrupts import capture_interrupts
+
+from scheduler_defs import database
+from scheduler_defs.execution import leases
+from scheduler_defs.execution.identity import identity
+from scheduler_defs.execution.lease_held import held
+from scheduler_defs.execution.leases import Claim
+from scheduler_defs.execution.storage_pool import patiently
+from scheduler_defs.execution.terms import terms
+from scheduler_defs.execution.timeout import time_limit
+
+logger = logging.getLogger(__name__)
+
+
+def instance() -> dg.DagsterInstance:
+    """This process' Dagster instance, opened once."""
+    return _instance(os.getpid())
+
+
+@lru_cache(maxsize=1)
+def _instance(_pid: int) -> dg.DagsterInstance:
+    return dg.DagsterInstance.get()
+
+
+def prepare() -> None:
+    """Open the instance before the first run needs it. A database that is away now may be there by then."""
+    try:
+        instance()
+    except Exception as error:
+        logger.warning("not warm yet: %s: %s", type(error).__name__, error)
+
+
+def execute(run_id: str, queue: str) -> None:
+    """Execute the run to its end, if it still waits for a worker; otherwise do nothing.
+
+    Errors of the run are in its event log. Only what could not be written there is raised.
+    """
+    worker = identity()
+    if worker is None:
+        raise RuntimeError("runs are executed by Celery workers only")
+    claim = Claim(run_id, worker.id, worker.host, os.getpid(), queue)
+    # SIGTERM from here on is an interrupt that Dagster raises where it is safe, not the end of this process.
+    with capture_interrupts():
+        began = time.monotonic()
+        body = _acquire(claim)
+        if body is None:
+            logger.info("run %s is not waiting for a worker: nothing to do", run_id)
+            return
+        run = deserialize_value(body, DagsterRun)
+        with held(claim, began), time_limit(instance(), run):
+            for _ in _events(run.with_status(DagsterRunStatus.STARTING)):
+                pass
+
+
+def _acquire(claim: Claim) -> str | None:
+    def act() -> str | None:
+        with database.engine().begin() as connection:
+            return leases.acquire_run(connection, claim, terms().expiry)
+
+    return patiently(act)
+
+
+def _events(run: DagsterRun) -> Iterator[dg.DagsterEvent]:
+    """Dagster's `core_execute_run` without what a warm worker knows already (private, contract-tested)."""
+    on = instance()
+    if run.job_code_origin is None:
+        on.report_run_failed(run, "The run does not say where its code is.")
+        return
+    try:
+        job = _job(run)
+    except Exception:
+        yield _engine_error("Could not load job definition.", run)
+        _fail_unless_finished(run)
+        return
+    try:
+        yield from execute_run_iterator(job, run, on)
+    except (KeyboardInterrupt, DagsterExecutionInterruptedError):
+        _fail_unless_finished(run)
+    except Exception:
+        yield _engine_error("The run could not be executed.", run)
+        _fail_unless_finished(run)
+
+
+def _job(run: DagsterRun) -> ReconstructableJob:
+    location = run.remote_job_origin.location_name if run.remote_job_origin else None
+    instance().inject_env_vars(location)
+    assert run.job_code_origin is not None  # checked by the caller
+    job = recon_job_from_origin(run.job_code_origin)
+    if run.has_repository_load_data and run.execution_plan_snapshot_id:
+        plan = instance().get_execution_plan_snapshot(run.execution_plan_snapshot_id)
+        job = job.with_repository_load_data(plan.repository_load_data)
+    job.get_definition()
+    return job
+
+
+def _engine_error(message: str, run: DagsterRun) -> dg.DagsterEvent:
+    error = serializable_error_info_from_exc_info(sys.exc_info())
+    logger.error("run %s: %s %s", run.run_id, message, error.to_string())
+    return instance().report_engine_event(message, run, EngineEventData.engine_error(error))
+
+
+def _fail_unless_finished(run: DagsterRun) -> None:
+    found = instance().get_run_by_id(run.run_id)
+    if found is None or found.is_finished:
+        return
+    if found.status is DagsterRunStatus.CANCELING:
+        instance().report_run_canceled(found)
+    else:
+        instance().report_run_failed(found)

@@ -1,0 +1,38 @@
+"""Runs are executed by Celery worker processes that keep what they have loaded."""
+
+from pathlib import Path
+
+from tests.integration.execution.worked_yard import Yard
+
+
+def test_given_a_worker_when_a_run_is_launched_then_a_child_of_it_executes_it(
+    worked_yard: Yard, tmp_path: Path
+) -> None:
+    worker = worked_yard.start_worker(slots=1)
+    marks = tmp_path / "marks"
+    run_id = worked_yard.launch("work_job", {"marks": str(marks)})
+    assert worked_yard.wait(run_id) == "SUCCESS", "\n".join(worked_yard.messages(run_id))
+    assert int(marks.read_text().split()[1]) in worker.children()
+    worked_yard.wait_for(lambda: not worked_yard.leases(), "the lease to be given back")
+    assert worked_yard.tags(run_id)["signalbox/worker"].startswith("w0-")
+
+
+def test_given_a_step_that_prints_then_its_output_is_readable_while_it_runs(worked_yard: Yard) -> None:
+    worked_yard.start_worker(slots=1)
+    run_id = worked_yard.launch("talk_job", {"say": "hello"})
+    manager = worked_yard.instance.compute_log_manager
+
+    def output() -> tuple[bytes, bytes] | None:
+        folder = worked_yard.state / "compute_logs" / run_id / "compute_logs"
+        found = list(folder.glob("*.out"))
+        if not found:
+            return None
+        data = manager.get_log_data([run_id, "compute_logs", found[0].stem])
+        return data.stdout or b"", data.stderr or b""
+
+    worked_yard.wait_for(lambda: (output() or (b"",))[0].count(b"\n") == 2, "two lines of output")
+    assert worked_yard.status(run_id) == "STARTED"
+    printed, errors = output() or (b"", b"")
+    assert printed == b"hello\nchild says hello\n"
+    assert b"HELLO\n" in errors
+    assert worked_yard.wait(run_id) == "SUCCESS"
