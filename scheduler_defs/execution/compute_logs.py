@@ -59,9 +59,9 @@ class SignalboxComputeLogManager(LocalComputeLogManager):
 
 @contextmanager
 def _redirected(stream: IO[str] | None, original: IO[str] | None, path: Path) -> Generator[None, None, None]:
-    """Make `path` what the stream's file descriptor writes to: what child processes print goes there as well.
+    """Make `path` what the stream's file descriptor writes to: what child processes print goes there too.
 
-    `original` is used where the stream has no descriptor (Celery may put a logger in its place); where neither
+    `original` is used where the stream has no descriptor (a logger may be in its place); where neither
     has one (under test runners), nothing is captured.
     """
     target = next((found for found in (stream, original) if _descriptor(found) is not None), None)
