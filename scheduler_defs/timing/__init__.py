@@ -1,0 +1,58 @@
+"""WHEN: schedules as pure functions of (spec, instant). No Dagster, no I/O, no clock."""
+
+from scheduler_defs.timing.covering import covering_cron
+from scheduler_defs.timing.cron import parse_cron
+from scheduler_defs.timing.durations import Unit, format_duration, parse_duration, parse_every
+from scheduler_defs.timing.exclusions import (
+    ExcludedCron,
+    ExcludedDates,
+    ExcludedHolidays,
+    Exclusion,
+    parse_exclusion,
+)
+from scheduler_defs.timing.instants import parse_date, parse_instant, zone
+from scheduler_defs.timing.occurrences import (
+    is_due,
+    is_exhausted,
+    next_occurrence,
+    occurrences,
+    previous_occurrence,
+)
+from scheduler_defs.timing.policies import CatchUp, Policies, jitter_delay
+from scheduler_defs.timing.specs import AtSpec, CronSpec, EverySpec, RRuleSpec, Spec, kind
+from scheduler_defs.timing.text import text
+from scheduler_defs.timing.windows import Window, any_open
+
+__all__ = [
+    "AtSpec",
+    "CatchUp",
+    "CronSpec",
+    "EverySpec",
+    "ExcludedCron",
+    "ExcludedDates",
+    "ExcludedHolidays",
+    "Exclusion",
+    "Policies",
+    "RRuleSpec",
+    "Spec",
+    "Unit",
+    "Window",
+    "any_open",
+    "covering_cron",
+    "format_duration",
+    "is_due",
+    "is_exhausted",
+    "jitter_delay",
+    "kind",
+    "next_occurrence",
+    "occurrences",
+    "parse_cron",
+    "parse_date",
+    "parse_duration",
+    "parse_every",
+    "parse_exclusion",
+    "parse_instant",
+    "previous_occurrence",
+    "text",
+    "zone",
+]

@@ -1,0 +1,156 @@
+"""Zones, instants, and the one rule for wall-clock times that do not exist or exist twice.
+
+Instants leave this package as datetimes with a fixed offset (`2026-11-01T01:30:00-05:00`), not with a
+ZoneInfo: Python compares two datetimes of one ZoneInfo by their wall clocks, which is wrong in the hour
+that a clock change repeats.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import UTC, date, datetime, time, timedelta, timezone
+from functools import cache
+from heapq import heappop, heappush
+from zoneinfo import ZoneInfo
+
+MINUTE = timedelta(minutes=1)
+DAY = timedelta(days=1)
+
+
+@cache
+def zone(name: str) -> ZoneInfo:
+    """The zone of an IANA name. Raises ValueError for anything else."""
+    try:
+        return ZoneInfo(name)
+    except (OSError, ValueError, TypeError, KeyError):
+        raise ValueError(
+            f"timezone {name!r} is not known; use an IANA name, for example UTC or America/Chicago"
+        ) from None
+
+
+def utc(instant: datetime) -> datetime:
+    """The instant in UTC. Raises ValueError if it has no offset."""
+    if instant.tzinfo is None:
+        raise ValueError(f"{instant.isoformat()} has no offset; give an aware datetime")
+    return instant.astimezone(UTC)
+
+
+def in_zone(instant: datetime, place: ZoneInfo) -> datetime:
+    """The same instant with the fixed offset that the zone has at that moment."""
+    local = instant.astimezone(place)
+    return local.replace(tzinfo=_offset(local.utcoffset() or timedelta()), fold=0)
+
+
+@cache
+def _offset(offset: timedelta) -> timezone:
+    return timezone(offset) if offset else UTC
+
+
+def localise(wall: datetime, place: ZoneInfo) -> datetime:
+    """The instant (UTC) at which a once-a-day clock event at this wall-clock time happens.
+
+    Dagster's rule: a time that exists twice happens at the later instant; a time that a clock change
+    skips happens at the end of the gap. Where the calendar skipped whole days (Apia, 30 December 2011)
+    it happens at the same time of the next day that exists.
+    """
+    first = wall.replace(tzinfo=place, fold=0)
+    second = wall.replace(tzinfo=place, fold=1)
+    before, after = first.utcoffset(), second.utcoffset()
+    if before == after or before is None or after is None:
+        return first.astimezone(UTC)
+    if before > after:
+        return second.astimezone(UTC)
+    if after - before >= DAY:
+        return first.astimezone(UTC)
+    return gap_end(wall, place)
+
+
+def gap_end(wall: datetime, place: ZoneInfo) -> datetime:
+    """The instant (UTC) of the clock change that skips this wall-clock time."""
+    early = wall.replace(tzinfo=place, fold=1).astimezone(UTC)
+    late = wall.replace(tzinfo=place, fold=0).astimezone(UTC)
+    new_offset = late.astimezone(place).utcoffset()
+    while late - early > timedelta(seconds=1):
+        middle = early + timedelta(seconds=int((late - early).total_seconds()) // 2)
+        if middle.astimezone(place).utcoffset() == new_offset:
+            late = middle
+        else:
+            early = middle
+    return late
+
+
+def localised(walls: Iterable[datetime], place: ZoneInfo, *, every_hour: bool = False) -> Iterator[datetime]:
+    """Instants (UTC, strictly increasing) of increasing wall-clock times.
+
+    With `every_hour`, for events that come round in every hour of the day: both copies of a repeated hour
+    run, and times that do not exist are left out (the hour is not there to run in).
+    """
+    waiting: list[datetime] = []
+    last = datetime.min.replace(tzinfo=UTC)
+    for wall in walls:
+        first = wall.replace(tzinfo=place, fold=0)
+        before, after = first.utcoffset(), wall.replace(tzinfo=place, fold=1).utcoffset()
+        instant = first.astimezone(UTC)
+        if before != after and before is not None and after is not None:
+            if before < after and every_hour:
+                continue
+            if before > after:
+                second = wall.replace(tzinfo=place, fold=1).astimezone(UTC)
+                if every_hour:
+                    heappush(waiting, second)
+                else:
+                    instant = second
+            elif after - before >= DAY:
+                heappush(waiting, instant)
+                continue
+            else:
+                instant = gap_end(wall, place)
+        while waiting and waiting[0] <= instant:
+            if (due := heappop(waiting)) > last:
+                yield due
+                last = due
+        if instant > last:
+            yield instant
+            last = instant
+    while waiting:
+        if (due := heappop(waiting)) > last:
+            yield due
+            last = due
+
+
+def parse_instant(value: str | datetime | date, timezone_name: str) -> datetime:
+    """Read an ISO 8601 instant; without an offset it is read in the zone, by the rule of `localise`.
+
+    A date alone means its first moment. Instants are whole minutes. Raises ValueError.
+    """
+    place = zone(timezone_name)
+    if isinstance(value, str):
+        try:
+            parsed = datetime.fromisoformat(value.strip())
+        except ValueError:
+            raise ValueError(
+                f"{value!r} is not an instant; write ISO 8601, for example 2026-12-31T23:00 or"
+                " 2026-12-31T23:00+01:00"
+            ) from None
+    elif isinstance(value, datetime):
+        parsed = value
+    else:
+        parsed = datetime.combine(value, time())
+    if parsed.second or parsed.microsecond:
+        raise ValueError(f"{value} is not a whole minute; schedules tick once a minute")
+    if not 1970 <= parsed.year <= 2999:
+        raise ValueError(f"{value} is outside the years 1970 to 2999")
+    instant = localise(parsed, place) if parsed.tzinfo is None else utc(parsed)
+    return in_zone(instant, place)
+
+
+def parse_date(value: str | date) -> date:
+    """Read a calendar date, `2026-12-25`. Raises ValueError."""
+    if isinstance(value, datetime):
+        return value.date()
+    if isinstance(value, date):
+        return value
+    try:
+        return date.fromisoformat(value.strip())
+    except ValueError:
+        raise ValueError(f"{value!r} is not a date; write it as 2026-12-25") from None
