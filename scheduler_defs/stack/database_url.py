@@ -5,13 +5,10 @@ from __future__ import annotations
 from urllib.parse import urlsplit, urlunsplit
 
 
-def connection_string(url: str, *, database: str | None = None) -> str:
-    """The URL for libpq: without the driver that SQLAlchemy names, and with another database if asked."""
-    parts = urlsplit(url)
-    path = parts.path if database is None else f"/{database}"
-    scheme = parts.scheme.partition("+")[0]
-    query = f"?{parts.query}" if parts.query else ""
-    return f"{scheme}://{parts.netloc}{path}{query}"
+def connection_string(url: str) -> str:
+    """The URL for libpq: without the driver that SQLAlchemy names."""
+    scheme, separator, rest = url.partition("://")
+    return scheme.partition("+")[0] + separator + rest
 
 
 def without_password(url: str) -> str:

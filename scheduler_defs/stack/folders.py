@@ -10,6 +10,7 @@ import tempfile
 from pathlib import Path
 
 from scheduler_defs.errors import SignalboxError
+from scheduler_defs.stack.spawning import Account
 
 # sun_path holds 104 bytes on macOS and 108 on Linux, with the final zero; Postgres adds "/pg/.s.PGSQL.5432".
 _LONGEST_SOCKET_FOLDER = 104 - 1 - len("/pg/.s.PGSQL.5432.lock")
@@ -49,12 +50,15 @@ def socket_folder(state: Path) -> Path:
     raise SignalboxError(f"{state}: no folder with a path fit for sockets (short, plain); set TMPDIR=/tmp")
 
 
-def create_private(folder: Path, *, mode: int = 0o700) -> None:
+def create_private(folder: Path, *, mode: int = 0o700, owner: Account | None = None) -> None:
     """Create a folder of ours, and refuse one that somebody else has put there (/tmp is everybody's)."""
+    ours = {os.geteuid()} if owner is None else {os.geteuid(), owner.uid}
     try:
         folder.mkdir(mode=mode)
     except FileExistsError:
         found = folder.lstat()
-        if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
+        if not stat.S_ISDIR(found.st_mode) or found.st_uid not in ours:
             raise SignalboxError(f"{folder}: exists and is not our folder; remove it") from None
     folder.chmod(mode)
+    if owner is not None:
+        os.chown(folder, owner.uid, owner.gid)

@@ -39,7 +39,7 @@ class Options:
 class Plan:
     """A stack that is ready to be started. The workers are added when their queues are known.
 
-    `embedded_postgres`: the URL of the database to create. `storage`: what the migrations need.
+    `storage`: the components that the migrations need.
     """
 
     id: str
@@ -51,7 +51,6 @@ class Plan:
     code_server: tuple[str, int]
     components: tuple[Component, ...]
     storage: tuple[str, ...]
-    embedded_postgres: str | None
     options: Options
 
 
@@ -97,7 +96,6 @@ def make(where: Settings, options: Options) -> Plan:
             _daemon(),
         ),
         storage=tuple(component.name for component in storage),
-        embedded_postgres=server.url if server else None,
         options=options,
     )
 

@@ -77,10 +77,8 @@ def prepare(state: Path, sockets: Path) -> EmbeddedPostgres:
         )
     programs = POSTGRES_VERSIONS[version]
     account = postgres_account(programs, (data, sockets))
-    create_private(sockets)
+    create_private(sockets, owner=account)
     server = EmbeddedPostgres(programs, data, sockets, account)
-    if account is not None:
-        os.chown(sockets, account.uid, account.gid)
     if not data.exists():
         _initialise(server)
     _end_old_postmaster(data)
@@ -88,30 +86,34 @@ def prepare(state: Path, sockets: Path) -> EmbeddedPostgres:
 
 
 def _initialise(server: EmbeddedPostgres) -> None:
-    """initdb beside the final place and rename: an interrupted one leaves nothing that looks like data."""
+    """Make the data beside their final place and rename: an interrupted start leaves nothing half-made."""
     fresh = server.data.with_name(server.data.name + ".new")
     shutil.rmtree(fresh, ignore_errors=True)
     fresh.mkdir(mode=0o700)
     if server.account is not None:
         os.chown(fresh, server.account.uid, server.account.gid)
+    _run(
+        server,
+        "initdb",
+        *("--auth=trust", "--encoding=UTF8", "--locale=C", f"--username={USER}", f"--pgdata={fresh}"),
+    )
+    _run(server, "postgres", "--single", "-D", str(fresh), "postgres", given=f"CREATE DATABASE {DATABASE}\n")
+    fresh.rename(server.data)
+
+
+def _run(server: EmbeddedPostgres, program: str, *arguments: str, given: str = "") -> None:
     result = subprocess.run(
-        [
-            str(server.programs / "initdb"),
-            "--auth=trust",
-            "--encoding=UTF8",
-            "--locale=C",
-            f"--username={USER}",
-            f"--pgdata={fresh}",
-        ],
+        [str(server.programs / program), *arguments],
+        input=given,
         capture_output=True,
         text=True,
         check=False,
         preexec_fn=in_child(server.account),
     )
-    if result.returncode != 0:
-        lines = (result.stderr or result.stdout).strip().splitlines()
-        raise SignalboxError(f"{server.data}: initdb failed: {lines[-1] if lines else result.returncode}")
-    fresh.rename(server.data)
+    lines = (result.stderr or result.stdout).strip().splitlines()
+    # In single-user mode Postgres goes on after an error, and ends well.
+    if result.returncode != 0 or any(" ERROR: " in line or " FATAL: " in line for line in lines):
+        raise SignalboxError(f"{server.data}: {program} failed: {lines[-1] if lines else result.returncode}")
 
 
 def _end_old_postmaster(data: Path) -> None:
@@ -141,22 +143,3 @@ def _major_version(data: Path) -> int:
         return int((data / "PG_VERSION").read_text())
     except (OSError, ValueError):
         raise SignalboxError(f"{data}: not a Postgres data folder; move it away") from None
-
-
-def create_database(url: str) -> None:
-    """Create the database named in `url` where it is missing."""
-    import psycopg2
-    import psycopg2.errors
-    from psycopg2 import sql
-
-    from scheduler_defs.stack.database_url import connection_string
-
-    connection = psycopg2.connect(connection_string(url, database="postgres"), connect_timeout=5)
-    try:
-        connection.autocommit = True
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT 1 FROM pg_database WHERE datname = %s", (DATABASE,))
-            if cursor.fetchone() is None:
-                cursor.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(DATABASE)))
-    finally:
-        connection.close()

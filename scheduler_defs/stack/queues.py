@@ -1,7 +1,7 @@
 """The Celery queues that the declarations name, and who of a stack serves them.
 
-Run as `python -m scheduler_defs.stack.queues` it prints them as JSON. The supervisor asks that way, because it
-is always there and should not keep thousands of declarations in its memory.
+Run as `python -m scheduler_defs.stack.queues` it prints them as JSON. The supervisor asks that way: it is
+always there, and should not keep thousands of declarations in its memory.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ import signal
 from collections.abc import Callable, Iterator
 
 from scheduler_defs.errors import SignalboxError
-from scheduler_defs.stack import logs, postgres, processes, record
+from scheduler_defs.stack import logs, processes, record
 from scheduler_defs.stack.minder import Minder, StackContext
 from scheduler_defs.stack.one_shot import OneShots
 from scheduler_defs.stack.plan import MIGRATIONS, RUNS_WORKER, STEPS_WORKER, Plan, worker
@@ -86,8 +86,6 @@ class Supervisor:
         """Create or upgrade the tables, once the storage answers; everything else waits for that."""
         for component in self.plan.storage:
             await self._context.ready[component].wait()
-        if self.plan.embedded_postgres is not None:
-            await asyncio.to_thread(postgres.create_database, self.plan.embedded_postgres)
         await self._one_shots.run(MIGRATIONS, "scheduler_defs.stack.migrate")
         self._context.ready[MIGRATIONS].set()
 
