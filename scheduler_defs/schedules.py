@@ -48,6 +48,8 @@ def _evaluation(declarations: Declarations, schedule: Schedule) -> Evaluation:
     def evaluation(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest] | dg.SkipReason:
         tick = context.scheduled_execution_time.astimezone(dt.UTC)
         outcome = evaluate_tick(declarations, schedule, tick, dt.datetime.now(dt.UTC))
+        for run_id in outcome.cancel:
+            context.instance.run_coordinator.cancel_run(run_id)
         if not outcome.launches:
             return dg.SkipReason(outcome.reason)
         return [

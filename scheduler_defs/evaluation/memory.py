@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import sqlalchemy as sa
+from sqlalchemy.exc import SQLAlchemyError
 
 _READ = sa.text("SELECT schedule, handled FROM signalbox.schedule_states WHERE handled IS NOT NULL")
 
@@ -74,6 +75,6 @@ class HandledOccurrences:
             try:
                 with self.engine().begin() as connection:
                     connection.execute(_WRITE, values)
-            except sa.exc.SQLAlchemyError:
+            except SQLAlchemyError:
                 self._pending = {**pending, **self._pending}
                 raise

@@ -32,8 +32,8 @@ class Verdict:
 def decide(schedule: Schedule, active: Sequence[KnownRun]) -> Verdict:
     """What becomes of an occurrence of `schedule`, given every run that has not ended.
 
-    Overlap comes first: an occurrence that is skipped anyway does not wait for a limit. Limits count queued and
-    running runs, also those that were granted a moment ago; 0 means never.
+    Overlap comes first: an occurrence that is skipped anyway does not wait for a limit. Limits count queued
+    and running runs, also those that were granted a moment ago; 0 means never.
     """
     overlap = _overlap(schedule, [run for run in active if run.schedule == schedule.name])
     if overlap.do is not Do.RUN:

@@ -9,15 +9,16 @@ from scheduler_defs import launching
 from scheduler_defs.declarations.models import Declarations, Schedule
 from scheduler_defs.evaluation.facts import Ledger, read_runs
 from scheduler_defs.evaluation.rules import Do, decide
-from scheduler_defs.timing import is_due, next_occurrence
+from scheduler_defs.timing import is_due, next_occurrence, zone
 
 
 @dataclass(frozen=True)
 class TickOutcome:
-    """Launches for one tick, or the reason why there is none."""
+    """Launches for one tick, or the reason why there is none; `cancel` names runs to cancel first."""
 
     launches: tuple[launching.Launch, ...]
     reason: str
+    cancel: tuple[str, ...] = ()
 
 
 # One per code server: all its ticks decide over the same reading and the same grants.
@@ -35,15 +36,15 @@ def evaluate_tick(
 
     Reads the database only when the tick is an occurrence.
     """
-    if not is_due(schedule.timing, tick):
+    del now
+    if not is_due(schedule.timing, tick, schedule.policies):
         after = next_occurrence(schedule.timing, tick, schedule.policies)
-        return TickOutcome(
-            (), f"not due; next at {after.isoformat()}" if after else "not due; nothing more is"
-        )
-    due = tick.astimezone(schedule.zone)
+        reason = f"not due; next at {after.isoformat()}" if after else "not due, and never again"
+        return TickOutcome((), reason)
+    due = tick.astimezone(zone(schedule.timezone))
     with ledger.lock:
-        verdict: Verdict = decide(schedule, due, now, ledger.active())
-        if verdict.skip is not None:
-            return TickOutcome((), verdict.skip)
+        verdict = decide(schedule, ledger.active())
+        if verdict.do is not Do.RUN:
+            return TickOutcome((), verdict.reason)
         ledger.grant(schedule.job, schedule.name, due.isoformat())
-    return TickOutcome((launching.for_occurrence(declarations, schedule, due),), "")
+    return TickOutcome((launching.for_occurrence(declarations, schedule, due),), "", verdict.cancel)

@@ -122,8 +122,8 @@ def history(client: GraphQLClient, schedule: Schedule, limit: int) -> list[dict[
     occurrence (the covering cron fires more often than some rules) are left out.
     """
     runs = list_runs(client, with_tags={tags.SCHEDULE: schedule.name}, limit=limit)
-    rows = [_ran(run) for run in runs]
-    handled = {row["scheduled_for"] for row in rows}
+    rows: list[dict[str, Any] | None] = [_ran(run) for run in runs]
+    handled = {run["scheduled_for"] for run in runs}
     answer = client.call("ScheduleTicks", selector=selector(schedule), limit=limit)
     for tick in answer["scheduleState"]["ticks"]:
         due = dt.datetime.fromtimestamp(tick["timestamp"], tz=dt.UTC)
