@@ -1,6 +1,6 @@
 """Declarations as the program sees them: typed, complete (defaults filled in), and frozen.
 
-What people write is in `written.py`; `load()` turns one into the other. Nothing here reads files or clocks.
+What people write is in `written/`; `load()` turns one into the other. Nothing here reads files or clocks.
 """
 
 from __future__ import annotations
@@ -9,57 +9,58 @@ import datetime as dt
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Literal
+from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from scheduler_defs.declarations.agent_models import Ageing, Agent, QueueSettings, TaskQueueConfig
+from scheduler_defs.declarations.alert_models import AlertRule, Alerts, Channel
+from scheduler_defs.declarations.base import Backoff, Model, Position, Problem, Retries, Scalar
+from scheduler_defs.declarations.condition_models import (
+    AllOf,
+    AnyOf,
+    Comparison,
+    Condition,
+    Fire,
+    NotOf,
+    Operator,
+)
 
 if TYPE_CHECKING:
     from scheduler_defs.timing import Policies, Spec
 else:  # built and checked by `scheduler_defs.timing` itself; validating them again would only cost time
     Policies = Spec = Any
 
-Scalar = bool | int | float | str
-
-
-class Model(BaseModel):
-    """Frozen, and closed: a key that is not declared is an error."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
-
-
-class Position(Model):
-    """Where something is written. Lines and columns count from 1; `file` is like `config/schedules.yaml`."""
-
-    file: str
-    line: int
-    column: int
-
-    def __str__(self) -> str:
-        return f"{self.file}:{self.line}:{self.column}"
-
-
-class Problem(Model):
-    """One fault: where it is, which key it is about, what is wrong and what is allowed."""
-
-    file: str
-    line: int
-    column: int
-    path: str
-    message: str
-
-    def __str__(self) -> str:
-        where = f"{self.file}:{self.line}:{self.column}"
-        return f"{where}: {self.path}: {self.message}" if self.path else f"{where}: {self.message}"
-
-
-class Backoff(StrEnum):
-    """How long to wait before attempt n + 1, given that attempt n has failed."""
-
-    NONE = "none"
-    """No wait."""
-    FIXED = "fixed"
-    """`base`, every time."""
-    EXPONENTIAL = "exponential"
-    """`base` x 2^(n-1), at most `cap`."""
+__all__ = [
+    "Ageing",
+    "Agent",
+    "AlertRule",
+    "Alerts",
+    "AllOf",
+    "AnyOf",
+    "Backoff",
+    "Channel",
+    "Comparison",
+    "Condition",
+    "Declarations",
+    "Directive",
+    "Fire",
+    "Job",
+    "Limit",
+    "Model",
+    "NotOf",
+    "Operator",
+    "Overlap",
+    "Param",
+    "Position",
+    "Problem",
+    "QueueSettings",
+    "Retries",
+    "Scalar",
+    "Schedule",
+    "Step",
+    "TaskQueueConfig",
+]
 
 
 class Overlap(StrEnum):
@@ -73,74 +74,6 @@ class Overlap(StrEnum):
     """Run it afterwards; at most one run waits."""
     CANCEL_RUNNING = "cancel_running"
     """Cancel the earlier run, then run this one."""
-
-
-class Fire(StrEnum):
-    """When a conditional schedule starts a run."""
-
-    LEVEL = "level"
-    """At every check at which the condition holds."""
-    EDGE = "edge"
-    """Only when the condition has become true since the check before."""
-
-
-class Operator(StrEnum):
-    """How a condition compares what it observes with its value."""
-
-    EQ = "eq"
-    NEQ = "neq"
-    GT = "gt"
-    GTE = "gte"
-    LT = "lt"
-    LTE = "lte"
-    EXISTS = "exists"
-    """There is something to observe; takes `value: true` (the default) or `value: false`."""
-    CONTAINS = "contains"
-    MATCHES = "matches"
-    """A glob over the whole text."""
-    REGEX = "regex"
-    """A regular expression found anywhere in the text."""
-
-
-class Comparison(Model):
-    """One observation compared with a value. `subject` is `probe` or `probe:argument`: `disk.free_bytes:/`."""
-
-    subject: str
-    op: Operator
-    value: Scalar | None = None
-
-
-class AllOf(Model):
-    """Holds when all of its conditions hold."""
-
-    conditions: tuple[Condition, ...]
-
-
-class AnyOf(Model):
-    """Holds when at least one of its conditions holds."""
-
-    conditions: tuple[Condition, ...]
-
-
-class NotOf(Model):
-    """Holds when its condition does not."""
-
-    condition: Condition
-
-
-Condition = Comparison | AllOf | AnyOf | NotOf
-
-
-class Retries(Model):
-    """Attempts after a failure. `max_attempts` is the total, the first one included."""
-
-    max_attempts: int = 1
-    backoff: Backoff = Backoff.EXPONENTIAL
-    base: dt.timedelta = dt.timedelta(seconds=60)
-    cap: dt.timedelta = dt.timedelta(hours=1)
-    jitter: bool = False
-    retry_on: tuple[str | int, ...] = ()
-    """`timeout`, `worker_lost`, `error`, `exit_code`, or exit codes. Empty: any failure."""
 
 
 class Schedule(Model):
@@ -177,6 +110,11 @@ class Schedule(Model):
     when: Condition | None = None
     fire: Fire = Fire.LEVEL
     cooldown: dt.timedelta | None = None
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The zone in which its times are read."""
+        return ZoneInfo(self.timezone)
 
 
 class Param(Model):
@@ -257,110 +195,6 @@ class Directive(Model):
     digest: str
     source: Position
     description: str | None = None
-
-
-class WorkingHours(Model):
-    """When in the week an agent takes new work. `end` <= `start` means: until `end` on the next day."""
-
-    timezone: str
-    start: dt.time
-    end: dt.time
-    days: tuple[int, ...] = (0, 1, 2, 3, 4, 5, 6)
-    """Days on which the window begins; Monday is 0."""
-
-
-class Agent(Model):
-    """A named worker identity: what it serves, how much at once, and the command that does a task.
-
-    `{task.*}`, `{agent.*}`, `{run.*}` in the command stand for values; `{agent.recipe}` is the recipe's path.
-    """
-
-    name: str
-    source: Position
-    queues: tuple[str, ...]
-    limit: int = 1
-    command: tuple[str, ...]
-    recipe: str | None = None
-    """Absolute path, inside the recipes folder with symbolic links resolved."""
-    env: tuple[str, ...] = ()
-    cwd: str | None = None
-    timeout: dt.timedelta | None = None
-    grace: dt.timedelta = dt.timedelta(seconds=10)
-    retries: Retries = Retries(max_attempts=3)
-    capabilities: tuple[str, ...] = ()
-    enabled: bool = True
-    working_hours: tuple[WorkingHours, ...] = ()
-    """Empty: always."""
-    celery_queue: str | None = None
-    tags: Mapping[str, str] = Field(default_factory=dict)
-    owner: str | None = None
-    description: str | None = None
-
-
-class Ageing(Model):
-    """A waiting task gains one point of priority per `every`, at most `limit` points."""
-
-    every: dt.timedelta = dt.timedelta(minutes=10)
-    limit: int = 10
-
-
-class QueueSettings(Model):
-    """What differs for one agent queue. None: as the task queue says."""
-
-    name: str
-    source: Position
-    blocking: bool | None = None
-    ageing: Ageing | None = None
-    description: str | None = None
-
-
-class TaskQueueConfig(Model):
-    """Where the agents' tasks are. `blocking: false` restores plain priority order."""
-
-    backend: Literal["postgres", "tinytask"] = "postgres"
-    url: str | None = None
-    timeout: dt.timedelta = dt.timedelta(seconds=10)
-    """For one request to a TinyTask server."""
-    blocking: bool = True
-    ageing: Ageing | None = Ageing()
-    """None: priorities never rise."""
-    queues: Mapping[str, QueueSettings] = Field(default_factory=dict)
-
-
-class Channel(Model):
-    """Where an alert goes. Addresses with secrets are named by environment variable, never written here."""
-
-    name: str
-    source: Position
-    type: Literal["log", "webhook", "email", "command"]
-    url_env: str | None = None
-    """webhook: variable with the URL; email: variable with the SMTP URL."""
-    to: tuple[str, ...] = ()
-    command: tuple[str, ...] = ()
-    description: str | None = None
-
-
-class AlertRule(Model):
-    """Notify `channels` when `on` has happened `after` times in a row; then be silent for `throttle`."""
-
-    name: str
-    source: Position
-    on: Literal["run_failed", "tick_failed", "missed", "late", "task_failed", "blocker_cycle", "worker_lost"]
-    channels: tuple[str, ...]
-    schedules: tuple[str, ...] = ()
-    """Globs over names; empty: all. The same for jobs and queues."""
-    jobs: tuple[str, ...] = ()
-    queues: tuple[str, ...] = ()
-    after: int = 1
-    throttle: dt.timedelta = dt.timedelta(hours=1)
-    description: str | None = None
-
-
-class Alerts(Model):
-    """Alert channels and rules, by name."""
-
-    channels: Mapping[str, Channel] = Field(default_factory=dict)
-    rules: Mapping[str, AlertRule] = Field(default_factory=dict)
 
 
 class Declarations(Model):

@@ -1,0 +1,259 @@
+"""Types of the fields: how a YAML value is read, what is refused and why, and how a JSON Schema shows it."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Annotated, Any, Literal, cast
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+from scheduler_defs.declarations.names import name_fault
+from scheduler_defs.declarations.scalars import as_boolean, as_text
+from scheduler_defs.timing import parse_duration, parse_every, zone
+
+_ENVIRONMENT_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_TAG_KEY = re.compile(r"([A-Za-z0-9_.-]{1,63}/)?[A-Za-z0-9_.-]{1,63}")
+_RESERVED_TAGS = ("signalbox/", ".dagster/")
+_SECONDS_TO_YEARS = r"^(0|(\d+ *(s|m|h|d|w|seconds?|minutes?|hours?|days?|weeks?) *)+)$"
+_MONTHS_TOO = r"^((\d+ *(s|m|h|d|w|minutes?|hours?|days?|weeks?) *)+|\d+ *(mo|months?))$"
+MOST_TEXT = 100_000
+
+
+class Written(BaseModel):
+    """An entry of a file: closed, and strict about types."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, use_attribute_docstrings=True)
+
+
+def wrong(message: str) -> PydanticCustomError:
+    """A fault in our own words: what is wrong, and what is allowed."""
+    return PydanticCustomError("wrong", "{message}", {"message": message})
+
+
+def _checked(check: Callable[[Any], object]) -> BeforeValidator:
+    """Keep the value as written; what `check` raises as ValueError becomes the fault."""
+
+    def validate(value: Any) -> Any:
+        text = as_text(value)
+        try:
+            if isinstance(text, str):
+                check(text)
+        except ValueError as error:
+            raise wrong(str(error)) from None
+        return text
+
+    return BeforeValidator(validate)
+
+
+@lru_cache(maxsize=4_096)
+def _duration(text: str) -> dt.timedelta:
+    return parse_duration(text)
+
+
+def _read_duration(value: Any) -> Any:
+    if isinstance(value, dt.timedelta):
+        return value
+    if not isinstance(value, (str, int, float)) or isinstance(value, bool):
+        raise wrong("must be a duration such as 90s, 10m, 36h, 1d, 2w")
+    try:
+        return _duration(str(as_text(value)))
+    except ValueError as error:
+        raise wrong(str(error)) from None
+
+
+def _longer_than_nothing(value: Any) -> Any:
+    duration = _read_duration(value)
+    if duration <= dt.timedelta(0):
+        raise wrong("must be longer than 0s")
+    return duration
+
+
+def _one_or_many(value: Any) -> Any:
+    return value if isinstance(value, list) else [value]  # pyright: ignore[reportUnknownVariableType]
+
+
+def _argument_list(value: Any) -> Any:
+    """Refuses a shell line, and shows it as a list."""
+    if isinstance(value, str):
+        raise wrong(f"is a text; write it as a list: {_as_list(value)}")
+    if isinstance(value, list):
+        words = [as_text(each) for each in cast("list[Any]", value)]
+        if not words:
+            raise wrong("is empty; name at least a program: [echo, hello]")
+        if not isinstance(words[0], str) or not words[0].strip():
+            raise wrong("must begin with the program to run")
+        if any(isinstance(word, str) and "\0" in word for word in words):
+            raise wrong("holds a NUL character, which no argument can")
+        return words
+    return value
+
+
+def _as_list(line: str) -> str:
+    import shlex
+
+    try:
+        words = shlex.split(line)
+    except ValueError:
+        words = line.split()
+    if any(word in ("|", "&&", "||", ";", ">", "<", ">>", "&") for word in words):
+        return f"[sh, -c, {_quoted(line)}]"
+    return f"[{', '.join(_quoted(word) for word in words)}]"
+
+
+def _quoted(word: str) -> str:
+    if re.fullmatch(r"[A-Za-z_./][A-Za-z0-9_./=-]*", word):
+        return word
+    return '"' + word.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _environment_name(name: str) -> None:
+    if "=" in name:
+        raise ValueError(f"{name.split('=')[0]!r} must stand without its value: env lists names to pass on")
+    if not _ENVIRONMENT_NAME.fullmatch(name):
+        raise ValueError(f"{name!r} is not a variable's name; allowed are letters, digits and '_'")
+
+
+def _good_name(name: str) -> None:
+    if fault := name_fault(name):
+        raise ValueError(fault)
+
+
+def _relative_glob(pattern: str) -> None:
+    if pattern.startswith(("/", "~")) or ".." in pattern.split("/") or not pattern.strip():
+        raise ValueError(f"{pattern!r} must be a glob below the working directory, such as out/*.csv")
+
+
+def _regex(pattern: str) -> None:
+    try:
+        re.compile(pattern)
+    except re.error as error:
+        raise ValueError(f"{pattern!r} is not a regular expression: {error}") from None
+
+
+def _read_tags(value: Any) -> Any:
+    if not isinstance(value, dict):
+        return value
+    tags = {key: as_text(each) for key, each in cast("dict[str, Any]", value).items()}
+    for key in tags:
+        if key.startswith(_RESERVED_TAGS):
+            raise wrong(f"the tag {key!r} is set by the program; choose another prefix")
+        if not _TAG_KEY.fullmatch(key):
+            raise wrong(
+                f"bad tag key {key[:80]!r}; allowed are letters, digits, '_', '-', '.', at most 63,"
+                " and one prefix ending in '/'"
+            )
+    return tags
+
+
+Text = Annotated[str, BeforeValidator(as_text), Field(max_length=MOST_TEXT)]
+Name = Annotated[str, _checked(_good_name), WithJsonSchema({"type": "string"})]
+Flag = Annotated[
+    bool, BeforeValidator(as_boolean), WithJsonSchema({"enum": [True, False, "yes", "no", "on", "off"]})
+]
+_DURATION_SCHEMA = WithJsonSchema(
+    {
+        "anyOf": [{"type": "string", "pattern": _SECONDS_TO_YEARS}, {"const": 0}],
+        "examples": ["90s", "10m", "36h", "1d", "2w"],
+    }
+)
+Duration = Annotated[dt.timedelta, BeforeValidator(_read_duration), _DURATION_SCHEMA]
+PositiveDuration = Annotated[dt.timedelta, BeforeValidator(_longer_than_nothing), _DURATION_SCHEMA]
+Step = Annotated[
+    str,
+    _checked(parse_every),
+    WithJsonSchema(
+        {"type": "string", "pattern": _MONTHS_TOO, "examples": ["1m", "10m", "1h", "1d", "1w", "3 months"]}
+    ),
+]
+TimeZone = Annotated[
+    str, _checked(zone), WithJsonSchema({"type": "string", "examples": ["UTC", "America/Chicago"]})
+]
+Instant = Annotated[
+    str, BeforeValidator(as_text), WithJsonSchema({"type": "string", "examples": ["2026-12-31T23:00"]})
+]
+Natural = Annotated[int, Field(ge=0)]
+Priority = Annotated[int, Field(ge=-1_000_000, le=1_000_000)]
+ArgumentList = Annotated[
+    list[Text],
+    BeforeValidator(_argument_list),
+    WithJsonSchema(
+        {
+            "type": "array",
+            "minItems": 1,
+            "items": {"type": ["string", "number", "boolean"]},
+            "examples": [["python", "-m", "report"]],
+        }
+    ),
+]
+EnvironmentName = Annotated[str, _checked(_environment_name), WithJsonSchema({"type": "string"})]
+Glob = Annotated[str, _checked(_relative_glob), WithJsonSchema({"type": "string"})]
+Regex = Annotated[str, _checked(_regex), WithJsonSchema({"type": "string", "format": "regex"})]
+_TEXTUAL = {"type": ["string", "number", "boolean"]}
+Tags = Annotated[
+    dict[str, str],
+    BeforeValidator(_read_tags),
+    WithJsonSchema({"type": "object", "additionalProperties": _TEXTUAL}),
+]
+
+
+def _either(item: dict[str, Any]) -> WithJsonSchema:
+    return WithJsonSchema({"anyOf": [item, {"type": "array", "items": item, "minItems": 1}]})
+
+
+_STRING: dict[str, Any] = {"type": "string"}
+Texts = Annotated[list[Text], BeforeValidator(_one_or_many), Field(min_length=1), _either(_STRING)]
+Instants = Annotated[
+    list[Instant],
+    BeforeValidator(_one_or_many),
+    Field(min_length=1),
+    _either({"type": "string", "examples": ["2026-12-31T23:00", "2026-12-31T23:00+01:00"]}),
+]
+Names = Annotated[list[Name], BeforeValidator(_one_or_many), Field(min_length=1), _either(_STRING)]
+Globs = Annotated[list[Glob], BeforeValidator(_one_or_many), _either(_STRING)]
+
+Cause = Literal["timeout", "worker_lost", "error", "exit_code"]
+
+
+def _read_cause(value: Any) -> Any:
+    if isinstance(value, int) and not isinstance(value, bool):
+        if not 1 <= value <= 255:
+            raise wrong(f"the exit code {int(value)} is out of range; failures have 1 to 255")
+        return int(value)
+    if value in ("timeout", "worker_lost", "error", "exit_code"):
+        return value
+    raise wrong(f"{value!r} is unknown; allowed are timeout, worker_lost, error, exit_code and exit codes")
+
+
+Causes = Annotated[
+    list[Annotated[int | str, BeforeValidator(_read_cause)]],
+    BeforeValidator(_one_or_many),
+    _either(
+        {
+            "anyOf": [
+                {"enum": ["timeout", "worker_lost", "error", "exit_code"]},
+                {"type": "integer", "minimum": 1, "maximum": 255},
+            ]
+        }
+    ),
+]
+
+
+class RetriesEntry(Written):
+    """Attempts after a failure."""
+
+    max_attempts: Annotated[int, Field(ge=1, le=1_000)] = 1
+    """Attempts in total, the first one included."""
+    backoff: Literal["none", "fixed", "exponential"] = "exponential"
+    """Wait before the next attempt: none, base, or base x 2^(n-1)."""
+    base: Duration = dt.timedelta(seconds=60)
+    """The first wait."""
+    cap: Duration = dt.timedelta(hours=1)
+    """The longest wait."""
+    jitter: Flag = False
+    """Draw each wait between half of it and all of it."""
+    retry_on: Causes | None = None
+    """Which failures: timeout, worker_lost, error, exit_code, or exit codes. Absent: all."""

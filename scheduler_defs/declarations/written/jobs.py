@@ -1,0 +1,90 @@
+"""`jobs:` as written."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, WithJsonSchema
+
+from scheduler_defs.declarations.scalars import plain
+from scheduler_defs.declarations.written.fields import (
+    ArgumentList,
+    Duration,
+    EnvironmentName,
+    Glob,
+    Globs,
+    Name,
+    Names,
+    PositiveDuration,
+    Priority,
+    Regex,
+    RetriesEntry,
+    Tags,
+    Text,
+    Written,
+)
+
+Value = Annotated[
+    Any, BeforeValidator(plain), WithJsonSchema({"type": ["string", "number", "boolean", "null"]})
+]
+
+
+class ParamEntry(Written):
+    """A typed parameter; `{params.NAME}` in the command stands for its value."""
+
+    type: Literal["string", "integer", "number", "boolean"] = "string"
+    default: Value = None
+    """Absent: the parameter must be given."""
+    minimum: int | float | None = None
+    maximum: int | float | None = None
+    choices: Annotated[list[Value], Field(min_length=1)] | None = None
+    """The only values allowed."""
+    pattern: Regex | None = None
+    """A regular expression that the whole text must match."""
+    description: Text | None = None
+
+
+class StepEntry(Written):
+    """One command of a job with steps."""
+
+    command: ArgumentList
+    """Program and arguments; never passed to a shell."""
+    needs: Names | None = None
+    """Steps that must have succeeded before."""
+    queue: Name | None = None
+    """Celery queue; default `steps`."""
+    timeout: PositiveDuration | None = None
+    retries: RetriesEntry | None = None
+    artifacts: Globs | None = None
+    env: list[EnvironmentName] | None = None
+    cwd: Text | None = None
+
+
+class JobEntry(Written):
+    """A job without Python: one `command`, or `steps`."""
+
+    command: ArgumentList | None = None
+    """Program and arguments; never passed to a shell."""
+    steps: Annotated[dict[str, StepEntry], Field(min_length=1)] | None = None
+    """A graph of commands, joined by `needs`."""
+    params: dict[str, ParamEntry] | None = None
+    """Typed parameters, the launchpad's form."""
+    env: list[EnvironmentName] | None = None
+    """Names of environment variables that the command gets from the worker."""
+    cwd: Text | None = None
+    """Working directory; absent: a fresh one per run."""
+    timeout: PositiveDuration | None = None
+    grace: Duration = dt.timedelta(seconds=10)
+    """Between SIGTERM and SIGKILL."""
+    queue: Name | None = None
+    """Celery queue; default `runs`."""
+    artifacts: list[Glob] | None = None
+    """Globs below the working directory, of the files to keep."""
+    max_concurrent: Annotated[int, Field(ge=0)] | None = None
+    """Most runs of this job at once; 0: none."""
+    retries: RetriesEntry | None = None
+    priority: Priority = 0
+    tags: Tags | None = None
+    owner: Text | None = None
+    description: Text | None = None

@@ -1,0 +1,94 @@
+"""`limits:`, `directives:` and `alerts:` as written."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from scheduler_defs.declarations.written.fields import (
+    ArgumentList,
+    Duration,
+    EnvironmentName,
+    Flag,
+    Names,
+    Text,
+    Texts,
+    Written,
+    wrong,
+)
+
+
+class LimitEntry(Written):
+    """At most `limit` runs at once that carry the tag `key`."""
+
+    key: Text
+    """Tag of the runs that count, such as team, signalbox/job, signalbox/schedule."""
+    value: Text | None = None
+    """Only runs with this value of the tag count."""
+    per_value: Flag = False
+    """Each value of the tag has the limit for itself."""
+    limit: Annotated[int, Field(ge=0)]
+    """0: none."""
+
+    @model_validator(mode="after")
+    def counts_one_way(self) -> LimitEntry:
+        if self.per_value and self.value is not None:
+            raise wrong("has both value and per_value; choose one")
+        return self
+
+
+class DirectiveEntry(Written):
+    """An instruction text that a job runs under; every run keeps the text as it was."""
+
+    text: Annotated[Text, Field(min_length=1)]
+    description: Text | None = None
+
+
+class ChannelEntry(Written):
+    """Where an alert goes. Addresses with secrets are named by environment variable."""
+
+    type: Literal["log", "webhook", "email", "command"]
+    url_env: EnvironmentName | None = None
+    """webhook: the variable that holds the URL; email: the one that holds the SMTP URL."""
+    to: Texts | None = None
+    """email: addresses."""
+    command: ArgumentList | None = None
+    """command: gets the alert as JSON on its standard input."""
+    description: Text | None = None
+
+    @model_validator(mode="after")
+    def has_an_address(self) -> ChannelEntry:
+        if self.type in ("webhook", "email") and self.url_env is None:
+            raise wrong(f"type {self.type} needs url_env: NAME_OF_VARIABLE")
+        if self.type == "email" and not self.to:
+            raise wrong("type email needs to: [ADDRESSES]")
+        if self.type == "command" and not self.command:
+            raise wrong("type command needs command: [PROGRAM, ARGUMENTS]")
+        return self
+
+
+class RuleEntry(Written):
+    """Notify channels when something has happened."""
+
+    on: Literal["run_failed", "tick_failed", "missed", "late", "task_failed", "blocker_cycle", "worker_lost"]
+    channels: Names
+    schedules: Texts | None = None
+    """Globs over schedules' names; absent: all."""
+    jobs: Texts | None = None
+    """Globs over jobs' names; absent: all."""
+    queues: Texts | None = None
+    """Globs over agent queues' names; absent: all."""
+    after: Annotated[int, Field(ge=1)] = 1
+    """How many times in a row."""
+    throttle: Duration = dt.timedelta(hours=1)
+    """Silence after a notification; 0: none."""
+    description: Text | None = None
+
+
+class AlertsEntry(Written):
+    """Alert channels and rules, by name."""
+
+    channels: dict[str, ChannelEntry] = Field(default_factory=dict)
+    rules: dict[str, RuleEntry] = Field(default_factory=dict)

@@ -1,0 +1,183 @@
+"""`schedules:` and `defaults:` as written."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import BeforeValidator, Field, WithJsonSchema
+
+from scheduler_defs.declarations.scalars import plain
+from scheduler_defs.declarations.written.fields import (
+    Duration,
+    Flag,
+    Instant,
+    Instants,
+    Names,
+    Natural,
+    PositiveDuration,
+    Priority,
+    RetriesEntry,
+    Step,
+    Tags,
+    Text,
+    Texts,
+    TimeZone,
+    Written,
+    wrong,
+)
+
+CATCH_UP = ("none", "latest", "all")
+OPERATORS = ("eq", "neq", "gt", "gte", "lt", "lte", "exists", "contains", "matches", "regex")
+
+
+class CatchUpEntry(Written):
+    """What becomes of occurrences that nobody was there to evaluate."""
+
+    policy: Literal["none", "latest", "all"] = "latest"
+    """none: nothing; latest: the most recent one runs; all: all within the window run, at most 100."""
+    window: PositiveDuration = dt.timedelta(hours=1)
+    """How far back `all` reaches."""
+
+
+def _read_catch_up(value: Any) -> Any:
+    return {"policy": value} if isinstance(value, str) else value
+
+
+def _read_exclusions(value: Any) -> Any:
+    return value if isinstance(value, list) else [value]  # pyright: ignore[reportUnknownVariableType]
+
+
+def _read_config(value: Any) -> Any:
+    return plain(value)
+
+
+def _read_condition(value: Any) -> Any:
+    if not isinstance(value, dict):
+        raise wrong("must be {subject: .., op: .., value: ..}, or all:, any: or not: of such")
+    return value  # pyright: ignore[reportUnknownVariableType]
+
+
+CatchUpField = Annotated[
+    CatchUpEntry,
+    BeforeValidator(_read_catch_up),
+    WithJsonSchema({"anyOf": [{"enum": list(CATCH_UP)}, CatchUpEntry.model_json_schema()]}),
+]
+
+_EXCLUSION: dict[str, Any] = {
+    "anyOf": [
+        {"type": "string", "examples": ["2026-12-25", "2026-12-24..2027-01-01"]},
+        {
+            "type": "object",
+            "additionalProperties": False,
+            "required": ["from", "to"],
+            "properties": {"from": {"type": "string"}, "to": {"type": "string"}},
+        },
+        {
+            "type": "object",
+            "additionalProperties": False,
+            "required": ["cron"],
+            "properties": {"cron": {"type": "string"}, "for": {"type": "string"}},
+        },
+        {
+            "type": "object",
+            "additionalProperties": False,
+            "required": ["holidays"],
+            "properties": {"holidays": {"type": "string"}, "subdivision": {"type": ["string", "number"]}},
+        },
+    ]
+}
+Exclusions = Annotated[
+    list[Any],
+    BeforeValidator(_read_exclusions),
+    WithJsonSchema({"anyOf": [_EXCLUSION, {"type": "array", "items": _EXCLUSION}]}),
+]
+
+_CONDITION: dict[str, Any] = {
+    "type": "object",
+    "additionalProperties": False,
+    "minProperties": 1,
+    "properties": {
+        "subject": {"type": "string", "examples": ["disk.free_percent:/", "file.age:/var/log/backup.done"]},
+        "op": {"enum": list(OPERATORS)},
+        "value": {"type": ["string", "number", "boolean"]},
+        "all": {"type": "array", "minItems": 1, "items": {"type": "object"}},
+        "any": {"type": "array", "minItems": 1, "items": {"type": "object"}},
+        "not": {"type": "object"},
+    },
+}
+ConditionField = Annotated[dict[str, Any], BeforeValidator(_read_condition), WithJsonSchema(_CONDITION)]
+Config = Annotated[dict[str, Any], BeforeValidator(_read_config)]
+
+
+class ScheduleDefaults(Written):
+    """What every schedule has that does not say otherwise. Mappings are merged key by key."""
+
+    timezone: TimeZone = "UTC"
+    """IANA name of the zone in which times are read."""
+    enabled: Flag = True
+    """Whether it is switched on until somebody switches it in the UI or the command."""
+    exclude: Exclusions | None = None
+    """Dates, date ranges, cron windows and public holidays on which nothing is due."""
+    overlap: Literal["allow", "skip", "queue", "cancel_running"] = "skip"
+    """When the previous run has not ended: run both, leave this one out, wait, or cancel the previous one."""
+    catch_up: CatchUpField | None = None
+    """What becomes of occurrences missed while nothing was running."""
+    misfire_grace: Duration | None = None
+    """An occurrence later than this is not run."""
+    jitter: Duration | None = None
+    """Longest delay of a start; the same for an occurrence each time."""
+    max_global: Natural | None = None
+    """Start only while fewer runs than this are queued or running; 0: never."""
+    max_per_job: Natural | None = None
+    """The same, counting runs of this job only."""
+    priority: Priority | None = None
+    """Higher goes first."""
+    retries: RetriesEntry | None = None
+    timeout: PositiveDuration | None = None
+    """A run is ended after this time."""
+    directive: Text | None = None
+    """Name of the directive that the run works under."""
+    tags: Tags | None = None
+    """Tags of the run."""
+    owner: Text | None = None
+    notify: Names | None = None
+    """Alert channels."""
+    fire: Literal["level", "edge"] = "level"
+    """Conditional: at every check that holds, or only when it has become true."""
+    cooldown: Duration | None = None
+    """Conditional: no second run within this time."""
+
+
+class ScheduleEntry(ScheduleDefaults):
+    """When a job runs: one of `cron`, `every`, `rrule`, `at`, or `check_every` with `when`."""
+
+    RULES: ClassVar[tuple[str, ...]] = ("cron", "every", "rrule", "at", "check_every")
+
+    job: Text
+    """Name of a declared or built-in job."""
+    cron: Texts | None = None
+    """Five fields, or @daily and the like; or a list of them."""
+    every: Step | None = None
+    """A step from the anchor: 1m, 10m, 36h, 1d, 2w, 1 month, 3 months."""
+    rrule: Texts | None = None
+    """RFC 5545 rules, such as FREQ=MONTHLY;BYDAY=1MO;BYHOUR=9;BYMINUTE=0."""
+    exdate: Instants | None = None
+    """With rrule: instants or dates that are left out."""
+    rdate: Instants | None = None
+    """With rrule: instants that are added."""
+    at: Instants | None = None
+    """One instant, or a list of them."""
+    check_every: Step | None = None
+    """How often the condition is looked at."""
+    when: ConditionField | None = None
+    """The condition: {subject, op, value}, or all:, any:, not: of such."""
+    anchor: Instant | None = None
+    """Where `every`, `check_every` and `rrule` count from. Default: 2001-01-01T00:00, a Monday."""
+    start: Instant | None = None
+    """Nothing is due before."""
+    end: Instant | None = None
+    """Nothing is due after."""
+    config: Config = Field(default_factory=dict)
+    """The job's parameters."""
+    description: Text | None = None
