@@ -1,0 +1,48 @@
+#!/bin/sh
+# Make a virtual environment with the pinned dependencies: make_venv.sh FOLDER [PYTHON]
+# Safe to repeat. One clear line when the machine lacks something.
+set -eu
+
+venv=$1
+python=${2:-}
+
+fail() {
+    echo "signalbox: $*" >&2
+    exit 1
+}
+
+new_enough() {
+    "$1" -c 'import sys; raise SystemExit(sys.version_info < (3, 11))' 2>/dev/null
+}
+
+if [ -z "$python" ]; then
+    for candidate in python3 python3.13 python3.12 python3.11; do
+        if command -v "$candidate" >/dev/null && new_enough "$candidate"; then
+            python=$candidate
+            break
+        fi
+    done
+    [ -n "$python" ] || fail "Python 3.11 or newer is needed; $(python3 --version 2>/dev/null || echo none) is what is here." \
+        "Install one, or name it: make PYTHON=/path/to/python3.11"
+fi
+new_enough "$python" || fail "Python 3.11 or newer is needed; $python is $("$python" --version 2>&1 || true)"
+
+# An environment that was moved, or whose Python is gone or too old, is made anew.
+if [ -e "$venv" ] && ! { new_enough "$venv/bin/python" && "$venv/bin/python" -m pip --version >/dev/null 2>&1; }; then
+    rm -rf "$venv"
+fi
+if [ ! -e "$venv" ]; then
+    # Some distributions ship Python without ensurepip; an installed pip can fill the environment as well.
+    if ! "$python" -m venv "$venv" >/dev/null 2>&1; then
+        rm -rf "$venv"
+        "$python" -m venv --without-pip "$venv" && "$python" -m pip --python "$venv/bin/python" install --quiet pip ||
+            { rm -rf "$venv"; fail "$python cannot make virtual environments; install its venv package (Debian, Ubuntu: apt install python3-venv)"; }
+    fi
+fi
+
+pip() {
+    "$venv/bin/python" -m pip --disable-pip-version-check --quiet "$@"
+}
+pip install --requirement requirements.lock
+# setuptools is pinned with the rest, so nothing is fetched to build with.
+pip install --no-deps --no-build-isolation --editable .
