@@ -17,6 +17,7 @@ RUN_TASK = "signalbox.run"
 STEP_TASK = "signalbox.step"
 RUN_QUEUE = "runs"
 STEP_QUEUE = "steps"
+_TASKS = ("scheduler_defs.execution.worker", "scheduler_defs.execution.step_task")
 
 # Redis and Valkey hand an unacknowledged message to somebody else after this time. Ours are acknowledged on
 # receipt, so this concerns only what a worker that died had fetched and not begun.
@@ -50,7 +51,7 @@ def broker_url(url: str) -> str:
 def make_app(url: str | None) -> Celery:
     """An app for the broker at `url` (without one, tasks are known and sending fails)."""
     broker = broker_url(url) if url else "memory://"
-    app = Celery("signalbox", broker=broker, include=["scheduler_defs.execution.worker"])
+    app = Celery("signalbox", broker=broker, include=list(_TASKS))
     app.conf.update(
         task_default_queue=RUN_QUEUE,
         task_default_delivery_mode="persistent",

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from dagster import DagsterInstance
-from dagster._core.events import DagsterEvent, JobFailureData
+from dagster._core.events import DagsterEvent, JobFailureData, RunFailureReason
 from dagster_shared.error import SerializableErrorInfo
 
 from scheduler_defs import tags
 from scheduler_defs.tags import Failure
 
 _LONGEST_DETAIL = 500
+# The process was interrupted, and nobody had cancelled the run.
+_STOPPED = (RunFailureReason.UNEXPECTED_TERMINATION, RunFailureReason.RUN_WORKER_RESTART)
 
 
 def record_failure(instance: DagsterInstance, run_id: str, failure: Failure, detail: str) -> None:
@@ -28,6 +30,12 @@ def failure_tags(existing: Mapping[str, str], event: DagsterEvent) -> dict[str, 
     """The tags for a run that fails with `event`, unless it says already why it does."""
     if tags.FAILURE in existing:
         return {}
+    data = event.event_specific_data
+    if isinstance(data, JobFailureData) and data.failure_reason in _STOPPED:
+        return {
+            tags.FAILURE: Failure.WORKER_LOST.value,
+            tags.ERROR: "worker lost: it was stopped while it executed the run",
+        }
     return {tags.FAILURE: Failure.ERROR.value, tags.ERROR: one_line(_summary(event))}
 
 

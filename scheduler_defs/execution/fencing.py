@@ -97,10 +97,10 @@ class SharedInstant:
         return struct.unpack_from("=d", self._memory, 0)[0]
 
 
-def kill(pid: int) -> None:
-    """SIGKILL, whether or not the process is still there."""
+def send(pid: int, what: signal.Signals) -> None:
+    """Send a signal, whether or not the process is still there."""
     with contextlib.suppress(ProcessLookupError):
-        os.kill(pid, signal.SIGKILL)
+        os.kill(pid, what)
 
 
 def overdue(since: float, fence: timedelta, now: float | None = None) -> bool:

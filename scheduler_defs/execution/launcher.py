@@ -105,9 +105,13 @@ class SignalboxRunLauncher(RunLauncher[DagsterInstance], ConfigurableClass):
 
     @staticmethod
     def _finish_cancelling(instance: DagsterInstance, run_id: str) -> None:
-        run = instance.get_run_by_id(run_id)
-        if run is not None and run.status is DagsterRunStatus.CANCELING:
-            instance.report_run_canceled(run, "Cancelled; its processes are given time to clean up.")
+        try:
+            run = instance.get_run_by_id(run_id)
+            if run is not None and run.status is DagsterRunStatus.CANCELING:
+                instance.report_run_canceled(run, "Cancelled; its processes are given time to clean up.")
+        except Exception as error:
+            # Its worker will report it when the code has ended, and run monitoring after that.
+            logger.warning("run %s: cannot be shown as cancelled (%s)", run_id, error)
 
     @property
     @override

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 
 from scheduler_defs import database
 from scheduler_defs.execution import leases
@@ -41,6 +42,17 @@ _current: HeldLease | None = None
 def current_lease() -> HeldLease | None:
     """The lease of the run or step that this process executes, or None outside of a worker."""
     return _current
+
+
+def allow_grace(grace: timedelta) -> None:
+    """Give this process longer than 10 s to end after its run was cancelled, before its worker kills it.
+
+    For steps whose command is given time to clean up. Does nothing outside of a worker.
+    """
+    lease = _current
+    if lease is not None:
+        with database.engine().begin() as connection:
+            leases.allow_grace(connection, lease.claim, grace)
 
 
 @contextmanager

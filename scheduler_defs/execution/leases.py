@@ -53,8 +53,20 @@ RELEASE = sa.text(
     "DELETE FROM signalbox.leases WHERE run_id = :run_id AND step_key = :step_key AND token = :token"
 )
 FORGET_RUN = sa.text("DELETE FROM signalbox.leases WHERE run_id = :run_id AND expires < now()")
+# What a worker's children hold, and the state of the run: it may have been cancelled, or have ended.
 HOLDERS = sa.text(
-    "SELECT DISTINCT pid FROM signalbox.leases WHERE worker_id = :worker_id AND expires > now()"
+    """
+    SELECT held.pid, held.run_id, held.step_key, held.grace_seconds,
+           coalesce(runs.status, '') AS run_status
+    FROM signalbox.leases AS held LEFT JOIN runs USING (run_id)
+    WHERE held.worker_id = :worker_id AND held.expires > now()
+    """
+)
+ALLOW_GRACE = sa.text(
+    """
+    UPDATE signalbox.leases SET grace_seconds = :seconds
+    WHERE run_id = :run_id AND step_key = :step_key AND token = :token
+    """
 )
 # All leases of a worker's living children, in one statement.
 RENEW = sa.text(
@@ -96,6 +108,17 @@ class Claim:
 
 
 @dataclass(frozen=True)
+class Holding:
+    """A living lease of a worker's child. `run_status` is Dagster's, empty when the run was deleted."""
+
+    pid: int
+    run_id: str
+    step_key: str
+    grace_seconds: float
+    run_status: str
+
+
+@dataclass(frozen=True)
 class Lease:
     """A lease as it stands in the database; `renewed` is its worker's last beat for it."""
 
@@ -114,6 +137,12 @@ class Lease:
 def acquire_run(connection: sa.Connection, claim: Claim, expiry: dt.timedelta) -> str | None:
     """Take the run: its serialised body, or None when it is not waiting for a worker (any more)."""
     return connection.execute(ACQUIRE_RUN, _parameters(claim, expiry)).scalar()
+
+
+def of_worker(connection: sa.Connection, worker_id: str) -> list[Holding]:
+    """The living leases of a worker's children."""
+    rows = connection.execute(HOLDERS, {"worker_id": worker_id}).mappings()
+    return [Holding(**row) for row in rows]
 
 
 def acquire_step(connection: sa.Connection, claim: Claim, expiry: dt.timedelta) -> bool:
@@ -137,6 +166,19 @@ def _parameters(claim: Claim, expiry: dt.timedelta) -> dict[str, object]:
 def release(connection: sa.Connection, claim: Claim) -> None:
     """Give the lease back. Harmless when it is somebody else's by now."""
     connection.execute(RELEASE, {"run_id": claim.run_id, "step_key": claim.step_key, "token": claim.token})
+
+
+def allow_grace(connection: sa.Connection, claim: Claim, grace: dt.timedelta) -> None:
+    """Let the process behind the lease live for so long after it was told to stop; else 10 s."""
+    connection.execute(
+        ALLOW_GRACE,
+        {
+            "run_id": claim.run_id,
+            "step_key": claim.step_key,
+            "token": claim.token,
+            "seconds": grace.total_seconds(),
+        },
+    )
 
 
 def forget(connection: sa.Connection, run_id: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import io
 import logging
 import os
@@ -30,10 +31,10 @@ def run(task: Task[Any, Any], run_id: str) -> None:
     """Execute a Dagster run. Whatever becomes of it is written to Dagster's event log by whoever knows."""
     from scheduler_defs.execution.worker_run import execute
 
-    execute(run_id, _queue_of(task))
+    execute(run_id, queue_of(task))
 
 
-def _queue_of(task: Task[Any, Any]) -> str:
+def queue_of(task: Task[Any, Any]) -> str:
     delivery = task.request.delivery_info or {}
     return str(delivery.get("routing_key") or delivery.get("exchange") or "")
 
@@ -62,6 +63,7 @@ def begin_to_beat(sender: Any, **_: Any) -> None:
     pool = Pool(children=lambda: _children(sender.pool), busy=_busy)
     _beat = Beat(worker, found, pool, terms())
     _beat.start()
+    atexit.register(end)
 
 
 @celery.signals.worker_shutting_down.connect
@@ -73,9 +75,18 @@ def drain(**_: Any) -> None:
 
 @celery.signals.worker_shutdown.connect
 def end(**_: Any) -> None:
-    """In the main process, when its children have ended."""
-    if _beat is not None:
-        _beat.stop()
+    """In the main process, when its children have ended. (Celery sends no signal after a cold shutdown.)"""
+    global _beat
+    beat, _beat = _beat, None
+    if beat is not None and (found := identities.identity()) is not None and found.pid == os.getpid():
+        beat.stop()
+
+
+@celery.signals.task_revoked.connect
+def told_to_stop(request: Any, terminated: bool, **_: Any) -> None:
+    """In the main process, when a cancelled run's child has been sent SIGTERM."""
+    if _beat is not None and terminated and request.worker_pid is not None:
+        _beat.told_to_stop(request.worker_pid)
 
 
 @celery.signals.worker_process_init.connect
@@ -95,6 +106,13 @@ def warm_up(**_: Any) -> None:
 def reset_signals(**_: Any) -> None:
     """In a child. Dagster leaves SIGTERM ignored after the first run, and Celery ignores SIGINT."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+@celery.signals.task_postrun.connect
+def let_end(**_: Any) -> None:
+    """In a child that waits for work: SIGTERM ends it, SIGINT (Ctrl-C in the worker's terminal) does not."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 

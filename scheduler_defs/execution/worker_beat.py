@@ -7,6 +7,7 @@ kills the children that work, before their leases expire.
 from __future__ import annotations
 
 import logging
+import signal
 import threading
 import time
 from collections.abc import Callable
@@ -18,6 +19,7 @@ from scheduler_defs import database
 from scheduler_defs.execution import fencing, workers
 from scheduler_defs.execution.identity import Identity
 from scheduler_defs.execution.terms import Terms
+from scheduler_defs.execution.worker_stop import StoppingChildren
 from scheduler_defs.execution.workers import Condition
 
 logger = logging.getLogger(__name__)
@@ -62,6 +64,7 @@ class Beat:
         self._switch = fencing.DeadMansSwitch()
         self._renewed = time.monotonic()
         self._frozen_since: dict[int, float] = {}
+        self._stopping_children = StoppingChildren()
         self._wake = threading.Event()
         self._stopping = False
         self._draining = False
@@ -96,12 +99,14 @@ class Beat:
             # After a failure try again soon: a lease lives for only a few beats.
             beaten = self._attempt(self._beat)
             pause = self._terms.beat.total_seconds() if beaten else min(1.0, pause)
+            if self._stopping_children.waiting:
+                pause = min(1.0, pause)
             self._fence()
 
     def _beat(self) -> None:
         began = time.monotonic()
         with database.engine().begin() as connection:
-            workers.beat(
+            holdings = workers.beat(
                 connection,
                 self._worker,
                 self._terms.expiry,
@@ -111,6 +116,14 @@ class Beat:
         self._renewed = began
         self._identity.renewed.set(began)
         self._hold(began)
+        for pid, what in self._stopping_children.decide(holdings, time.monotonic()):
+            logger.info("process %d holds work that is not wanted any more: %s", pid, what.name)
+            fencing.send(pid, what)
+
+    def told_to_stop(self, pid: int) -> None:
+        """Celery has sent the child SIGTERM. Safe to call from any thread."""
+        self._stopping_children.told(pid, time.monotonic())
+        self._wake.set()
 
     def _hold(self, since: float) -> None:
         left = since + self._terms.fence.total_seconds() - time.monotonic()
@@ -122,7 +135,7 @@ class Beat:
             stale = fencing.overdue(max(self._renewed, began), self._terms.fence)
             if stale or self._is_frozen_too_long(pid):
                 logger.error("lease of process %d could not be renewed in time: killing it", pid)
-                fencing.kill(pid)
+                fencing.send(pid, signal.SIGKILL)
         if fencing.overdue(self._renewed, self._terms.fence - self._terms.beat):
             # The database is away, and this process is not frozen: the children are seen to right here.
             self._hold(time.monotonic())

@@ -87,7 +87,7 @@ def _events(run: DagsterRun) -> Iterator[dg.DagsterEvent]:
         on.report_run_failed(run, "The run does not say where its code is.")
         return
     try:
-        job = _job(run)
+        job = job_of(run)
     except Exception:
         yield _engine_error("Could not load job definition.", run)
         _fail_unless_finished(run)
@@ -101,7 +101,7 @@ def _events(run: DagsterRun) -> Iterator[dg.DagsterEvent]:
         _fail_unless_finished(run)
 
 
-def _job(run: DagsterRun) -> ReconstructableJob:
+def job_of(run: DagsterRun) -> ReconstructableJob:
     location = run.remote_job_origin.location_name if run.remote_job_origin else None
     instance().inject_env_vars(location)
     assert run.job_code_origin is not None  # checked by the caller

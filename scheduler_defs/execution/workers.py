@@ -11,6 +11,7 @@ from enum import Enum, auto
 import sqlalchemy as sa
 
 from scheduler_defs.execution import leases
+from scheduler_defs.execution.leases import Holding
 
 REGISTER = sa.text(
     """
@@ -63,12 +64,12 @@ def beat(
     condition: Callable[[int], Condition],
     *,
     draining: bool = False,
-) -> None:
+) -> list[Holding]:
     """Say that the worker lives, renew the leases of its living children, and expire those of the dead ones.
 
     `condition` tells how a child (pid) is. It is asked after the leases were read: so a child that appears at
     the same time is never taken for a dead one. Registers the worker as well, so that a database that was
-    replaced knows it again at the next beat.
+    replaced knows it again at the next beat. Returns what the children hold.
     """
     connection.execute(
         REGISTER,
@@ -82,8 +83,8 @@ def beat(
             "draining": draining,
         },
     )
-    holders = connection.execute(leases.HOLDERS, {"worker_id": worker.id}).scalars().all()
-    conditions = {pid: condition(pid) for pid in holders}
+    holdings = leases.of_worker(connection, worker.id)
+    conditions = {pid: condition(pid) for pid in {held.pid for held in holdings}}
     dead = [pid for pid, found in conditions.items() if found is Condition.DEAD]
     alive = [pid for pid, found in conditions.items() if found is Condition.ALIVE]
     if dead:
@@ -93,6 +94,7 @@ def beat(
             leases.RENEW,
             {"worker_id": worker.id, "alive": alive, "expiry": expiry.total_seconds()},
         )
+    return holdings
 
 
 def drain(connection: sa.Connection, worker_id: str) -> None:

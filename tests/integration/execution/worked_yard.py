@@ -32,6 +32,16 @@ YARD = Path(__file__).with_name("yard.py")
 FINISHED = ("SUCCESS", "FAILURE", "CANCELED")
 
 
+def runs(pid: int) -> bool:
+    """Whether the process is there and no zombie."""
+    import psutil
+
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
 @dataclass
 class WorkerProcess:
     """One Celery worker: its main process and its children."""
