@@ -36,6 +36,7 @@ def upgrade() -> None:
             acquired    timestamptz NOT NULL DEFAULT now(),
             renewed     timestamptz NOT NULL DEFAULT now(),
             expires     timestamptz NOT NULL,
+            grace_seconds double precision NOT NULL DEFAULT 10,
             PRIMARY KEY (run_id, step_key)
         );
         CREATE INDEX leases_by_expiry ON signalbox.leases (expires);
