@@ -1,0 +1,311 @@
+"""Run an external command under a guard: a small process that ends it when it must not go on.
+
+The guard (`guard_process.py`) kills the whole process tree of the command, those who have left their session
+included, when the time is up, when the worker is dead, and when the worker's lease is lost because it is
+frozen or cut off. What the worker knows of its lease is forwarded to the guard while it waits.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import marshal
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from scheduler_defs.errors import SignalboxError
+from scheduler_defs.execution import guard_registry
+from scheduler_defs.execution.lease_held import current_lease
+
+GUARD_PROCESS = Path(__file__).with_name("guard_process.py")
+TOKEN = "SIGNALBOX_GUARD"  # noqa: S105 - the name of a variable
+"""In the environment of the command and its descendants: how they are found if the guard is killed."""
+
+TIMEOUT_GRACE = timedelta(seconds=0.75)
+"""Between SIGTERM and SIGKILL when the time is up: after a deadline the command is gone within a second."""
+
+DEFAULT_GRACE = timedelta(seconds=10)
+
+_TICK_SECONDS = 1.0
+# The guard itself gives up after 30 s with processes that cannot be killed.
+_GUARD_OVERDUE_SECONDS = 40.0
+_LIBRARY_PATHS = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SYSTEMROOT")
+
+
+class Ending(StrEnum):
+    """How a command ended."""
+
+    EXITED = "exited"
+    """By itself, with an exit code or by a signal that was not ours."""
+    TIMED_OUT = "timed_out"
+    """It was ended because its time was up."""
+    FENCED = "fenced"
+    """It was killed because the worker's lease was lost; somebody else may run it now."""
+    CANCELLED = "cancelled"
+    """Somebody asked for its end."""
+    LOST = "lost"
+    """Its guard was killed; so is the command, but nobody knows how it would have ended."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a command.
+
+    `exit_code` is 128 + n if signal n ended it, and None when nobody knows. `peak_memory_bytes` is the
+    resident memory of its largest single process (never less than the guard's own, about 9 MB).
+    `survivors` counts processes that SIGKILL could not end.
+    """
+
+    ending: Ending
+    exit_code: int | None
+    signal: int | None
+    duration: timedelta
+    peak_memory_bytes: int
+    survivors: int = 0
+
+    @property
+    def succeeded(self) -> bool:
+        """It ended by itself, with exit code 0."""
+        return self.ending is Ending.EXITED and self.exit_code == 0
+
+
+class NotStartedError(SignalboxError):
+    """The command could not be started: no such program or folder, or no permission."""
+
+
+def lease_until() -> float | None:
+    """When the work of this process must have stopped if its lease is not renewed (monotonic seconds)."""
+    lease = current_lease()
+    return None if lease is None else lease.expires
+
+
+def run_guarded(
+    argv: Sequence[str],
+    *,
+    env: Mapping[str, str],
+    cwd: str | Path | None = None,
+    timeout: timedelta | None = None,
+    grace: timedelta = DEFAULT_GRACE,
+    stdout: int | None = None,
+    stderr: int | None = None,
+    on_tick: Callable[[], None] | None = None,
+    tick: timedelta = timedelta(seconds=_TICK_SECONDS),
+    until: Callable[[], float | None] = lease_until,
+    label: str = "command",
+) -> Outcome:
+    """Run a command to its end, and return when nothing of it is left.
+
+    Its environment is `env` and nothing else, its stdin is empty. `stdout` and `stderr` are file descriptors;
+    None is ours. `on_tick` is called about every `tick` while it runs. An exception in the waiting thread,
+    such as an interrupt because the run was cancelled, passes on at once: the guard ends the command by
+    itself, SIGTERM first and SIGKILL after `grace`.
+
+    Raises NotStartedError, in one line, when the command cannot be started.
+    """
+    command = Guarded(
+        argv,
+        env=env,
+        cwd=cwd,
+        timeout=timeout,
+        grace=grace,
+        stdout=stdout,
+        stderr=stderr,
+        until=until,
+        label=label,
+    )
+    with command:
+        return command.wait(on_tick, tick)
+
+
+class Guarded:
+    """A running command. As a context manager it cancels the command when it is left before its end."""
+
+    def __init__(
+        self,
+        argv: Sequence[str],
+        *,
+        env: Mapping[str, str],
+        cwd: str | Path | None = None,
+        timeout: timedelta | None = None,
+        grace: timedelta = DEFAULT_GRACE,
+        stdout: int | None = None,
+        stderr: int | None = None,
+        until: Callable[[], float | None] = lease_until,
+        label: str = "command",
+    ) -> None:
+        if not argv:
+            raise NotStartedError("the command is empty; give a program and its arguments")
+        if faulty := next((text for text in (*argv, *env, *env.values()) if "\0" in text), None):
+            raise NotStartedError(f"a command cannot have NUL characters in it: {faulty[:40]!r}")
+        self.pid: int | None = None
+        """The command's pid, session and process group; None until the guard has said so."""
+        self._program = argv[0]
+        self._cwd = cwd
+        self._timeout = timeout
+        self._lease_until = until
+        self._told = until()
+        self._token = uuid.uuid4().hex
+        self._began = time.monotonic()
+        self._buffer = b""
+        self._ended = False
+        self._lock = threading.Lock()
+        orders = {
+            "argv": [os.fsencode(text) for text in argv],
+            "env": {os.fsencode(k): os.fsencode(v) for k, v in {**env, TOKEN: self._token}.items()},
+            "cwd": None if cwd is None else os.fsencode(cwd),
+            "timeout": None if timeout is None else timeout.total_seconds(),
+            "grace": grace.total_seconds(),
+            "timeout_grace": min(grace, TIMEOUT_GRACE).total_seconds(),
+            "until": self._told,
+            "parent": os.getpid(),
+        }
+        self._socket, theirs = _socketpair()
+        with theirs:
+            self._guard = subprocess.Popen(
+                [sys.executable, "-I", "-S", GUARD_PROCESS, str(theirs.fileno()), label],
+                env={name: os.environ[name] for name in _LIBRARY_PATHS if name in os.environ},
+                stdin=subprocess.DEVNULL,
+                stdout=stdout,
+                stderr=stderr,
+                pass_fds=(theirs.fileno(),),
+                start_new_session=True,
+            )
+        guard_registry.add(self)
+        packed = marshal.dumps(orders)
+        self._send(len(packed).to_bytes(4, "big") + packed)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if not self._ended:
+            self.cancel()
+        guard_registry.discard(self)
+        self._socket.close()
+        if self._guard.poll() is None:
+            # Nobody waits for the grace of a cancelled command, but its guard must not become a zombie.
+            threading.Thread(target=self._guard.wait, name="guard-reaper", daemon=True).start()
+
+    def beat(self, until: float | None = None) -> None:
+        """The lease lasts until this instant (monotonic seconds); None: ask for it."""
+        instant = self._lease_until() if until is None else until
+        if instant is not None and instant != self._told:
+            self._told = instant
+            self._send(b"B %r\n" % instant)
+
+    def kill(self) -> None:
+        """The lease is lost: SIGKILL, now. `wait` returns an outcome that is fenced."""
+        self._send(b"F\n")
+
+    def cancel(self) -> None:
+        """Ask the command to end: SIGTERM, and SIGKILL after the grace."""
+        self._send(b"C\n")
+
+    def wait(self, on_tick: Callable[[], None] | None = None, tick: timedelta | None = None) -> Outcome:
+        """Wait for the end of the command, and keep its guard informed about the lease."""
+        seconds = _TICK_SECONDS if tick is None else min(tick.total_seconds(), _TICK_SECONDS)
+        while True:
+            self.beat()
+            ready, _, _ = select.select([self._socket], [], [], seconds)
+            outcome = self._read() if ready else self._presume_lost()
+            if outcome is not None:
+                self._ended = True
+                self._guard.wait()
+                return outcome
+            if on_tick is not None:
+                on_tick()
+
+    def _read(self) -> Outcome | None:
+        try:
+            data = self._socket.recv(4096)
+        except OSError:
+            data = b""
+        if not data:
+            return self._lost()
+        *lines, self._buffer = (self._buffer + data).split(b"\n")
+        for line in lines:
+            word, *fields = line.decode().split()
+            if word == "S":
+                self.pid = int(fields[0])
+            elif word == "E":
+                self._ended = True
+                raise NotStartedError(self._why_not_started(fields[0], int(fields[1])))
+            else:
+                return _outcome(*fields)
+        return None
+
+    def _why_not_started(self, stage: str, number: int) -> str:
+        reason = os.strerror(number)
+        if stage == "cwd":
+            return f"working directory {str(self._cwd)!r}: {reason}"
+        if number == 2 and "/" not in self._program:
+            return f"program {self._program!r} is not found on PATH"
+        if number == 8:
+            reason = "not a program, nor a script whose first line begins with #!"
+        return f"program {self._program!r}: {reason}"
+
+    def _presume_lost(self) -> Outcome | None:
+        """A guard that is frozen cannot keep the deadline."""
+        if self._timeout is None:
+            return None
+        overdue = time.monotonic() - self._began - self._timeout.total_seconds()
+        return self._lost() if overdue > _GUARD_OVERDUE_SECONDS else None
+
+    def _lost(self) -> Outcome:
+        """The guard was killed: end here what it can end no more."""
+        self._guard.kill()
+        _sweep(self._token, self.pid)
+        return Outcome(Ending.LOST, None, None, timedelta(seconds=time.monotonic() - self._began), 0)
+
+    def _send(self, data: bytes) -> None:
+        # A guard that is gone is noticed where its words are read.
+        with self._lock, contextlib.suppress(OSError):
+            self._socket.sendall(data)
+
+
+def _outcome(cause: str, status: str, duration: str, peak_kb: str, survivors: str) -> Outcome:
+    endings = {"timeout": Ending.TIMED_OUT, "fenced": Ending.FENCED, "cancel": Ending.CANCELLED}
+    code = None if status == "-1" else os.waitstatus_to_exitcode(int(status))
+    return Outcome(
+        endings.get(cause, Ending.EXITED),
+        exit_code=code if code is None or code >= 0 else 128 - code,
+        signal=-code if code is not None and code < 0 else None,
+        duration=timedelta(seconds=float(duration)),
+        peak_memory_bytes=int(peak_kb) * 1024,
+        survivors=int(survivors),
+    )
+
+
+def _socketpair() -> tuple[socket.socket, socket.socket]:
+    """Two ends; theirs is not one of the file descriptors 0 to 2, which a worker may have closed."""
+    ours, theirs = socket.socketpair()
+    with theirs:
+        return ours, socket.socket(fileno=fcntl.fcntl(theirs.fileno(), fcntl.F_DUPFD_CLOEXEC, 3))
+
+
+def _sweep(token: str, group: int | None) -> None:
+    """Kill what a lost guard has left: the command's process group, and whoever carries the token."""
+    if group is not None:
+        with contextlib.suppress(OSError):
+            os.killpg(group, signal.SIGKILL)
+    mark = f"{TOKEN}={token}".encode()
+    for environ in Path("/proc").glob("[0-9]*/environ"):
+        with contextlib.suppress(OSError):
+            if mark in environ.read_bytes().split(b"\0"):
+                os.kill(int(environ.parent.name), signal.SIGKILL)
