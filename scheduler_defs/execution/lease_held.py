@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import logging
+import os
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import lru_cache
 
 from scheduler_defs import database
-from scheduler_defs.execution import leases
+from scheduler_defs.execution import guard_registry, leases
 from scheduler_defs.execution.identity import Identity, identity
 from scheduler_defs.execution.leases import Claim
 from scheduler_defs.execution.storage_pool import patiently
@@ -28,12 +32,17 @@ class HeldLease:
     terms: Terms
 
     @property
+    def renewed(self) -> float:
+        """The instant (monotonic seconds) before the last renewal was asked for."""
+        return max(self.acquired, self.worker.renewed.get())
+
+    @property
     def expires(self) -> float:
         """When work must have stopped (monotonic seconds), if nothing is renewed from now on.
 
         It moves on as the worker's main process renews: ask again, do not keep it.
         """
-        return max(self.acquired, self.worker.renewed.get()) + self.terms.fence.total_seconds()
+        return self.renewed + self.terms.fence.total_seconds()
 
 
 _current: HeldLease | None = None
@@ -66,11 +75,32 @@ def held(claim: Claim, asked: float) -> Iterator[HeldLease]:
     if worker is None:
         raise RuntimeError("only a worker holds leases")
     _current = HeldLease(claim, asked, worker, terms())
+    _pass_on_renewals(os.getpid())
     try:
         yield _current
     finally:
         _current = None
         _release(claim)
+
+
+@lru_cache(maxsize=1)
+def _pass_on_renewals(_pid: int) -> None:
+    """Start this process' thread that tells the guards of its commands of each renewal. Once per process.
+
+    The worker's main process renews; a guard that hears of no renewal kills its command before the lease is
+    lost, whatever has become of the two processes above it.
+    """
+
+    def pass_on() -> None:
+        told = 0.0
+        while True:
+            time.sleep(terms().beat.total_seconds() / 2)
+            lease = _current
+            if lease is not None and guard_registry.count() and lease.renewed > told:
+                told = lease.renewed
+                guard_registry.beat_all(told)
+
+    threading.Thread(target=pass_on, name="renewals", daemon=True).start()
 
 
 def _release(claim: Claim) -> None:

@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from functools import lru_cache
 
 import dagster as dg
-from dagster._core.definitions.reconstruct import ReconstructableJob
+from dagster._core.code_pointer import ModuleCodePointer
+from dagster._core.definitions.reconstruct import ReconstructableJob, ReconstructableRepository
 from dagster._core.errors import DagsterExecutionInterruptedError
 from dagster._core.events import EngineEventData
 from dagster._core.execution.api import execute_run_iterator
@@ -22,14 +23,18 @@ from dagster._utils.interrupts import capture_interrupts
 
 from scheduler_defs import database
 from scheduler_defs.execution import leases
+from scheduler_defs.execution.freshness import definitions
 from scheduler_defs.execution.identity import identity
 from scheduler_defs.execution.lease_held import held
 from scheduler_defs.execution.leases import Claim
 from scheduler_defs.execution.storage_pool import patiently
 from scheduler_defs.execution.terms import terms
 from scheduler_defs.execution.timeout import time_limit
+from scheduler_defs.settings import PROJECT_ROOT
 
 logger = logging.getLogger(__name__)
+
+_DEFINITIONS = "scheduler_defs.definitions"
 
 
 def instance() -> dg.DagsterInstance:
@@ -43,9 +48,15 @@ def _instance(_pid: int) -> dg.DagsterInstance:
 
 
 def prepare() -> None:
-    """Open the instance before the first run needs it. A database that is away now may be there by then."""
+    """Open the instance and load the code location before the first run needs them.
+
+    What does not work now may work by then: a database that is away comes back, broken code is mended.
+    """
     try:
         instance()
+        with definitions.loading():
+            pointer = ModuleCodePointer(_DEFINITIONS, "defs", str(PROJECT_ROOT))
+            ReconstructableRepository(pointer).get_definition()
     except Exception as error:
         logger.warning("not warm yet: %s: %s", type(error).__name__, error)
 
@@ -83,9 +94,6 @@ def _acquire(claim: Claim) -> str | None:
 def _events(run: DagsterRun) -> Iterator[dg.DagsterEvent]:
     """Dagster's `core_execute_run` without what a warm worker knows already (private, contract-tested)."""
     on = instance()
-    if run.job_code_origin is None:
-        on.report_run_failed(run, "The run does not say where its code is.")
-        return
     try:
         job = job_of(run)
     except Exception:
@@ -102,14 +110,17 @@ def _events(run: DagsterRun) -> Iterator[dg.DagsterEvent]:
 
 
 def job_of(run: DagsterRun) -> ReconstructableJob:
-    location = run.remote_job_origin.location_name if run.remote_job_origin else None
-    instance().inject_env_vars(location)
-    assert run.job_code_origin is not None  # checked by the caller
-    job = recon_job_from_origin(run.job_code_origin)
-    if run.has_repository_load_data and run.execution_plan_snapshot_id:
-        plan = instance().get_execution_plan_snapshot(run.execution_plan_snapshot_id)
-        job = job.with_repository_load_data(plan.repository_load_data)
-    job.get_definition()
+    """The run's job from definitions that are no older than the run. Raises whatever loading them raises."""
+    origin = run.job_code_origin
+    if origin is None:
+        raise ValueError(f"run {run.run_id} does not say where its code is")
+    instance().inject_env_vars(run.remote_job_origin.location_name if run.remote_job_origin else None)
+    with definitions.loading():
+        job = recon_job_from_origin(origin)
+        if run.has_repository_load_data and run.execution_plan_snapshot_id:
+            plan = instance().get_execution_plan_snapshot(run.execution_plan_snapshot_id)
+            job = job.with_repository_load_data(plan.repository_load_data)
+        job.get_definition()
     return job
 
 

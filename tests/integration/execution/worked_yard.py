@@ -16,7 +16,7 @@ from typing import Any
 
 import dagster as dg
 import sqlalchemy as sa
-from dagster._core.code_pointer import FileCodePointer
+from dagster._core.code_pointer import FileCodePointer, ModuleCodePointer
 from dagster._core.definitions.reconstruct import ReconstructableRepository
 from dagster._core.remote_origin import (
     ManagedGrpcPythonEnvCodeLocationOrigin,
@@ -73,6 +73,7 @@ class Yard:
     state: Path
     environment: Mapping[str, str]
     source: Path = YARD
+    module: str = "tests.integration.execution.yard"
     workers: list[WorkerProcess] = field(default_factory=list)
 
     def start_worker(
@@ -108,11 +109,15 @@ class Yard:
     ) -> str:
         """A run of `job`, not launched. `config` is the config of its only op."""
         repository = ReconstructableRepository(
-            FileCodePointer(str(self.source), "defs", str(self.source.parent)),
-            executable_path=sys.executable,
+            ModuleCodePointer(self.module, "defs", None), executable_path=sys.executable
         )
         target = repository.get_reconstructable_job(job)
-        definition = target.get_definition()
+        # In this process from the file, so that the module stays unknown here.
+        definition = (
+            ReconstructableRepository(FileCodePointer(str(self.source), "defs", str(self.source.parent)))
+            .get_reconstructable_job(job)
+            .get_definition()
+        )
         op = definition.nodes[0].name
         run = self.instance.create_run_for_job(
             definition,

@@ -1,0 +1,134 @@
+"""Warm workers that are never stale: code and declarations are looked at before each run.
+
+A worker keeps the definitions that it has loaded. Before it executes a run it compares the time stamps of
+all files that they were loaded from, and the fingerprint of the declarations; when anything has changed, it
+forgets the project's modules and imports them again. This happens between runs, so a run in progress keeps
+its code. And since a run is launched from files that were there before it, a worker never has older ones.
+"""
+
+from __future__ import annotations
+
+import importlib
+import linecache
+import logging
+import sys
+import sysconfig
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import ModuleType
+
+from dagster._core.definitions.reconstruct import ReconstructableJob
+
+from scheduler_defs.settings import settings
+
+logger = logging.getLogger(__name__)
+
+KEPT = (
+    "scheduler_defs.execution",
+    "scheduler_defs.database",
+    "scheduler_defs.settings",
+    "scheduler_defs.tags",
+    "scheduler_defs.errors",
+)
+"""The program around the definitions: it is running, and holds leases. A worker is restarted for new ones."""
+
+_INSTALLED = tuple({sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")})
+_OURS = ("scheduler_defs", "sensors", "resources")
+# Seconds between the clock of the file system and ours.
+_CLOCKS_DIFFER = 0.1
+
+Stamp = tuple[int, int]
+
+
+@dataclass
+class Freshness:
+    """What this process has loaded, and from what."""
+
+    config: Path
+    _fingerprint: str | None = None
+    _stamps: dict[str, Stamp | None] = field(default_factory=dict)
+    _began: float | None = None
+
+    @contextmanager
+    def loading(self) -> Iterator[None]:
+        """Around whatever loads definitions: what was loaded before is forgotten if it is stale.
+
+        In the block the definitions may be imported, or found in the caches of Python and Dagster.
+        """
+        self.refresh()
+        if self._began is None:
+            self._began = time.time()
+            self._fingerprint = _fingerprint(self.config)
+        try:
+            yield
+        finally:
+            self._note_new_files()
+
+    def refresh(self) -> bool:
+        """Forget the project's modules if any file of theirs, or a declaration, has changed. True if so."""
+        if self._began is None or not self._is_stale():
+            return False
+        modules = project_modules(sys.modules)
+        logger.info("code or declarations have changed: loading %d modules again", len(modules))
+        for name in modules:
+            del sys.modules[name]
+        importlib.invalidate_caches()
+        linecache.checkcache()
+        ReconstructableJob.get_definition.cache_clear()
+        ReconstructableJob.get_repository_definition.cache_clear()
+        self._began = self._fingerprint = None
+        self._stamps.clear()
+        return True
+
+    def _is_stale(self) -> bool:
+        return _fingerprint(self.config) != self._fingerprint or any(
+            stamp is None or _stamp(file) != stamp for file, stamp in self._stamps.items()
+        )
+
+    def _note_new_files(self) -> None:
+        now = time.time()
+        for file in {str(module.__file__) for module in project_modules(sys.modules).values()}:
+            if file not in self._stamps:
+                stamp = _stamp(file)
+                # Written since loading began: whether the old or the new text was read cannot be known.
+                began = now if self._began is None else self._began
+                unsure = stamp is None or began - _CLOCKS_DIFFER <= stamp[0] / 1e9 <= now + _CLOCKS_DIFFER
+                self._stamps[file] = None if unsure else stamp
+
+
+def project_modules(modules: Mapping[str, ModuleType]) -> dict[str, ModuleType]:
+    """The loaded modules that are neither installed packages nor `KEPT`: the user's and the declarations'."""
+    return {name: module for name, module in list(modules.items()) if _is_project(name, module)}
+
+
+def _is_project(name: str, module: ModuleType) -> bool:
+    file = getattr(module, "__file__", None)
+    if not file or name in ("__main__", "scheduler_defs") or _starts(name, KEPT):
+        return False
+    return file.endswith(".py") and (_starts(name, _OURS) or not file.startswith(_INSTALLED))
+
+
+def _starts(name: str, prefixes: Iterable[str]) -> bool:
+    return any(name == prefix or name.startswith(prefix + ".") for prefix in prefixes)
+
+
+def _stamp(file: str) -> Stamp | None:
+    try:
+        found = Path(file).stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size
+
+
+def _fingerprint(config: Path) -> str:
+    # Imported here: this module is one of those that are forgotten and imported again.
+    from scheduler_defs.declarations.sources import fingerprint
+
+    return fingerprint(config)
+
+
+definitions = Freshness(settings().config)
+"""Of this process."""
