@@ -4,26 +4,28 @@ The evaluation asks `is_due` at each tick, so a covering cron may fire too often
 exact for crons, for `every` of days, weeks and months without longer steps, and for most rules.
 
 Dagster's iterator has its own ideas in a few places, all covered here and proved against it by tests:
+
 - Outside the hours 1 to 3, and in zones such as Dublin, Chatham or Casablanca, it does not find the end of
-  a gap; and outside these hours it may choose the first copy of a repeated time. Crons for the right
-  instants, restricted to the months and weekdays of such changes, are added.
-- Several crons are merged by wall clock, which loses order in a repeated hour. So at most one of them has
-  `*` in its hour field, and it comes first.
-- Hourly crons go wrong in zones whose clock moves by half an hour, unless their minutes repeat every half hour.
-- `29 2 *` at the end is computed as the 28th plus a day and missed when started in between; `29 feb *` is not.
+  a gap; outside these hours it may choose the first copy of a repeated time. Crons with such times are
+  covered by an hourly one, which Dagster steps by elapsed time.
+- Several crons are merged by wall clock, which loses order in a repeated hour. One with `*` in its hour
+  field is therefore not mixed with others that have times there.
+- Hourly crons go wrong in zones whose clock moves by half an hour, unless their minutes repeat every half
+  hour.
+- `29 2 *` at the end is computed as the 28th plus a day, and missed when computed in between; `29 feb *`
+  is not.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-from scheduler_defs.timing.clock_changes import ClockChange, clock_changes, minute_shifts
+from scheduler_defs.timing.clock_changes import clock_changes, minute_shifts
 from scheduler_defs.timing.instants import gap_end, zone
-from scheduler_defs.timing.patterns import Pattern, listed, patterns, union
+from scheduler_defs.timing.patterns import Pattern, patterns, union
 from scheduler_defs.timing.specs import Spec
 
 _HOUR = timedelta(hours=1)
@@ -33,23 +35,37 @@ _DAGSTER_HOURS = (1, 2, 3)
 
 def covering_cron(spec: Spec) -> str | list[str]:
     """A cron expression for Dagster, or several, that fire at every occurrence of the spec in its zone."""
-    return _covering_cron(spec)[0] if len(_covering_cron(spec)) == 1 else list(_covering_cron(spec))
+    crons = _covering_cron(spec)
+    return crons[0] if len(crons) == 1 else list(crons)
 
 
 @lru_cache(maxsize=8_192)
 def _covering_cron(spec: Spec) -> tuple[str, ...]:
-    found = patterns(spec)
     changes = _changes(spec.timezone)
-    added = [extra for pattern in found if not pattern.every_hour for extra in _extras(pattern, changes)]
     shifts = minute_shifts(spec.timezone)
+    found = [_covered(pattern, changes) for pattern in patterns(spec)]
     stars = [pattern for pattern in found if pattern.hours is None]
     others = [pattern for pattern in found if pattern.hours is not None]
-    if stars and (len(stars) > 1 or _repeated(others, changes)):
-        stars, others = [replace(union([*stars, *others, *added]), hours=None, written=None)], []
-        added = []
-    # Extras come before what they correct: of two equal wall-clock times Dagster takes the first.
-    ordered = [*(_shifted(star, shifts) for star in stars), *added, *others]
-    return tuple(dict.fromkeys(pattern.cron for pattern in ordered))
+    if stars and (len(stars) > 1 or any(_times(other) & changes.repeated for other in others)):
+        stars, others = [union([_hourly(pattern, changes) for pattern in found])], []
+    stars = [_shifted(star, shifts) for star in stars]
+    return tuple(dict.fromkeys(pattern.cron for pattern in (*stars, *others)))
+
+
+def _covered(pattern: Pattern, changes: _Changes) -> Pattern:
+    """The pattern, or an hourly one where Dagster would miss one of its times at a clock change."""
+    if not pattern.every_hour and _times(pattern) & changes.mistaken:
+        return replace(_hourly(pattern, changes), days="*", months="*", weekdays="*")
+    return pattern if pattern.hours is not None else _hourly(pattern, changes)
+
+
+def _hourly(pattern: Pattern, changes: _Changes) -> Pattern:
+    """The pattern with `*` for its hour, which leaves gaps out: times in them need the minute of their end."""
+    if pattern.hours is None and pattern.every_hour:
+        return pattern
+    ends = {end for time in _times(pattern) for end in changes.skipped.get(time, ())}
+    minutes = tuple(sorted({*pattern.minutes, *ends}))
+    return replace(pattern, minutes=minutes, hours=None, written=None)
 
 
 def _shifted(pattern: Pattern, shifts: tuple[int, ...]) -> Pattern:
@@ -58,55 +74,49 @@ def _shifted(pattern: Pattern, shifts: tuple[int, ...]) -> Pattern:
     return pattern if minutes == pattern.minutes else replace(pattern, minutes=minutes, written=None)
 
 
-@dataclass(frozen=True, slots=True)
-class _Kind:
-    """Clock changes that look alike: the wall-clock minutes of the day they affect, and when they come."""
+def _times(pattern: Pattern) -> set[int]:
+    """The minutes of the day at which the pattern can fire."""
+    hours = range(24) if pattern.hours is None else pattern.hours
+    return {hour * 60 + minute for hour in hours for minute in pattern.minutes}
 
-    skips: bool
-    affected: frozenset[int]
+
+@dataclass(frozen=True, slots=True)
+class _Changes:
+    """What a zone's clock changes do to minutes of the day."""
+
+    skipped: dict[int, set[int]]
+    """Those that a change skips, with the minutes of the hour at which such gaps end."""
+    repeated: frozenset[int]
+    """Those that a change repeats."""
     mistaken: frozenset[int]
-    """Those of them for which Dagster's iterator does not find the right instant."""
-    end: tuple[int, int]
-    """Hour and minute at which a gap ends."""
-    months: str
-    weekdays: str
+    """Those of both for which Dagster's iterator does not find the right instant."""
 
 
 @lru_cache(maxsize=256)
-def _changes(timezone: str) -> tuple[_Kind, ...]:
+def _changes(timezone: str) -> _Changes:
     place = zone(timezone)
-    groups: dict[tuple[object, ...], list[ClockChange]] = {}
+    skipped: dict[int, set[int]] = {}
+    repeated: set[int] = set()
+    mistaken: set[int] = set()
+    seen: set[tuple[object, ...]] = set()
     for change in clock_changes(timezone):
         saving = (change.instant + _HOUR).astimezone(place).dst()
-        groups.setdefault((change.shown.time(), change.set_to.time(), saving), []).append(change)
-    kinds: list[_Kind] = []
-    for changes in groups.values():
-        sample = changes[0]
-        low, high = min(sample.shown, sample.set_to), max(sample.shown, sample.set_to)
-        walls = [low + timedelta(minutes=n) for n in range(int((high - low).total_seconds()) // 60)]
-        mistaken = [wall for wall in walls if _mistaken(wall, place, skips=sample.skips)]
-        dates = [
-            day
-            for change in changes
-            for day in ((change.set_to,) if change.skips else (change.shown, change.set_to))
-        ]
-        months = {day.month for day in dates}
-        weekdays = {(day.weekday() + 1) % 7 for day in dates}
-        kinds.append(
-            _Kind(
-                skips=sample.skips,
-                affected=frozenset(map(_minute_of_day, walls)),
-                mistaken=frozenset(map(_minute_of_day, mistaken)),
-                end=(sample.set_to.hour, sample.set_to.minute),
-                months="*" if len(months) == 12 else listed(months),
-                weekdays="*" if len(weekdays) == 7 else listed(weekdays),
-            )
-        )
-    return tuple(kinds)
-
-
-def _minute_of_day(wall: datetime) -> int:
-    return wall.hour * 60 + wall.minute
+        alike = (change.shown.time(), change.set_to.time(), saving)
+        if alike in seen:
+            continue
+        seen.add(alike)
+        wall, end = min(change.shown, change.set_to), max(change.shown, change.set_to)
+        long = end - wall > _HOUR
+        while wall < end:
+            minute = wall.hour * 60 + wall.minute
+            if change.skips:
+                skipped.setdefault(minute, set()).add(end.minute)
+            else:
+                repeated.add(minute)
+            if long or _mistaken(wall, place, skips=change.skips):
+                mistaken.add(minute)
+            wall += timedelta(minutes=1)
+    return _Changes(skipped, frozenset(repeated), frozenset(mistaken))
 
 
 def _mistaken(wall: datetime, place: ZoneInfo, *, skips: bool) -> bool:
@@ -123,27 +133,3 @@ def _mistaken(wall: datetime, place: ZoneInfo, *, skips: bool) -> bool:
     return found.astimezone(UTC) != end or (
         unclear and found.hour in _DAGSTER_HOURS and changed.astimezone(UTC) != end
     )
-
-
-def _extras(pattern: Pattern, changes: tuple[_Kind, ...]) -> Iterable[Pattern]:
-    """Crons for the instants near clock changes at which Dagster does not fire the pattern."""
-    hours = range(24) if pattern.hours is None else pattern.hours
-    times = {hour * 60 + minute for hour in hours for minute in pattern.minutes}
-    for kind in changes:
-        dates = {"months": kind.months, "weekdays": kind.weekdays}
-        if kind.skips:
-            # A `*` hour skips the gap, and then every time in it needs the gap's end.
-            if times & (kind.affected if pattern.hours is None else kind.mistaken):
-                yield Pattern((kind.end[1],), (kind.end[0],), **dates)
-        elif pattern.hours is not None and (repeated := times & kind.mistaken):
-            at_hours = {time // 60 for time in repeated}
-            if kind.months == "*":
-                # Two hours keep Dagster off its short cut for daily crons, which takes the first copy.
-                at_hours |= {(min(at_hours) + 1) % 24}
-            yield Pattern(tuple(sorted({time % 60 for time in repeated})), tuple(sorted(at_hours)), **dates)
-
-
-def _repeated(found: list[Pattern], changes: tuple[_Kind, ...]) -> bool:
-    """Whether any of the patterns has a time that a clock change repeats."""
-    times = {hour * 60 + minute for each in found for hour in each.hours or () for minute in each.minutes}
-    return any(times & kind.affected for kind in changes if not kind.skips)

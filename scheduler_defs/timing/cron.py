@@ -4,8 +4,8 @@ Dagster's own code is not imported here (it takes a second to load and allows no
 compare this file with `dagster._utils.schedules` over generated expressions. Kept from there, because
 Dagster is what runs the expression: a day of month and a day of week are joined by OR; `5-5` means every
 value; `Fri-Mon` wraps; `1#2` is the second Monday, `L5` the last Friday, `L` the last day of the month;
-with `#` the day of month is ignored. Refused beyond what Dagster refuses: expressions that never match
-(`0 0 31 4 *`), and `R`, which Dagster draws anew in every process.
+with `#` the day of month is ignored. Refused beyond what Dagster refuses: days that never come
+(`0 0 31 4 *`), on which Dagster fails at run time, and `R`, which Dagster draws anew in every process.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import re
 from bisect import bisect_left
 from calendar import monthrange
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import lru_cache
 
@@ -172,10 +172,16 @@ def parse_cron(expression: str) -> CronTable:
         nth=tuple(sorted(nth)),
         every_hour=hours is None and not (read[_HOUR].star and read[_HOUR].found),
     )
-    february_30 = table.months == (2,) and table.days in ((30,), (31,))
-    if february_30 or next(table.walls(datetime(2001, 1, 1)), None) is None:  # noqa: DTZ001
-        raise ValueError(f"cron {expression!r} never matches: no such day of the month")
+    _check_matches(table)
     return table
+
+
+def _check_matches(table: CronTable) -> None:
+    """Refuse days that never come: Dagster's iterator fails on them, even when the weekday matches."""
+    february_30 = table.months == (2,) and table.days in ((30,), (31,))
+    by_day_of_month = replace(table, weekdays=None)
+    if february_30 or next(by_day_of_month.walls(datetime(2001, 1, 1)), None) is None:  # noqa: DTZ001
+        raise ValueError(f"cron {table.expression!r} never matches: no such day of the month")
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from math import gcd
 
@@ -80,12 +80,14 @@ def merged(found: list[Pattern]) -> list[Pattern]:
 def union(found: list[Pattern]) -> Pattern:
     """One pattern that matches whatever any of these does."""
     hours = {hour for each in found for hour in each.hours or ()}
+    by_either = any("*" not in (each.days, each.weekdays) for each in found)
+    same_days = len({(each.days, each.weekdays) for each in found}) == 1
     return Pattern(
         minutes=tuple(sorted({minute for each in found for minute in each.minutes})),
         hours=None if any(each.hours is None for each in found) else tuple(sorted(hours)),
-        days=_joined([each.days for each in found]),
+        days="*" if by_either and not same_days else _joined([each.days for each in found]),
         months=_joined([each.months for each in found]),
-        weekdays=_joined([each.weekdays for each in found]),
+        weekdays="*" if by_either and not same_days else _joined([each.weekdays for each in found]),
         every_hour=all(each.every_hour for each in found),
     )
 
@@ -117,28 +119,28 @@ def _cron(table: CronTable) -> Pattern:
 
 def _every(spec: EverySpec) -> list[Pattern]:
     anchor = spec.anchor_wall
-    clock = {"minutes": (anchor.minute,), "hours": (anchor.hour,)}
-    sunday_first = (anchor.weekday() + 1) % 7
+    daily = Pattern(minutes=(anchor.minute,), hours=(anchor.hour,))
+    weekday = str((anchor.weekday() + 1) % 7)
     match spec.unit:
         case Unit.MINUTE | Unit.HOUR:
             return [_elapsed(spec, spec.count * (60 if spec.unit is Unit.HOUR else 1))]
         case Unit.DAY:
-            return [Pattern(**clock, weekdays="*" if spec.count % 7 else str(sunday_first))]
+            return [daily if spec.count % 7 else replace(daily, weekdays=weekday)]
         case Unit.WEEK:
-            return [Pattern(**clock, weekdays=str(sunday_first))]
+            return [replace(daily, weekdays=weekday)]
         case Unit.MONTH:
             months = _every_so_many(anchor.month, spec.count, 1, 12)
-            texts = "*" if len(months) == 12 else listed(months)
+            monthly = replace(daily, months="*" if len(months) == 12 else listed(months))
             if anchor.day == 31:
-                return [Pattern(**clock, days="L", months=texts)]
-            found = [Pattern(**clock, days=str(anchor.day), months=texts)]
+                return [replace(monthly, days="L")]
+            found = [replace(monthly, days=str(anchor.day))]
             if anchor.day > 28 and 2 in months:
-                found.append(Pattern(**clock, days="L", months="2"))
+                found.append(replace(daily, days="L", months="2"))
             return found
 
 
 def _elapsed(spec: EverySpec, step: int) -> Pattern:
-    """Steps of `step` elapsed minutes: the minutes (and hours, where clocks never change) they can fall on."""
+    """Where steps of `step` elapsed minutes can fall: minutes, and hours if the clock never changes."""
     changes = clock_changes(spec.timezone)
     offset = zone(spec.timezone).utcoffset(datetime(2000, 1, 1)) or timedelta()  # noqa: DTZ001
     anchor = spec.anchor_instant + offset

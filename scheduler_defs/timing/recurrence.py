@@ -14,6 +14,7 @@ from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 from functools import lru_cache
 from itertools import islice
+from math import gcd
 
 from scheduler_defs.timing.rules import Freq, Rule
 
@@ -128,7 +129,12 @@ def _first_of_next(months: tuple[int, ...], day: date) -> date:
 
 
 def _days_of(rule: Rule, year: int, months: tuple[int, ...]) -> list[date]:
-    days: list[date] = []
+    """The allowed days of a month or year, in order."""
+    if rule.byyearday:
+        numbers = sorted({n if n > 0 else _year_length(year) + 1 + n for n in rule.byyearday})
+        days = [date(year, 1, 1) + timedelta(n - 1) for n in numbers if 1 <= n <= _year_length(year)]
+        return [day for day in days if _allowed(rule, day)]
+    found: list[date] = []
     for month in months:
         if rule.bymonth and month not in rule.bymonth:
             continue
@@ -138,12 +144,9 @@ def _days_of(rule: Rule, year: int, months: tuple[int, ...]) -> list[date]:
             if rule.bymonthday
             else range(1, length + 1)
         )
-        days += [
-            day
-            for number in numbers
-            if 1 <= number <= length and _allowed(rule, day := date(year, month, number))
-        ]
-    return days
+        dates = [date(year, month, number) for number in numbers if 1 <= number <= length]
+        found += [day for day in dates if _allowed(rule, day)]
+    return found
 
 
 def _allowed(rule: Rule, day: date) -> bool:
@@ -187,7 +190,7 @@ def _year_length(year: int) -> int:
 
 
 def _week(day: date, wkst: int) -> tuple[int, int]:
-    """(number of the day's week, weeks in that week's year); week 1 is the first with four days in its year."""
+    """(number of the day's week, weeks in its year); week 1 is the first with four days in the year."""
     year = day.year
     first = _week_one(year, wkst)
     if day < first:
@@ -210,6 +213,9 @@ def _sub_daily(rule: Rule, start: datetime, begin: datetime) -> Iterator[datetim
     first = start.toordinal()
     step, unit = (rule.interval, 24) if rule.freq is Freq.HOURLY else (rule.interval, 1_440)
     offset = start.hour if rule.freq is Freq.HOURLY else start.hour * 60 + start.minute
+    phases = ((offset - days * unit) % step for days in range(step // gcd(step, unit)))
+    if not any(_minutes_of_day(rule, phase) for phase in phases):
+        return
     while day.year <= give_up and day.year < _LAST_YEAR:
         if rule.bymonth and day.month not in rule.bymonth:
             day = _first_of_next(rule.bymonth, day)
