@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import yaml
 from yaml.events import (
@@ -39,7 +39,7 @@ class Fault:
 
     line: int
     column: int
-    path: str
+    path: tuple[str, ...]
     message: str
 
 
@@ -77,7 +77,7 @@ def read_tree(data: bytes) -> tuple[Node | None, list[Fault]]:
     if len(data) > MOST_BYTES:
         size = f"{len(data) / 1024 / 1024:.1f} MB"
         return None, [
-            Fault(1, 1, "", f"the file has {size}; at most {MOST_BYTES // 1024 // 1024} MB: split it")
+            Fault(1, 1, (), f"the file has {size}; at most {MOST_BYTES // 1024 // 1024} MB: split it")
         ]
     try:
         text = data.decode("utf-8-sig")
@@ -85,15 +85,20 @@ def read_tree(data: bytes) -> tuple[Node | None, list[Fault]]:
         before = data[: error.start].decode("utf-8", "replace")
         line, column = before.count("\n") + 1, len(before) - (before.rfind("\n") + 1) + 1
         bad = data[error.start]
-        return None, [Fault(line, column, "", f"byte 0x{bad:02x} is not UTF-8; save the file as UTF-8")]
+        return None, [Fault(line, column, (), f"byte 0x{bad:02x} is not UTF-8; save the file as UTF-8")]
     builder = _Builder()
     try:
-        builder.build(yaml.parse(text, Loader=_LOADER))
+        builder.build(_events(text))
     except yaml.YAMLError as error:
         return None, [*builder.faults, _syntax_fault(error, text)]
     except _StopReading:
         return None, builder.faults
     return builder.root, builder.faults
+
+
+def _events(text: str) -> Iterator[Event]:
+    events = yaml.parse(text, Loader=_LOADER)  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType]
+    return cast("Iterator[Event]", events)
 
 
 class _StopReading(Exception):
@@ -114,25 +119,24 @@ class _Builder:
 
     def build(self, events: Iterator[Event]) -> None:
         for event in events:
-            kind = type(event)
-            if kind is ScalarEvent:
+            if isinstance(event, ScalarEvent):
                 self.scalar(event)
-            elif kind is MappingStartEvent:
+            elif isinstance(event, MappingStartEvent):
                 self.start(event, {})
-            elif kind is SequenceStartEvent:
+            elif isinstance(event, SequenceStartEvent):
                 self.start(event, [])
-            elif kind is MappingEndEvent or kind is SequenceEndEvent:
+            elif isinstance(event, (MappingEndEvent, SequenceEndEvent)):
                 self.end()
-            elif kind is AliasEvent:
+            elif isinstance(event, AliasEvent):
                 self.alias(event)
-            elif kind is DocumentStartEvent:
+            elif isinstance(event, DocumentStartEvent):
                 self.documents += 1
                 if self.documents > 1:
                     self.stop(event, "a second document begins here; put each into its own file")
 
-    def fault(self, event: Event, message: str) -> None:
+    def fault(self, event: Event, message: str, key: str | None = None) -> None:
         mark = event.start_mark
-        path = ".".join(each.key or "" for each in self.stack if each.key)
+        path = tuple(each.key for each in self.stack if each.key) + ((key,) if key else ())
         self.faults.append(Fault(mark.line + 1, mark.column + 1, path, message))
 
     def stop(self, event: Event, message: str) -> None:
@@ -167,7 +171,7 @@ class _Builder:
             return
         if key in open_.node.keys:
             line, column = open_.node.keys[key]
-            self.fault(event, f"the key {key!r} is there already, at line {line}, column {column}")
+            self.fault(event, f"the key {key!r} is there already, at line {line}, column {column}", key)
         if event.anchor:
             self.anchors[event.anchor] = Node(key, *at, plain=True)
         open_.key, open_.key_at = key, at
@@ -229,7 +233,7 @@ class _Builder:
         sources = [node] if node.is_mapping else list(node.children.values())
         if not sources or not all(source.is_mapping for source in sources):
             at = open_.key_at
-            self.faults.append(Fault(*at, "", "<< takes a mapping, or a list of mappings, to merge in"))
+            self.faults.append(Fault(*at, (), "<< takes a mapping, or a list of mappings, to merge in"))
             return
         open_.merges += sources
 
@@ -248,14 +252,14 @@ def _syntax_fault(error: yaml.YAMLError, text: str) -> Fault:
         position = min(getattr(error, "position", 0), len(text))
         before = text[:position]
         message = f"not YAML: {getattr(error, 'reason', None) or error}"
-        return Fault(before.count("\n") + 1, position - before.rfind("\n"), "", " ".join(message.split()))
+        return Fault(before.count("\n") + 1, position - before.rfind("\n"), (), " ".join(message.split()))
     mark = error.problem_mark
     lines = text.split("\n")
     for number in range(min(mark.line, len(lines) - 1), max(mark.line - 2, -1), -1):
         line = lines[number]
         indentation = line[: len(line) - len(line.lstrip(" \t"))]
         if "\t" in indentation and line.strip():
-            return Fault(number + 1, indentation.index("\t") + 1, "", "tab in the indentation; use spaces")
+            return Fault(number + 1, indentation.index("\t") + 1, (), "tab in the indentation; use spaces")
     context = f" {error.context}" if error.context else ""
     message = " ".join(f"not YAML: {error.problem}{context}".split())
-    return Fault(mark.line + 1, mark.column + 1, "", message)
+    return Fault(mark.line + 1, mark.column + 1, (), message)

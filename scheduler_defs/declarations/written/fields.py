@@ -175,6 +175,15 @@ TimeZone = Annotated[
 Instant = Annotated[
     str, BeforeValidator(as_text), WithJsonSchema({"type": "string", "examples": ["2026-12-31T23:00"]})
 ]
+
+
+def _read_number(value: Any) -> Any:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise wrong(f"{as_text(value)!r} is not a number")
+    return int(value) if isinstance(value, int) else float(value)
+
+
+Number = Annotated[Any, BeforeValidator(_read_number), WithJsonSchema({"type": "number"})]
 Natural = Annotated[int, Field(ge=0)]
 Priority = Annotated[int, Field(ge=-1_000_000, le=1_000_000)]
 ArgumentList = Annotated[

@@ -16,6 +16,7 @@ from scheduler_defs.declarations.written.fields import (
     Globs,
     Name,
     Names,
+    Number,
     PositiveDuration,
     Priority,
     Regex,
@@ -36,8 +37,8 @@ class ParamEntry(Written):
     type: Literal["string", "integer", "number", "boolean"] = "string"
     default: Value = None
     """Absent: the parameter must be given."""
-    minimum: int | float | None = None
-    maximum: int | float | None = None
+    minimum: Number | None = None
+    maximum: Number | None = None
     choices: Annotated[list[Value], Field(min_length=1)] | None = None
     """The only values allowed."""
     pattern: Regex | None = None

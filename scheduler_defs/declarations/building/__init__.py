@@ -1,0 +1,1 @@
+"""From entries as written to declarations: names resolved, rules checked against each other."""

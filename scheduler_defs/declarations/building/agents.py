@@ -1,0 +1,160 @@
+"""Agents and the task queue."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from scheduler_defs.declarations.building.common import PLACEHOLDER, check_retries, retries
+from scheduler_defs.declarations.explaining import read_entry
+from scheduler_defs.declarations.faults import Entry, near
+from scheduler_defs.declarations.models import Ageing, Agent, QueueSettings, Retries, TaskQueueConfig
+from scheduler_defs.declarations.names import name_fault
+from scheduler_defs.declarations.written.agents import AgeingEntry, AgentEntry, TaskQueueEntry
+from scheduler_defs.timing import Window
+
+DEFAULT_ATTEMPTS = 3
+COMMANDS_OF_RECIPES: Mapping[str, tuple[str, ...]] = {
+    ".py": ("python", "{agent.recipe}"),
+    ".yaml": (
+        *("goose", "run", "--no-session", "--recipe", "{agent.recipe}"),
+        *("--params", "task_id={task.id}"),
+    ),
+}
+"""What runs a recipe when the agent names no command, by the recipe's suffix."""
+
+
+def build_agent(entry: Entry, recipes: Path) -> Agent | None:
+    """The agent, or None and faults noted. `recipes` is the folder that recipes may come from."""
+    written = read_entry(entry, AgentEntry)
+    if written is None:
+        return None
+    check_retries(entry, written.retries)
+    recipe = None if written.recipe is None else _recipe(entry, written.recipe, recipes)
+    command = _command(entry, written)
+    windows: list[Window] = []
+    for index, text in enumerate(written.working_hours or ()):
+        try:
+            windows.append(Window.parse(text, written.timezone))
+        except ValueError as error:
+            entry.fault(str(error), "working_hours", index)
+    if entry.faulty or command is None:
+        return None
+    return Agent.model_construct(
+        name=entry.name,
+        source=entry.position,
+        queues=tuple(dict.fromkeys(written.queues or [written.queue or ""])),
+        limit=written.limit,
+        command=command,
+        recipe=None if recipe is None else str(recipe),
+        env=tuple(written.env or ()),
+        cwd=written.cwd,
+        timeout=written.timeout,
+        grace=written.grace,
+        retries=retries(written.retries) or Retries(max_attempts=DEFAULT_ATTEMPTS),
+        capabilities=tuple(written.capabilities or ()),
+        enabled=written.enabled,
+        working_hours=tuple(windows),
+        celery_queue=written.celery_queue,
+        tags=written.tags or {},
+        owner=written.owner,
+        description=written.description,
+    )
+
+
+def build_task_queue(entries: list[Entry], served: Iterable[str]) -> TaskQueueConfig:
+    """The task queue's settings from all files; what has faults is as if it were not there.
+
+    `served` are the queues that some agent serves.
+    """
+    known = set(served)
+    found: TaskQueueConfig | None = None
+    first: Entry | None = None
+    for entry in entries:
+        if first is not None:
+            entry.fault(f"is declared already, at {first.position}")
+            continue
+        first = entry
+        written = read_entry(entry, TaskQueueEntry)
+        if written is None:
+            continue
+        for name in written.queues:
+            if fault := name_fault(name):
+                entry.fault(fault, "queues", name, on_key=True)
+            elif name not in known:
+                hint = near(name, sorted(known)) if known else ""
+                entry.fault(f"no agent serves the queue {name!r}{hint}", "queues", name, on_key=True)
+        if not entry.faulty:
+            found = _task_queue(written)
+    return found or TaskQueueConfig()
+
+
+def _task_queue(written: TaskQueueEntry) -> TaskQueueConfig:
+    default = QueueSettings(blocking=written.blocking, ageing=_ageing(written.ageing))
+    queues = {
+        name: QueueSettings(
+            blocking=default.blocking if queue.blocking is None else queue.blocking,
+            ageing=_ageing(queue.ageing) if "ageing" in queue.model_fields_set else default.ageing,
+            description=queue.description,
+        )
+        for name, queue in written.queues.items()
+    }
+    return TaskQueueConfig(
+        backend=written.backend, url=written.url, timeout=written.timeout, default=default, queues=queues
+    )
+
+
+def _ageing(written: AgeingEntry | None) -> Ageing | None:
+    if written is None:
+        return None
+    return Ageing(every=written.every, limit=written.limit, first_after=written.first_after)
+
+
+def _command(entry: Entry, written: AgentEntry) -> tuple[str, ...] | None:
+    if written.command is not None:
+        for index, word in enumerate(written.command):
+            for family, name in PLACEHOLDER.findall(word):
+                if family == "params":
+                    entry.fault(
+                        f"{{params.{name}}} belongs to jobs; agents have {{task.*}}, {{agent.*}}, {{run.*}}",
+                        "command",
+                        index,
+                    )
+                if (family, name) == ("agent", "recipe") and written.recipe is None:
+                    entry.fault("{agent.recipe} stands for no recipe; add recipe: FILE", "command", index)
+        return tuple(written.command)
+    if written.recipe is None:
+        entry.fault("needs command: [PROGRAM, ARGUMENTS] or recipe: FILE")
+        return None
+    suffix = ".yaml" if written.recipe.endswith(".yml") else Path(written.recipe).suffix
+    if suffix not in COMMANDS_OF_RECIPES:
+        entry.fault(
+            f'needs command: [PROGRAM, .., "{{agent.recipe}}"]; only recipes ending in'
+            f" {', '.join(COMMANDS_OF_RECIPES)} have one of their own",
+        )
+        return None
+    return COMMANDS_OF_RECIPES[suffix]
+
+
+def _recipe(entry: Entry, given: str, recipes: Path) -> Path | None:
+    """The recipe's real path. It must be a file inside the folder, with all symbolic links followed."""
+    folder = recipes.resolve()
+    relative = Path(given)
+    if relative.is_absolute() or given.startswith("~"):
+        entry.fault(f"{given!r} must be relative to the recipes folder {recipes.name}/", "recipe")
+        return None
+    if relative.parts[:1] == (recipes.name,) and not (folder / relative).exists():
+        relative = Path(*relative.parts[1:])
+    try:
+        path = (folder / relative).resolve()
+    except (OSError, RuntimeError, ValueError):  # a loop of links, a NUL in the name
+        entry.fault(f"{given!r} cannot be resolved", "recipe")
+        return None
+    if not path.is_relative_to(folder) or path == folder:
+        entry.fault(f"{given!r} leads outside the recipes folder {recipes.name}/", "recipe")
+        return None
+    if not path.is_file():
+        names = sorted(each.name for each in folder.glob("*") if each.is_file()) if folder.is_dir() else []
+        entry.fault(f"there is no file {given!r} in {recipes.name}/{near(relative.name, names)}", "recipe")
+        return None
+    return path

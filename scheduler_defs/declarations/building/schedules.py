@@ -1,0 +1,153 @@
+"""Schedules: defaults merged in, rule and policies read, names resolved."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+from scheduler_defs import timing
+from scheduler_defs.declarations.building.common import check_retries, retries, unknown_name
+from scheduler_defs.declarations.building.conditions import read_condition
+from scheduler_defs.declarations.building.conditions import text as condition_text
+from scheduler_defs.declarations.building.params import check_config
+from scheduler_defs.declarations.building.timing import (
+    check_satisfiable,
+    read_policies,
+    read_spec,
+    rule_given,
+)
+from scheduler_defs.declarations.explaining import ambiguous_words, read_entry
+from scheduler_defs.declarations.faults import Entry
+from scheduler_defs.declarations.models import Condition, Fire, Job, Overlap, Schedule
+from scheduler_defs.declarations.tree import Node
+from scheduler_defs.declarations.written.schedules import ScheduleDefaults, ScheduleEntry
+
+# What Dagster takes as run config, not as the parameters of a job.
+_RUN_CONFIG = frozenset({"ops", "execution", "resources", "loggers"})
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What a schedule may refer to. `job_names` also has declared jobs that have faults."""
+
+    job_names: Collection[str]
+    jobs: Mapping[str, Job]
+    known_jobs: Collection[str]
+    directives: Collection[str]
+    channels: Collection[str]
+    queues: Collection[str]
+    now: dt.datetime | None
+
+
+@dataclass(frozen=True)
+class Defaults:
+    """What `defaults:` of all files say: values by key, and where they are written."""
+
+    values: Mapping[str, Any]
+    node: Node | None
+
+
+def read_defaults(entries: list[Entry]) -> Defaults:
+    """All `defaults:` together; faulty ones are left out. A key given in two files is a fault naming both."""
+    values: dict[str, Any] = {}
+    given_by: dict[str, Entry] = {}
+    merged: Node | None = None
+    for entry in entries:
+        if read_entry(entry, ScheduleDefaults) is None:
+            continue
+        if merged is None:
+            merged = Node({}, entry.line, entry.column)
+        for key, child in entry.node.children.items():
+            if key in given_by:
+                entry.fault(f"is given already, at {given_by[key].position}", key, on_key=True)
+                continue
+            given_by[key] = entry
+            if child.value is not None:
+                values[key] = child.value
+                merged.children[key], merged.keys[key] = child, entry.node.keys[key]
+    return Defaults(values, merged)
+
+
+def build_schedule(entry: Entry, defaults: Defaults, around: Surroundings) -> Schedule | None:
+    """The schedule, or None and faults noted."""
+    given = entry.node.value
+    if defaults.values and isinstance(given, dict):
+        entry.fallback = defaults.node
+        given = _merged(defaults.values, cast("dict[str, Any]", given))
+    written = read_entry(entry, ScheduleEntry, given)
+    if written is None:
+        return None
+    rule = rule_given(entry, written)
+    read = None if rule is None else read_spec(entry, written, rule)
+    policies = read_policies(entry, written)
+    when = None if written.when is None else read_condition(entry, written.when, "when")
+    check_retries(entry, written.retries)
+    _check_names(entry, written, around)
+    if read is None or policies is None or entry.faulty:
+        return None
+    kind, spec = read
+    check_satisfiable(entry, spec, policies, around.now)
+    if entry.faulty or (written.job not in around.jobs and written.job not in around.known_jobs):
+        return None
+    return Schedule.model_construct(
+        name=entry.name,
+        job=written.job,
+        timing=spec,
+        kind=kind,
+        spec=_text(spec, when),
+        timezone=written.timezone,
+        source=entry.position,
+        policies=policies,
+        enabled=written.enabled,
+        overlap=Overlap(written.overlap),
+        max_global=written.max_global,
+        max_per_job=written.max_per_job,
+        priority=written.priority or 0,
+        retries=retries(written.retries),
+        timeout=written.timeout,
+        directive=written.directive,
+        config=written.config,
+        tags=written.tags or {},
+        owner=written.owner,
+        description=written.description,
+        notify=tuple(written.notify or ()),
+        when=when,
+        fire=Fire(written.fire),
+        cooldown=written.cooldown,
+    )
+
+
+def _merged(defaults: Mapping[str, Any], given: dict[str, Any]) -> dict[str, Any]:
+    """The entry over the defaults: mappings key by key, else as a whole; null takes a default away."""
+    merged = {**defaults, **given}
+    for key in defaults.keys() & given.keys():
+        ours, theirs = given[key], defaults[key]
+        if isinstance(ours, dict) and isinstance(theirs, dict):
+            merged[key] = {**theirs, **ours}
+    return merged
+
+
+def _text(spec: timing.Spec, when: Condition | None) -> str:
+    rule = timing.text(spec)
+    return rule if when is None else f"{rule} when {condition_text(when)}"
+
+
+def _check_names(entry: Entry, written: ScheduleEntry, around: Surroundings) -> None:
+    if written.job not in around.job_names and written.job not in around.known_jobs:
+        known = [*around.job_names, *around.known_jobs]
+        entry.fault(unknown_name("job", written.job, known), "job")
+    if written.directive is not None and written.directive not in around.directives:
+        entry.fault(unknown_name("directive", written.directive, around.directives), "directive")
+    for index, channel in enumerate(written.notify or ()):
+        if channel not in around.channels:
+            entry.fault(unknown_name("alert channel", channel, around.channels), "notify", index)
+    if written.config:
+        ambiguous_words(entry, "config")
+    job = around.jobs.get(written.job)
+    if job is not None and not _RUN_CONFIG & written.config.keys():
+        check_config(entry, job.params, written.config)
+    queue = written.config.get("queue") if written.job == "agent_task" else None
+    if queue is not None and queue not in around.queues:
+        entry.fault(f"no agent serves the queue {queue!r}", "config", "queue")
