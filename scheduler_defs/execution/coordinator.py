@@ -107,11 +107,11 @@ class SignalboxRunCoordinator(QueuedRunCoordinator):
     @override
     def submit_run(self, context: SubmitRunContext) -> DagsterRun:
         from scheduler_defs.execution.dequeue_launch import storage_connection
-        from scheduler_defs.execution.dequeue_wakeup import announce
+        from scheduler_defs.execution.wakeup import announce_queue
 
         run = super().submit_run(context)
         with storage_connection(self._instance) as connection:
-            announce(connection)
+            announce_queue(connection)
         return run
 
     @override

@@ -27,8 +27,8 @@ from scheduler_defs.execution.dequeue_launch import claim, launch, put_back
 from scheduler_defs.execution.dequeue_pools import pools_now
 from scheduler_defs.execution.dequeue_read import OutRun, QueueReader, QueueState
 from scheduler_defs.execution.dequeue_select import select
-from scheduler_defs.execution.dequeue_wakeup import WakingConnection
 from scheduler_defs.execution.terms import terms
+from scheduler_defs.execution.wakeup import QUEUE_CHANNEL, WakingConnection
 
 UNTAKEN = timedelta(seconds=15)
 """How long a launched run may be without a worker before it goes back to the queue: its message is lost."""
@@ -45,7 +45,7 @@ class SignalboxQueueDaemon(QueuedRunCoordinatorDaemon):
 
     def __init__(self, interval_seconds: float) -> None:
         super().__init__(interval_seconds=interval_seconds)
-        self._waking = WakingConnection()
+        self._waking = WakingConnection(QUEUE_CHANNEL)
         self._reader: QueueReader | None = None
         self._launching: set[str] = set()
         self._lock = threading.Lock()

@@ -15,6 +15,7 @@ from dagster._core.storage.dagster_run import RunOpConcurrency
 from dagster_shared.serdes import deserialize_value
 
 from scheduler_defs.execution.capacity import LiveWorker
+from scheduler_defs.execution.celery_app import STEP_QUEUE
 from scheduler_defs.execution.dequeue_select import ActiveRun, QueuedRun
 
 # Every run that is queued or out, without its body. `changed` differs whenever Dagster wrote to the run.
@@ -42,14 +43,18 @@ WORKERS = sa.text(
     """
     SELECT id, queues, slots FROM signalbox.workers
     WHERE NOT draining AND heartbeat > now() - make_interval(secs => :silence_seconds)
+      AND NOT :step_queue = ANY(queues)
     """
 )
-LEASES = sa.text("SELECT run_id, worker_id FROM signalbox.leases WHERE step_key = '' AND expires > now()")
+LEASES = sa.text("SELECT run_id, step_key, worker_id FROM signalbox.leases WHERE expires > now()")
 
 
 @dataclass(frozen=True, slots=True)
 class OutRun(ActiveRun):
-    """An active run with the times that the rescue of lost messages and Dagster's pools look at."""
+    """An active run with the times that the rescue of lost messages and Dagster's pools look at.
+
+    `status` is Dagster's, or ENDED for a run that only its lease still knows, or STEP for a step's lease.
+    """
 
     status: str = "STARTING"
     changed: float = 0.0
@@ -82,12 +87,18 @@ class QueueReader:
         self._known: dict[str, _Known] = {}
 
     def read(self, connection: sa.Connection) -> QueueState:
-        """The state now. A worker counts as live until it has been silent for longer than `silence`."""
+        """The state now. A worker counts as live until it has been silent for longer than `silence`.
+
+        Workers of the queue of steps take no runs: runs that wait for their steps would fill them, for ever.
+        """
         # Leases first: a run that ends meanwhile then counts as out for one pass too many, not one too few.
-        holders = {row.run_id: row.worker_id for row in connection.execute(LEASES)}
+        leases = connection.execute(LEASES).all()
+        holders = {row.run_id: row.worker_id for row in leases if not row.step_key}
         workers = [
             LiveWorker(row.id, frozenset(row.queues), row.slots)
-            for row in connection.execute(WORKERS, {"silence_seconds": self._silence_seconds})
+            for row in connection.execute(
+                WORKERS, {"silence_seconds": self._silence_seconds, "step_queue": STEP_QUEUE}
+            )
         ]
         rows = connection.execute(RUNS).all()
         self._learn(connection, rows)
@@ -106,7 +117,8 @@ class QueueReader:
                 )
         # A lease outlives its run's end by the moments in which its worker tidies up: that slot is taken.
         ended = [OutRun(run_id, {}, worker, status="ENDED") for run_id, worker in holders.items()]
-        return QueueState(queued, [*active, *ended], workers)
+        steps = [OutRun(row.run_id, {}, row.worker_id, status="STEP") for row in leases if row.step_key]
+        return QueueState(queued, [*active, *ended, *steps], workers)
 
     def _learn(self, connection: sa.Connection, rows: Iterable[sa.Row]) -> None:
         before = self._known

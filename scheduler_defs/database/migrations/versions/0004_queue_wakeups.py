@@ -1,6 +1,6 @@
-"""Tell the dequeue loop at once when a slot becomes free, or a worker comes, changes or drains.
+"""Tell who waits at once: that a slot became free, a step ended, a worker came, changed or drains.
 
-The payload is empty: who is woken looks for itself. Beats and renewals announce nothing.
+Who is woken looks for itself; only a step's end names its run. Beats and renewals announce nothing.
 """
 
 from alembic import op
@@ -20,8 +20,17 @@ def upgrade() -> None:
             RETURN NULL;
         END
         $$;
+        CREATE FUNCTION signalbox.announce_free_slot() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN
+            PERFORM pg_notify('signalbox_queue', '');
+            IF OLD.step_key <> '' THEN
+                PERFORM pg_notify('signalbox_steps', OLD.run_id);
+            END IF;
+            RETURN NULL;
+        END
+        $$;
         CREATE TRIGGER lease_given_back AFTER DELETE ON signalbox.leases
-            FOR EACH STATEMENT EXECUTE FUNCTION signalbox.announce_queue();
+            FOR EACH ROW EXECUTE FUNCTION signalbox.announce_free_slot();
         CREATE TRIGGER worker_came AFTER INSERT ON signalbox.workers
             FOR EACH ROW EXECUTE FUNCTION signalbox.announce_queue();
         CREATE TRIGGER worker_changed AFTER UPDATE ON signalbox.workers

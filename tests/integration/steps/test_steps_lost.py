@@ -1,0 +1,133 @@
+"""What becomes of steps when workers are killed, runs are cancelled, or messages vanish or come twice."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+
+import psutil
+import redis
+
+from scheduler_defs.execution import celery_app
+from tests.integration.steps import jobs
+from tests.integration.steps.stack import Stack, until
+
+
+def kill_child(stack: Stack, line: str) -> None:
+    """SIGKILL to the pool child that noted this line."""
+    os.kill(int(line.split()[-1]), signal.SIGKILL)
+
+
+def test_given_a_step_whose_process_is_killed_when_it_has_no_retries_then_the_run_fails_and_says_so(
+    stack: Stack,
+) -> None:
+    run_id = stack.launch(jobs.waiting)
+    until(lambda: len(stack.noted("step waits")) == 2)
+    killed = time.monotonic()
+    kill_child(stack, stack.noted("step waits")[0])
+    stack.allow("step")
+    assert stack.wait(run_id, 30) == "FAILURE"
+    print(f"killed step noticed, run failed: {time.monotonic() - killed:.1f} s")
+    assert "worker lost" in stack.messages(run_id)
+    assert until(lambda: not stack.rows("SELECT 1 FROM signalbox.leases"))
+
+
+def test_given_a_step_worker_that_is_killed_when_the_step_has_a_retry_then_another_worker_runs_it(
+    stack: Stack,
+) -> None:
+    run_id = stack.launch(jobs.waiting_with_retry)
+    until(lambda: stack.noted("step waits"))
+    stack.kill("steps")
+    stack.allow("step")
+    stack.start_worker("steps", "steps", 2)
+    assert stack.wait(run_id, 30) == "SUCCESS"
+    assert len(stack.noted("step waits")) == 2
+    assert len(stack.noted("step ends")) == 1
+
+
+def test_given_running_and_waiting_steps_when_the_run_is_cancelled_then_all_end_at_once(stack: Stack) -> None:
+    first = stack.launch(jobs.with_a_child)
+    child = psutil.Process(int(until(lambda: stack.noted("child "))[0].split()[1]))
+    began = time.monotonic()
+    assert stack.instance.run_coordinator.cancel_run(first)
+    assert stack.wait(first, 10) == "CANCELED"
+    print(f"cancelled after {time.monotonic() - began:.2f} s")
+    until(lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE, 15)
+    assert until(lambda: not stack.rows("SELECT 1 FROM signalbox.leases"), 15)
+    assert stack.wait(stack.launch(jobs.diamond)) == "SUCCESS"
+
+
+def test_given_a_run_whose_own_worker_is_killed_when_its_steps_run_then_they_are_ended_too(
+    stack: Stack,
+) -> None:
+    run_id = stack.launch(jobs.waiting)
+    until(lambda: len(stack.noted("step waits")) == 2)
+    stack.kill("runs")
+    assert stack.wait(run_id, 30) == "FAILURE"
+    assert until(lambda: not stack.rows("SELECT 1 FROM signalbox.leases WHERE expires > now()"), 15)
+    assert stack.noted("step ends") == []
+
+
+def test_given_a_message_that_comes_twice_when_the_step_has_ended_then_it_runs_once(
+    stack: Stack,
+) -> None:
+    run_id = stack.launch(jobs.waiting)
+    until(lambda: len(stack.noted("step waits")) == 2)
+    stack.allow("step")
+    assert stack.wait(run_id) == "SUCCESS"
+    before = stack.notes()
+    celery_app.app.send_task(
+        celery_app.STEP_TASK, args=(message_of(stack, run_id), 1), task_id=f"{run_id}:one:1", queue="steps"
+    )
+    assert stack.wait(stack.launch(jobs.failing)) == "FAILURE"
+    assert stack.notes() == before
+
+
+def message_of(stack: Stack, run_id: str) -> str:
+    """The body of the message for the step `one` of the job `waiting`."""
+    from dagster._core.execution.plan.state import KnownExecutionState
+    from dagster._core.execution.retries import RetryMode
+    from dagster._grpc.types import ExecuteStepArgs
+    from dagster._serdes import serialize_value
+
+    run = stack.instance.get_run_by_id(run_id)
+    assert run is not None
+    assert run.job_code_origin is not None
+    return serialize_value(
+        ExecuteStepArgs(
+            job_origin=run.job_code_origin,
+            run_id=run_id,
+            step_keys_to_execute=["one"],
+            retry_mode=RetryMode.DEFERRED,
+            known_state=KnownExecutionState(),
+        )
+    )
+
+
+def test_given_messages_that_are_lost_with_the_broker_when_slots_are_free_then_they_are_sent_again(
+    stack: Stack, valkey_url: str
+) -> None:
+    stack.stop("steps")
+    run_id = stack.launch(jobs.diamond)
+    broker = redis.Redis.from_url(valkey_url)
+    until(lambda: broker.llen("steps") == 1)
+    broker.flushall()
+    stack.start_worker("steps", "steps", 2)
+    assert stack.wait(run_id, 40) == "SUCCESS"
+    assert len(stack.notes()) == 4
+
+
+def test_given_steps_that_wait_for_a_slot_when_the_run_is_cancelled_then_they_are_never_begun(
+    stack: Stack,
+) -> None:
+    held = stack.launch(jobs.waiting)
+    until(lambda: len(stack.noted("step waits")) == 2)
+    queued = stack.launch(jobs.waiting)
+    until(lambda: stack.status(queued) == "STARTED")
+    assert stack.instance.run_coordinator.cancel_run(queued)
+    assert stack.wait(queued, 10) == "CANCELED"
+    stack.allow("step")
+    assert stack.wait(held) == "SUCCESS"
+    assert stack.wait(stack.launch(jobs.diamond)) == "SUCCESS"
+    assert len(stack.noted("step waits")) == 2
