@@ -7,13 +7,13 @@ import os
 import sys
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
 from scheduler_defs import settings
 from scheduler_defs.cli.output import fail
-from scheduler_defs.errors import SignalboxError
+from scheduler_defs.errors import NotReachableError, SignalboxError
 
 # command -> (module under scheduler_defs.cli, attribute, one line for --help).
 # A Typer app becomes a group of subcommands; a function becomes a command.
@@ -44,7 +44,12 @@ GLOBAL_OPTIONS = ("--config", "--state")
 
 def build(argv: list[str]) -> typer.Typer:
     """The program for this command line: the asked subcommand in full, the others as one line of help."""
-    app = typer.Typer(add_completion=False, no_args_is_help=True, rich_markup_mode=None)
+    app = typer.Typer(
+        add_completion=False,
+        no_args_is_help=True,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+    )
     app.callback()(root)
     asked = COMMANDS.keys() & set(argv)
     for name, (module, attribute, help_line) in COMMANDS.items():
@@ -108,6 +113,20 @@ def main() -> None:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(1) from None
+    except Exception as error:
+        fail(database_away(error) or _reraise(error))
+
+
+def database_away(error: Exception) -> NotReachableError | None:
+    """The one line for a database that does not answer; None for any other error."""
+    sqlalchemy = sys.modules.get("sqlalchemy.exc")
+    if sqlalchemy is None or not isinstance(error, sqlalchemy.OperationalError):
+        return None
+    return NotReachableError(f"the database does not answer: {str(error.orig).strip().splitlines()[0]}")
+
+
+def _reraise(error: Exception) -> NoReturn:
+    raise error
 
 
 if __name__ == "__main__":

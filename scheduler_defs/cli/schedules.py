@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -13,9 +13,10 @@ from scheduler_defs.cli.loaded import declared, declared_schedule
 from scheduler_defs.cli.output import local_time, print_json, print_table
 from scheduler_defs.cli.runs import AsJson, report_launch
 from scheduler_defs.cli.values import parse_settings
-from scheduler_defs.errors import NotReachableError, SignalboxError
+from scheduler_defs.errors import NotReachableError, SignalboxError, UsageError
 
 if TYPE_CHECKING:
+    from scheduler_defs.declarations.models import Schedule
     from scheduler_defs.evaluation.pauses import Pause
 
 app = typer.Typer(help="List, show, run, switch and edit schedules.")
@@ -78,14 +79,18 @@ def next_command(
     chosen = [declared_schedule(declarations, name)] if name else list(declarations.schedules.values())
     start = dt.datetime.now(dt.UTC)
 
-    def after(zone: str) -> dt.datetime:
-        return parse_instant(from_, zone) if from_ else start
+    def first(zone: str) -> dt.datetime:
+        try:
+            return parse_instant(from_, zone) if from_ else start
+        except ValueError as error:
+            raise UsageError(f"--from: {error}") from error
 
-    streams = [
-        ((due, s.name) for due in occurrences(s.timing, after(s.timezone), s.policies))
-        for s in chosen
-        if s.enabled
-    ]
+    def stream(schedule: Schedule) -> Iterator[tuple[dt.datetime, str]]:
+        after = first(schedule.timezone)
+        due = occurrences(schedule.timing, after, schedule.policies)
+        return ((instant, schedule.name) for instant in due)
+
+    streams = [stream(schedule) for schedule in chosen if schedule.enabled or name]
     found = islice(heapq.merge(*streams, key=lambda pair: (pair[0].timestamp(), pair[1])), count)
     rows = [{"schedule": schedule, "due": due.isoformat()} for due, schedule in found]
     if as_json:
