@@ -8,7 +8,7 @@ from typing import Any, Literal, TypeVar
 
 from scheduler_defs.declarations.faults import Entry
 from scheduler_defs.declarations.scalars import plain
-from scheduler_defs.declarations.written.schedules import ScheduleEntry
+from scheduler_defs.declarations.written.schedules import RULE_KEYS, ScheduleEntry
 from scheduler_defs.timing import (
     AtSpec,
     CatchUp,
@@ -32,7 +32,7 @@ _NO_POLICIES = Policies()
 
 def rule_given(entry: Entry, written: ScheduleEntry) -> str | None:
     """Which of the keys that make a rule is there; None, and a fault noted, unless it is exactly one."""
-    rules = [key for key in ScheduleEntry.RULES if getattr(written, key) is not None]
+    rules = [key for key in RULE_KEYS if getattr(written, key) is not None]
     if written.when is not None and "check_every" not in rules:
         entry.fault("when needs check_every: how often to look, for example 5m", "when", on_key=True)
         return None

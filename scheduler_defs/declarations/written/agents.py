@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
 from scheduler_defs.declarations.written.fields import (
     ArgumentList,
@@ -27,6 +27,15 @@ from scheduler_defs.declarations.written.fields import (
 
 class AgentEntry(Written):
     """A named worker identity that does the tasks of one queue or several."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "allOf": [
+                {"oneOf": [{"required": ["queue"]}, {"required": ["queues"]}]},
+                {"anyOf": [{"required": ["command"]}, {"required": ["recipe"]}]},
+            ]
+        }
+    )
 
     queue: Name | None = None
     """The queue it serves."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, WithJsonSchema
+from pydantic import BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from scheduler_defs.declarations.scalars import plain
 from scheduler_defs.declarations.written.fields import (
@@ -64,6 +64,10 @@ class StepEntry(Written):
 
 class JobEntry(Written):
     """A job without Python: one `command`, or `steps`."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"oneOf": [{"required": ["command"]}, {"required": ["steps"]}]}
+    )
 
     command: ArgumentList | None = None
     """Program and arguments; never passed to a shell."""

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, WithJsonSchema
+from pydantic import BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from scheduler_defs.declarations.scalars import plain
 from scheduler_defs.declarations.written.fields import (
@@ -28,7 +28,8 @@ from scheduler_defs.declarations.written.fields import (
 )
 
 CATCH_UP = ("none", "latest", "all")
-OPERATORS = ("eq", "neq", "gt", "gte", "lt", "lte", "exists", "contains", "matches", "regex")
+RULE_KEYS = ("cron", "every", "rrule", "at", "check_every")
+"""A schedule has exactly one of them."""
 
 
 class CatchUpEntry(Written):
@@ -93,20 +94,9 @@ Exclusions = Annotated[
     WithJsonSchema({"anyOf": [_EXCLUSION, {"type": "array", "items": _EXCLUSION}]}),
 ]
 
-_CONDITION: dict[str, Any] = {
-    "type": "object",
-    "additionalProperties": False,
-    "minProperties": 1,
-    "properties": {
-        "subject": {"type": "string", "examples": ["disk.free_percent:/", "file.age:/var/log/backup.done"]},
-        "op": {"enum": list(OPERATORS)},
-        "value": {"type": ["string", "number", "boolean"]},
-        "all": {"type": "array", "minItems": 1, "items": {"type": "object"}},
-        "any": {"type": "array", "minItems": 1, "items": {"type": "object"}},
-        "not": {"type": "object"},
-    },
-}
-ConditionField = Annotated[dict[str, Any], BeforeValidator(_read_condition), WithJsonSchema(_CONDITION)]
+CONDITION_PLACE: dict[str, Any] = {"type": "object", "format": "condition"}
+"""Stands in schemas for the condition's own, which refers to itself."""
+ConditionField = Annotated[dict[str, Any], BeforeValidator(_read_condition), WithJsonSchema(CONDITION_PLACE)]
 Config = Annotated[dict[str, Any], BeforeValidator(_read_config)]
 
 
@@ -152,7 +142,7 @@ class ScheduleDefaults(Written):
 class ScheduleEntry(ScheduleDefaults):
     """When a job runs: one of `cron`, `every`, `rrule`, `at`, or `check_every` with `when`."""
 
-    RULES: ClassVar[tuple[str, ...]] = ("cron", "every", "rrule", "at", "check_every")
+    model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": [rule]} for rule in RULE_KEYS]})
 
     job: Text
     """Name of a declared or built-in job."""
