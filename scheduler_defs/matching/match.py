@@ -55,7 +55,7 @@ def match(
 
 
 def demand(agents: Sequence[AgentView], kind: Kind, now: dt.datetime) -> int:
-    """How many tasks of this kind one pass can place at most: the free slots of all agents able to do them."""
+    """The most tasks of this kind that one pass can place: the free slots of the agents able to do them."""
     return sum(agent.free for agent in able_agents(kind, agents) if agent.takes_work(now))
 
 

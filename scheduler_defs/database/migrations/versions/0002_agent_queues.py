@@ -50,7 +50,10 @@ CREATE TABLE signalbox.tasks (
 CREATE INDEX tasks_placeable ON signalbox.tasks
     (queue, coalesce(assigned_to, ''), capabilities, frees DESC, priority DESC, created_at, id)
     WHERE status = 'idle' AND NOT blocked AND NOT held;
-CREATE INDEX tasks_by_state ON signalbox.tasks (queue, status, blocked, held);
+CREATE INDEX tasks_placeable_by_age ON signalbox.tasks
+    (queue, coalesce(assigned_to, ''), capabilities, created_at, id)
+    WHERE status = 'idle' AND NOT blocked AND NOT held;
+CREATE INDEX tasks_by_state ON signalbox.tasks (queue, status, blocked, held, created_at);
 CREATE INDEX tasks_held ON signalbox.tasks (not_before) WHERE held;
 CREATE INDEX tasks_by_finish ON signalbox.tasks (queue, finished_at) WHERE finished_at IS NOT NULL;
 CREATE INDEX tasks_by_creation ON signalbox.tasks (queue, created_at);

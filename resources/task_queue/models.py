@@ -1,0 +1,158 @@
+"""Tasks as both task queues give and take them: frozen, and the same whichever backend holds them."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from scheduler_defs.matching import Candidate, TaskStatus, Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One item of an agent queue.
+
+    `assigned_to` is whom people have chosen (None: any agent of the pool); `agent` and `run_id` are who works
+    on it, or did last. `blocked_by` are its unfinished blockers.
+    """
+
+    id: int
+    title: str
+    queue: str
+    status: TaskStatus
+    created: dt.datetime
+    updated: dt.datetime
+    created_by: str
+    description: str | None = None
+    assigned_to: str | None = None
+    agent: str | None = None
+    run_id: str | None = None
+    priority: int = 0
+    tags: tuple[str, ...] = ()
+    capabilities: tuple[str, ...] = ()
+    payload: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    recipe: str | None = None
+    parent_id: int | None = None
+    blocked_by: tuple[int, ...] = ()
+    not_before: dt.datetime | None = None
+    deadline: dt.datetime | None = None
+    attempts: int = 0
+    max_attempts: int | None = None
+    result: Any = None
+    claimed: dt.datetime | None = None
+    finished: dt.datetime | None = None
+
+    @property
+    def blocked(self) -> bool:
+        """Whether an unfinished blocker keeps it from starting."""
+        return bool(self.blocked_by) and self.status is TaskStatus.IDLE
+
+
+@dataclass(frozen=True, slots=True)
+class Comment:
+    """What somebody has written on a task."""
+
+    content: str
+    created_by: str
+    created: dt.datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A page that belongs to a task: its runs, above all."""
+
+    url: str
+    description: str | None
+    created_by: str
+    created: dt.datetime
+
+
+@dataclass(frozen=True, slots=True)
+class TaskDetails:
+    """A task with all that hangs on it. `blocks` are the unfinished tasks that wait for it."""
+
+    task: Task
+    comments: tuple[Comment, ...]
+    links: tuple[Link, ...]
+    subtasks: tuple[int, ...]
+    blocks: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TaskQuery:
+    """Which tasks: all conditions hold; None and empty mean any. Newest first unless `limit` is None."""
+
+    queue: str | None = None
+    statuses: tuple[TaskStatus, ...] = ()
+    assigned_to: str | None = None
+    """Assigned to, or being worked on by, this agent."""
+    ids: tuple[int, ...] = ()
+    limit: int | None = 100
+
+
+@dataclass(frozen=True, slots=True)
+class QueueCounts:
+    """How many tasks of a queue are in which state. `held` wait for a time, `blocked` for other tasks."""
+
+    ready: int = 0
+    blocked: int = 0
+    held: int = 0
+    working: int = 0
+    failed: int = 0
+    oldest: dt.datetime | None = None
+    """Creation of the oldest idle task."""
+
+    @property
+    def idle(self) -> int:
+        """All that is still to be started."""
+        return self.ready + self.blocked + self.held
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What one pass sees of a queue.
+
+    `candidates` holds every task that the pass could place (and may hold more); `faults` are things about the
+    queue that a person should mend, one line each; `cycles` the rings of blockers among them.
+    """
+
+    candidates: tuple[Candidate, ...]
+    counts: QueueCounts
+    faults: tuple[str, ...] = ()
+    cycles: tuple[tuple[int, ...], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """A task that is being worked on by a run of ours, as the task queue has it noted."""
+
+    task_id: int
+    queue: str
+    agent: str
+    run_id: str
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What became of a task when its run ended. `wake` are queues in which something can start now."""
+
+    verdict: Verdict
+    status: TaskStatus
+    why: str
+    wake: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class OpenEdge:
+    """`task` waits for `blocker`, which is not complete."""
+
+    task: int
+    blocker: int
+    task_title: str
+    blocker_title: str
+    task_queue: str
+    blocker_queue: str
+    blocker_state: str

@@ -1,0 +1,113 @@
+"""A run takes a task in Postgres, and tells how it ended: each in one transaction of the caller."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from typing import Any
+
+import sqlalchemy as sa
+
+from resources.task_queue.models import Settled
+from resources.task_queue.protocol import NotNeededError, UnknownTaskError
+from resources.task_queue.statements import statement
+from resources.task_queue.wording import claimed_comment, settled_comment
+from scheduler_defs.matching import Blocker, Ending, Holding, TaskStatus, Verdict, settle
+from scheduler_defs.matching.claiming import ClaimRequest, TaskNow, refusal
+
+_AUTHOR = "signalbox"
+
+_FINAL = {
+    Verdict.COMPLETE: TaskStatus.COMPLETE,
+    Verdict.DEAD_LETTER: TaskStatus.FAILED,
+    Verdict.CANCEL: TaskStatus.CANCELED,
+}
+
+
+def claim(connection: sa.Connection, task_id: int, request: ClaimRequest, now: dt.datetime) -> None:
+    """As `TaskQueue.claim`. The row's lock lets one run decide after the other."""
+    row = lock(connection, task_id)
+    if row.status == TaskStatus.WORKING and row.run_id == request.run_id:
+        return
+    blockers = connection.execute(statement("unfinished_blockers"), {"id": task_id})
+    seen = TaskNow(
+        status=TaskStatus(row.status),
+        queue=row.queue,
+        assigned_to=row.assigned_to,
+        capabilities=tuple(row.capabilities),
+        not_before=row.not_before,
+        attempts=row.attempts,
+        held_by=row.run_id,
+        blockers=tuple(Blocker(blocker.id, blocker.status) for blocker in blockers),
+    )
+    why = refusal(seen, request, now)
+    if why is not None:
+        raise NotNeededError(f"task {task_id}: {why}")
+    values = {"id": task_id, "agent": request.agent, "run_id": request.run_id, "now": now}
+    connection.execute(statement("claim"), values)
+    comment(connection, task_id, claimed_comment(request, row.attempts + 1), _AUTHOR)
+    if request.link:
+        link(connection, task_id, request.link, f"run {request.run_id}", _AUTHOR)
+
+
+def settle_task(
+    connection: sa.Connection,
+    task_id: int,
+    request: ClaimRequest,
+    ending: Ending,
+    *,
+    detail: str,
+    result: Any,
+    wait: dt.timedelta,
+    now: dt.datetime,
+) -> Settled:
+    """As `TaskQueue.settle`."""
+    row = lock(connection, task_id)
+    holding = Holding(
+        TaskStatus(row.status),
+        row.status == TaskStatus.WORKING and row.run_id == request.run_id,
+        row.attempts,
+        request.max_attempts,
+    )
+    settlement = settle(holding, ending, detail=detail, wait=wait, now=now)
+    match settlement.verdict:
+        case Verdict.LEAVE:
+            pass
+        case Verdict.RETRY:
+            values = {"id": task_id, "now": now, "not_before": settlement.not_before}
+            connection.execute(statement("back_to_idle"), values)
+        case Verdict.COMPLETE | Verdict.DEAD_LETTER | Verdict.CANCEL:
+            finish(connection, task_id, _FINAL[settlement.verdict], result, now)
+    comment(connection, task_id, settled_comment(request, settlement), _AUTHOR)
+    status = TaskStatus(lock(connection, task_id).status)
+    behind = connection.execute(statement("queues_behind"), {"id": task_id}).scalars().all()
+    wake = {row.queue, *(behind if status is TaskStatus.COMPLETE else ())}
+    return Settled(settlement.verdict, status, settlement.why, tuple(sorted(wake)))
+
+
+def lock(connection: sa.Connection, task_id: int) -> sa.Row[Any]:
+    """The task's state; nobody else changes it until the transaction ends. Raises UnknownTaskError."""
+    row = connection.execute(statement("lock_task"), {"id": task_id}).one_or_none()
+    if row is None:
+        raise UnknownTaskError(f"no task {task_id}")
+    return row
+
+
+def finish(
+    connection: sa.Connection, task_id: int, status: TaskStatus, result: Any, now: dt.datetime
+) -> None:
+    """To a final state; a result of None leaves an earlier one."""
+    text = None if result is None else json.dumps(result)
+    values = {"id": task_id, "status": status.value, "result": text, "now": now}
+    connection.execute(statement("finish"), values)
+
+
+def comment(connection: sa.Connection, task_id: int, content: str, author: str) -> None:
+    """Leave a comment."""
+    connection.execute(statement("add_comment"), {"id": task_id, "content": content, "author": author})
+
+
+def link(connection: sa.Connection, task_id: int, url: str, description: str, author: str) -> None:
+    """Attach a page; the same URL again changes nothing."""
+    values = {"id": task_id, "url": url, "description": description, "author": author}
+    connection.execute(statement("add_link"), values)
