@@ -2,6 +2,7 @@
 
 from scheduler_defs.timing.covering import covering_cron
 from scheduler_defs.timing.cron import parse_cron
+from scheduler_defs.timing.decision import TickDecision, decide
 from scheduler_defs.timing.durations import Unit, format_duration, parse_duration, parse_every
 from scheduler_defs.timing.exclusions import (
     ExcludedCron,
@@ -35,10 +36,12 @@ __all__ = [
     "Policies",
     "RRuleSpec",
     "Spec",
+    "TickDecision",
     "Unit",
     "Window",
     "any_open",
     "covering_cron",
+    "decide",
     "format_duration",
     "is_due",
     "is_exhausted",

@@ -12,6 +12,8 @@ Dagster's iterator has its own ideas in a few places, all covered here and prove
   field is therefore not mixed with others that have times there.
 - Hourly crons go wrong in zones whose clock moves by half an hour, unless their minutes repeat every half
   hour.
+- In `Antarctica/Troll` alone the clock moves by two hours: there a cron of every minute stands still for the
+  second repeated hour, and catching up has to do the rest.
 - `29 2 *` at the end is computed as the 28th plus a day, and missed when computed in between; `29 feb *`
   is not.
 """
@@ -60,7 +62,7 @@ def _covered(pattern: Pattern, changes: _Changes) -> Pattern:
 
 
 def _hourly(pattern: Pattern, changes: _Changes) -> Pattern:
-    """The pattern with `*` for its hour, which leaves gaps out: times in them need the minute of their end."""
+    """The pattern with `*` for its hour. That leaves gaps out: times in them need the minute of their end."""
     if pattern.hours is None and pattern.every_hour:
         return pattern
     ends = {end for time in _times(pattern) for end in changes.skipped.get(time, ())}
