@@ -12,6 +12,11 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+RUN_QUEUE = "runs"
+"""The Celery queue of a run that names none."""
+STEP_QUEUE = "steps"
+"""The Celery queue of a step that names none."""
+
 
 @dataclass(frozen=True, slots=True)
 class LiveWorker:

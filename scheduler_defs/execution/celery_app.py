@@ -11,12 +11,12 @@ from typing import Any
 
 from celery import Celery
 
+from scheduler_defs.execution.capacity import RUN_QUEUE as RUN_QUEUE
+from scheduler_defs.execution.capacity import STEP_QUEUE as STEP_QUEUE
 from scheduler_defs.settings import settings
 
 RUN_TASK = "signalbox.run"
 STEP_TASK = "signalbox.step"
-RUN_QUEUE = "runs"
-STEP_QUEUE = "steps"
 _TASKS = ("scheduler_defs.execution.worker", "scheduler_defs.execution.step_task")
 
 # Redis and Valkey hand an unacknowledged message to somebody else after this time. Ours are acknowledged on

@@ -9,14 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
-from dagster._core.storage.dagster_run import RunOpConcurrency
-from dagster_shared.serdes import deserialize_value
 
-from scheduler_defs.execution.capacity import LiveWorker
-from scheduler_defs.execution.celery_app import STEP_QUEUE
+from scheduler_defs.execution.capacity import STEP_QUEUE, LiveWorker
 from scheduler_defs.execution.dequeue_select import ActiveRun, QueuedRun
+
+if TYPE_CHECKING:
+    from dagster._core.storage.dagster_run import RunOpConcurrency
 
 # Every run that is queued or out, without its body. `changed` differs whenever Dagster wrote to the run.
 RUNS = sa.text(
@@ -135,4 +136,12 @@ class QueueReader:
         for row in connection.execute(TAGS, {"run_ids": new}):
             self._known[row.run_id].tags[row.key] = row.value
         for row in connection.execute(POOLS, {"run_ids": new}):
-            self._known[row.run_id].pools = deserialize_value(row.pools, RunOpConcurrency)
+            self._known[row.run_id].pools = _pools(row.pools)
+
+
+def _pools(body: str) -> RunOpConcurrency:
+    # Imported here: `signalbox limits` reads the queue, too, and should not wait for Dagster's import.
+    from dagster._core.storage.dagster_run import RunOpConcurrency
+    from dagster_shared.serdes import deserialize_value
+
+    return deserialize_value(body, RunOpConcurrency)

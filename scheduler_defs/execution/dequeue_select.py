@@ -16,11 +16,8 @@ from enum import StrEnum
 from typing import Any, Protocol
 
 from scheduler_defs import tags
-from scheduler_defs.execution.capacity import LiveWorker, Slots
+from scheduler_defs.execution.capacity import RUN_QUEUE, LiveWorker, Slots
 from scheduler_defs.limits import TagLimit
-
-DEFAULT_QUEUE = "runs"
-"""The Celery queue of a run that names none."""
 
 AGEING = timedelta(minutes=1)
 """How much waiting equals one point of priority, unless dagster.yaml says otherwise."""
@@ -39,7 +36,7 @@ class QueuedRun:
 
     @property
     def queue(self) -> str:
-        return self.tags.get(tags.CELERY_QUEUE, DEFAULT_QUEUE)
+        return self.tags.get(tags.CELERY_QUEUE, RUN_QUEUE)
 
     @property
     def priority(self) -> int:
@@ -61,7 +58,7 @@ class ActiveRun:
 
     @property
     def queue(self) -> str:
-        return self.tags.get(tags.CELERY_QUEUE, DEFAULT_QUEUE)
+        return self.tags.get(tags.CELERY_QUEUE, RUN_QUEUE)
 
 
 class Reason(StrEnum):
