@@ -110,8 +110,11 @@ def _task_now(client: TinyTaskClient, row: Row) -> TaskNow:
     blockers: tuple[Blocker, ...] = ()
     if row.currently_blocked and row.blocker is not None:
         blockers = (Blocker(row.blocker, fetch(client, row.blocker).task.status.value),)
+    status = row.task.status
+    if status is TaskStatus.IDLE and "run" in row.marks and has_subtasks(client, row.task.id):
+        status = TaskStatus.WORKING  # idle only because a subtask was added to it
     return TaskNow(
-        status=row.task.status,
+        status=status,
         queue=row.task.queue,
         assigned_to=row.task.assigned_to,
         capabilities=row.task.capabilities,
