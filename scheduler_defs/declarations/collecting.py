@@ -51,6 +51,7 @@ def _collect_file(collected: Collected, file: str, data: bytes) -> None:
     root, found = read_tree(data)
     for fault in found:
         collected.faults.add(file, fault.line, fault.column, ".".join(fault.path), fault.message)
+    collected.faults.unreadable |= {(file, fault.line, fault.column) for fault in found}
     if root is None or root.value is None:
         if not found:
             wanted = ", ".join(f"{kind}:" for kind in KINDS)

@@ -14,22 +14,53 @@ from scheduler_defs.declarations.faults import Entry, described, near
 from scheduler_defs.declarations.scalars import AMBIGUOUS_BOOLEANS, LEADING_ZERO
 from scheduler_defs.declarations.written.fields import Written
 
+_ATTEMPTS = 5
+
 AnyWritten = TypeVar("AnyWritten", bound=Written)
 
 
 def read_entry(entry: Entry, model: type[AnyWritten], value: Any = None) -> AnyWritten | None:
-    """The entry as its model reads it. None, and faults noted, when it does not fit."""
+    """The entry as its model reads it. None, and faults noted, when it does not fit at all.
+
+    Where only parts do not fit, their faults are noted and the rest is read without them (`Entry.dropped`),
+    so that its other faults are found in the same pass. Such an entry is `faulty`.
+    """
     given = entry.node.value if value is None else value
     if not isinstance(given, Mapping):
         entry.fault(f"must be a mapping of keys to values, not {described(given)}")
         return None
     present = {key: each for key, each in cast("Mapping[str, Any]", given).items() if each is not None}
-    try:
-        return model.model_validate(present)
-    except ValidationError as error:
-        for detail in error.errors(include_url=False):
-            _explain(entry, model, detail)
-        return None
+    for attempt in range(_ATTEMPTS):
+        try:
+            return model.model_validate(present)
+        except ValidationError as error:
+            details = error.errors(include_url=False)
+        if attempt == 0:
+            for detail in details:
+                _explain(entry, model, detail)
+        places = [_removable(detail) for detail in details]
+        if not all(places):
+            return None
+        for place in places:
+            present = _without(present, place)
+            entry.dropped.add(str(place[0]))
+    return None
+
+
+def _removable(detail: ErrorDetails) -> tuple[str | int, ...]:
+    """What to leave out so that the fault is gone: the value, or what lacks a key, or the whole of a list."""
+    where = detail["loc"][:-1] if detail["type"] == "missing" else detail["loc"]
+    index = next((at for at, step in enumerate(where) if isinstance(step, int)), len(where))
+    return where[:index]
+
+
+def _without(value: dict[str, Any], where: tuple[str | int, ...]) -> dict[str, Any]:
+    key = str(where[0])
+    rest = {name: each for name, each in value.items() if name != key}
+    inner = value.get(key)
+    if len(where) > 1 and isinstance(inner, dict):
+        rest[key] = _without(cast("dict[str, Any]", inner), where[1:])
+    return rest
 
 
 def _explain(entry: Entry, model: type[Written], detail: ErrorDetails) -> None:

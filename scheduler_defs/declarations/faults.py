@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,19 +16,30 @@ MOST_PROBLEMS = 1_000
 
 @dataclass(slots=True)
 class Faults:
-    """All faults found so far."""
+    """All faults found so far, each once."""
 
-    problems: list[Problem] = field(default_factory=list[Problem])
+    problems: dict[Problem, None] = field(default_factory=dict[Problem, None])
+    unreadable: set[tuple[str, int, int]] = field(default_factory=set[tuple[str, int, int]])
+    """Places whose value could not be read at all; whatever else is wrong there follows from that."""
 
     def add(self, file: str, line: int, column: int, path: str, message: str) -> None:
         """Note a fault."""
-        if len(self.problems) < MOST_PROBLEMS:
-            self.problems.append(Problem(file=file, line=line, column=column, path=path, message=message))
+        if len(self.problems) < MOST_PROBLEMS and (file, line, column) not in self.unreadable:
+            problem = Problem(file=file, line=line, column=column, path=path, message=message)
+            self.problems[problem] = None
 
     def in_order(self) -> tuple[Problem, ...]:
-        """Each fault once, by file, line and column."""
-        unique = dict.fromkeys(self.problems)
-        return tuple(sorted(unique, key=lambda each: (each.file, each.line, each.column)))
+        """By file, line and column."""
+        return tuple(sorted(self.problems, key=lambda each: (each.file, each.line, each.column)))
+
+
+@dataclass(frozen=True, slots=True)
+class Fallback:
+    """What is written elsewhere for many entries: `defaults:`, by key, with the file of each key."""
+
+    path: tuple[str, ...]
+    node: Node
+    files: Mapping[str, str]
 
 
 @dataclass(slots=True)
@@ -42,9 +53,10 @@ class Entry:
     line: int
     column: int
     """Of the name."""
-    fallback: Node | None = None
-    """Where defaults are written that the entry has taken over."""
+    fallback: Fallback | None = None
     faulty: bool = False
+    dropped: set[str] = field(default_factory=set[str])
+    """Keys with faulty values, left out wholly or partly so that the others can be looked at."""
 
     @property
     def name(self) -> str:
@@ -54,21 +66,28 @@ class Entry:
     def position(self) -> Position:
         return Position.model_construct(file=self.file, line=self.line, column=self.column)
 
-    def place_of(self, *where: str) -> Position:
-        """Where the key at the end of `where` is written."""
-        line, column = self._place(where, on_key=True)
-        return Position(file=self.file, line=line, column=column)
-
     def fault(self, message: str, *where: str | int, on_key: bool = False) -> None:
         """Note a fault of the value at `where` below the entry; with `on_key`, of the last key itself."""
-        line, column = self._place(where, on_key)
         self.faulty = True
-        self.faults.add(self.file, line, column, _dotted([*self.path, *where]), message)
+        file, path, root = self.file, self.path, self.node
+        if where and self.fallback is not None and where[0] not in root.children:
+            first = str(where[0])
+            if first in self.fallback.node.children:
+                file, path, root = self.fallback.files[first], self.fallback.path, self.fallback.node
+        line, column = self._place(root, where, on_key)
+        self.faults.add(file, line, column, _dotted([*path, *_written(root, where)]), message)
 
-    def _place(self, where: Sequence[str | int], on_key: bool) -> tuple[int, int]:
-        node, at = self.node, (self.line, self.column)
-        if where and self.fallback is not None and where[0] not in node.children:
-            node = self.fallback
+    def keys_below(self, key: str) -> list[str]:
+        """The keys written in the mapping at `key`, also those whose values are faulty."""
+        return list(self.node.children[key].keys) if key in self.node.children else []
+
+    def place_of(self, *where: str) -> Position:
+        """Where the key at the end of `where` is written."""
+        line, column = self._place(self.node, where, on_key=True)
+        return Position(file=self.file, line=line, column=column)
+
+    def _place(self, node: Node, where: Sequence[str | int], on_key: bool) -> tuple[int, int]:
+        at = (self.line, self.column)
         for index, key in enumerate(where):
             if key not in node.children:
                 break
@@ -77,6 +96,15 @@ class Entry:
                 at = node.keys[key]
             node = node.children[key]
         return at
+
+
+def _written(node: Node | None, where: Sequence[str | int]) -> Sequence[str | int]:
+    """As far as `where` leads to something written: `cron: X` has no `cron[0]`, though read as a list."""
+    for index, key in enumerate(where):
+        if node is None or not isinstance(node.value, (dict, list)):
+            return where[:index]
+        node = node.children.get(key)
+    return where
 
 
 def _dotted(path: Iterable[str | int]) -> str:

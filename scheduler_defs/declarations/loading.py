@@ -95,7 +95,7 @@ def _build_all(
     jobs = _jobs(collected, known_jobs)
     defaults = read_defaults(collected.single["defaults"])
     around = Surroundings(
-        job_names=collected.of("jobs").keys(),
+        job_names={*collected.of("jobs"), *known_jobs},
         jobs=jobs,
         known_jobs=known_jobs,
         directives=collected.of("directives").keys(),

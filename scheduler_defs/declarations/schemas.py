@@ -1,4 +1,4 @@
-"""JSON Schemas of the files, for editors; `python -m scheduler_defs.declarations.schemas [FOLDER]` writes them."""
+"""JSON Schemas of the files, for editors. `python -m scheduler_defs.declarations.schemas` writes them."""
 
 from __future__ import annotations
 

@@ -30,8 +30,10 @@ def build_agent(entry: Entry, recipes: Path) -> Agent | None:
     if written is None:
         return None
     check_retries(entry, written.retries)
+    if (written.queue is None) == (written.queues is None) and not entry.dropped & {"queue", "queues"}:
+        entry.fault("needs one of queue: NAME or queues: [NAMES]")
     recipe = None if written.recipe is None else _recipe(entry, written.recipe, recipes)
-    command = _command(entry, written)
+    command = _command(entry, written, recipe)
     windows: list[Window] = []
     for index, text in enumerate(written.working_hours or ()):
         try:
@@ -110,7 +112,7 @@ def _ageing(written: AgeingEntry | None) -> Ageing | None:
     return Ageing(every=written.every, limit=written.limit, first_after=written.first_after)
 
 
-def _command(entry: Entry, written: AgentEntry) -> tuple[str, ...] | None:
+def _command(entry: Entry, written: AgentEntry, recipe: Path | None) -> tuple[str, ...] | None:
     if written.command is not None:
         for index, word in enumerate(written.command):
             for family, name in PLACEHOLDER.findall(word):
@@ -123,10 +125,14 @@ def _command(entry: Entry, written: AgentEntry) -> tuple[str, ...] | None:
                 if (family, name) == ("agent", "recipe") and written.recipe is None:
                     entry.fault("{agent.recipe} stands for no recipe; add recipe: FILE", "command", index)
         return tuple(written.command)
+    if entry.dropped & {"command", "recipe"}:
+        return None
     if written.recipe is None:
         entry.fault("needs command: [PROGRAM, ARGUMENTS] or recipe: FILE")
         return None
-    suffix = ".yaml" if written.recipe.endswith(".yml") else Path(written.recipe).suffix
+    if recipe is None:
+        return None
+    suffix = ".yaml" if recipe.suffix == ".yml" else recipe.suffix
     if suffix not in COMMANDS_OF_RECIPES:
         entry.fault(
             f'needs command: [PROGRAM, .., "{{agent.recipe}}"]; only recipes ending in'

@@ -9,7 +9,7 @@ from scheduler_defs.declarations.building.common import check_retries, retries
 from scheduler_defs.declarations.building.params import check_placeholders, read_params
 from scheduler_defs.declarations.explaining import read_entry
 from scheduler_defs.declarations.faults import Entry, near
-from scheduler_defs.declarations.models import Job, Param, Step
+from scheduler_defs.declarations.models import Job, Step
 from scheduler_defs.declarations.names import dagster_name, name_fault
 from scheduler_defs.declarations.written.jobs import JobEntry, StepEntry
 
@@ -19,18 +19,20 @@ def build_job(entry: Entry) -> Job | None:
     written = read_entry(entry, JobEntry)
     if written is None:
         return None
-    if (written.command is None) == (written.steps is None):
+    if entry.dropped & {"command", "steps"}:
+        pass
+    elif (written.command is None) == (written.steps is None):
         entry.fault("needs one of command: [PROGRAM, ARGUMENTS] or steps:")
         return None
     params = read_params(entry, written.params or {})
     check_retries(entry, written.retries)
     steps: dict[str, Step] | None = None
     if written.command is not None:
-        check_placeholders(entry, written.command, params, "command")
-    else:
+        check_placeholders(entry, written.command, entry.keys_below("params"), "command")
+    elif written.steps is not None:
         if written.artifacts is not None:
             entry.fault("artifacts of a job with steps belong to its steps", "artifacts", on_key=True)
-        steps = _steps(entry, written, params)
+        steps = _steps(entry, written)
     if entry.faulty:
         return None
     return Job.model_construct(
@@ -54,7 +56,7 @@ def build_job(entry: Entry) -> Job | None:
     )
 
 
-def _steps(entry: Entry, written: JobEntry, params: Mapping[str, Param]) -> dict[str, Step]:
+def _steps(entry: Entry, written: JobEntry) -> dict[str, Step]:
     """The steps, with the job's `env` and `cwd` where they have none of their own."""
     given = written.steps or {}
     steps: dict[str, Step] = {}
@@ -68,7 +70,7 @@ def _steps(entry: Entry, written: JobEntry, params: Mapping[str, Param]) -> dict
             entry.fault(
                 f"{name!r} and {other!r} are the same name in Dagster; rename one", *where, on_key=True
             )
-        check_placeholders(entry, step.command, params, *where, "command")
+        check_placeholders(entry, step.command, entry.keys_below("params"), *where, "command")
         steps[name] = Step.model_construct(
             name=name,
             command=tuple(step.command),
@@ -87,15 +89,16 @@ def _steps(entry: Entry, written: JobEntry, params: Mapping[str, Param]) -> dict
 def _check_needs(entry: Entry, steps: Mapping[str, StepEntry]) -> None:
     """Every need names another step, and none waits for itself, however far around."""
     sound = True
+    names = entry.keys_below("steps")
     for name, step in steps.items():
         for index, need in enumerate(step.needs or ()):
-            if need not in steps:
+            if need not in names:
                 sound = False
-                others = [other for other in steps if other != name]
+                others = [other for other in names if other != name]
                 entry.fault(f"there is no step {need!r}{near(need, others)}", "steps", name, "needs", index)
     if not sound:
         return
-    needs = {name: tuple(step.needs or ()) for name, step in steps.items()}
+    needs = {name: [need for need in step.needs or () if need in steps] for name, step in steps.items()}
     try:
         TopologicalSorter(needs).prepare()
     except CycleError as error:

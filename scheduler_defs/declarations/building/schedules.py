@@ -19,7 +19,7 @@ from scheduler_defs.declarations.building.timing import (
     rule_given,
 )
 from scheduler_defs.declarations.explaining import ambiguous_words, read_entry
-from scheduler_defs.declarations.faults import Entry
+from scheduler_defs.declarations.faults import Entry, Fallback
 from scheduler_defs.declarations.models import Condition, Fire, Job, Overlap, Schedule
 from scheduler_defs.declarations.tree import Node
 from scheduler_defs.declarations.written.schedules import ScheduleDefaults, ScheduleEntry
@@ -30,7 +30,7 @@ _RUN_CONFIG = frozenset({"ops", "execution", "resources", "loggers"})
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What a schedule may refer to. `job_names` also has declared jobs that have faults."""
+    """What a schedule may refer to. `job_names` are those of all jobs, faulty ones included."""
 
     job_names: Collection[str]
     jobs: Mapping[str, Job]
@@ -43,57 +43,69 @@ class Surroundings:
 
 @dataclass(frozen=True)
 class Defaults:
-    """What `defaults:` of all files say: values by key, and where they are written."""
+    """What `defaults:` of all files say: values by key, where they are written, and which keys are faulty."""
 
     values: Mapping[str, Any]
-    node: Node | None
+    written: Fallback | None
+    faulty: Collection[str]
 
 
 def read_defaults(entries: list[Entry]) -> Defaults:
-    """All `defaults:` together; faulty ones are left out. A key given in two files is a fault naming both."""
+    """All `defaults:` together. A key given in two files is a fault that names the other place."""
     values: dict[str, Any] = {}
     given_by: dict[str, Entry] = {}
-    merged: Node | None = None
+    faulty: set[str] = set()
+    merged = Node({}, 1, 1)
     for entry in entries:
         if read_entry(entry, ScheduleDefaults) is None:
             continue
-        if merged is None:
-            merged = Node({}, entry.line, entry.column)
+        faulty |= entry.dropped
         for key, child in entry.node.children.items():
             if key in given_by:
-                entry.fault(f"is given already, at {given_by[key].position}", key, on_key=True)
-                continue
-            given_by[key] = entry
-            if child.value is not None:
+                first = given_by[key].place_of(key)
+                entry.fault(f"is given already, at {first}", key, on_key=True)
+                faulty.add(key)
+            elif key not in entry.dropped and child.value is not None:
+                given_by[key] = entry
                 values[key] = child.value
                 merged.children[key], merged.keys[key] = child, entry.node.keys[key]
-    return Defaults(values, merged)
+    if not values:
+        return Defaults(values, None, faulty)
+    files = {key: entry.file for key, entry in given_by.items()}
+    return Defaults(values, Fallback(("defaults",), merged, files), faulty)
 
 
 def build_schedule(entry: Entry, defaults: Defaults, around: Surroundings) -> Schedule | None:
     """The schedule, or None and faults noted."""
     given = entry.node.value
     if defaults.values and isinstance(given, dict):
-        entry.fallback = defaults.node
+        entry.fallback = defaults.written
         given = _merged(defaults.values, cast("dict[str, Any]", given))
     written = read_entry(entry, ScheduleEntry, given)
     if written is None:
         return None
+    # What it would have taken from a faulty default is unknown: better not to run at all.
+    relies_on_faulty = any(key not in entry.node.children for key in defaults.faulty)
+    if written.job is None and "job" not in entry.dropped:
+        entry.fault("the key 'job' is missing")
     rule = rule_given(entry, written)
     read = None if rule is None else read_spec(entry, written, rule)
     policies = read_policies(entry, written)
     when = None if written.when is None else read_condition(entry, written.when, "when")
     check_retries(entry, written.retries)
     _check_names(entry, written, around)
-    if read is None or policies is None or entry.faulty:
+    if read is None or policies is None:
         return None
     kind, spec = read
     check_satisfiable(entry, spec, policies, around.now)
-    if entry.faulty or (written.job not in around.jobs and written.job not in around.known_jobs):
+    job = written.job
+    if entry.faulty or relies_on_faulty or job is None:
+        return None
+    if job not in around.jobs and job not in around.known_jobs:
         return None
     return Schedule.model_construct(
         name=entry.name,
-        job=written.job,
+        job=job,
         timing=spec,
         kind=kind,
         spec=_text(spec, when),
@@ -135,7 +147,11 @@ def _text(spec: timing.Spec, when: Condition | None) -> str:
 
 
 def _check_names(entry: Entry, written: ScheduleEntry, around: Surroundings) -> None:
-    if written.job not in around.job_names and written.job not in around.known_jobs:
+    if (
+        written.job is not None
+        and written.job not in around.job_names
+        and written.job not in around.known_jobs
+    ):
         known = [*around.job_names, *around.known_jobs]
         entry.fault(unknown_name("job", written.job, known), "job")
     if written.directive is not None and written.directive not in around.directives:
@@ -145,7 +161,7 @@ def _check_names(entry: Entry, written: ScheduleEntry, around: Surroundings) -> 
             entry.fault(unknown_name("alert channel", channel, around.channels), "notify", index)
     if written.config:
         ambiguous_words(entry, "config")
-    job = around.jobs.get(written.job)
+    job = None if written.job is None else around.jobs.get(written.job)
     if job is not None and not _RUN_CONFIG & written.config.keys():
         check_config(entry, job.params, written.config)
     queue = written.config.get("queue") if written.job == "agent_task" else None

@@ -32,6 +32,8 @@ _NO_POLICIES = Policies()
 
 def rule_given(entry: Entry, written: ScheduleEntry) -> str | None:
     """Which of the keys that make a rule is there; None, and a fault noted, unless it is exactly one."""
+    if entry.dropped & {*RULE_KEYS, "when"}:
+        return None
     rules = [key for key in RULE_KEYS if getattr(written, key) is not None]
     if written.when is not None and "check_every" not in rules:
         entry.fault("when needs check_every: how often to look, for example 5m", "when", on_key=True)

@@ -68,12 +68,6 @@ class AgentEntry(Written):
     owner: Text | None = None
     description: Text | None = None
 
-    @model_validator(mode="after")
-    def has_queues(self) -> AgentEntry:
-        if (self.queue is None) == (self.queues is None):
-            raise wrong("needs one of queue: NAME or queues: [NAMES]")
-        return self
-
 
 class AgeingEntry(Written):
     """What waiting is worth."""

@@ -105,7 +105,7 @@ def _as_list(line: str) -> str:
 
 
 def _quoted(word: str) -> str:
-    if re.fullmatch(r"[A-Za-z_./][A-Za-z0-9_./=-]*", word):
+    if re.fullmatch(r"-{0,2}[A-Za-z_./][A-Za-z0-9_./=-]*", word):
         return word
     return '"' + word.replace("\\", "\\\\").replace('"', '\\"') + '"'
 

@@ -142,9 +142,11 @@ class ScheduleDefaults(Written):
 class ScheduleEntry(ScheduleDefaults):
     """When a job runs: one of `cron`, `every`, `rrule`, `at`, or `check_every` with `when`."""
 
-    model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": [rule]} for rule in RULE_KEYS]})
+    model_config = ConfigDict(
+        json_schema_extra={"required": ["job"], "oneOf": [{"required": [rule]} for rule in RULE_KEYS]}
+    )
 
-    job: Text
+    job: Text | None = None
     """Name of a declared or built-in job."""
     cron: Texts | None = None
     """Five fields, or @daily and the like; or a list of them."""
