@@ -163,8 +163,8 @@ class Guard:
             for fd in select.select(ready, [], [], self.pause())[0]:
                 if fd == wakeup:
                     self.take_signals(os.read(wakeup, 256))
-                else:
-                    self.take_messages()
+                elif self.channel is not None:
+                    self.take_messages(self.channel)
 
     def pause(self) -> float:
         """Seconds until something has to be looked at again."""
@@ -234,10 +234,10 @@ class Guard:
         if any(number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP) for number in numbers):
             self.cancel()
 
-    def take_messages(self) -> None:
+    def take_messages(self, channel: int) -> None:
         """Read what the worker says; its silence for ever is its death."""
         try:
-            data = os.read(self.channel, 4096)
+            data = os.read(channel, 4096)
         except OSError:
             data = b""
         if not data:

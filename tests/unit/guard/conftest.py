@@ -1,0 +1,141 @@
+"""Commands that are hard to end, and a way to find everything that they have started."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+MARK = "GUARD_TEST_MARK"
+
+# Double fork and a session of its own: what a daemon does to get away from whoever started it.
+DAEMONISE = """
+import os, signal, sys, time
+def daemon(depth):
+    if os.fork():
+        return
+    os.setsid()
+    if os.fork():
+        os._exit(0)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    if depth:
+        daemon(depth - 1)
+    time.sleep(600)
+for _ in range(2):
+    daemon(2)
+"""
+
+
+def wait_until(condition: Callable[[], object], seconds: float = 10.0) -> float:
+    """Wait for a condition; the seconds it took. Fails when it does not come true in time."""
+    began = time.monotonic()
+    while not condition():
+        if time.monotonic() - began > seconds:
+            pytest.fail(f"not within {seconds} s")
+        time.sleep(0.01)
+    return time.monotonic() - began
+
+
+@dataclass(frozen=True)
+class Marked:
+    """Processes that carry one mark in their environment; so do all that they start."""
+
+    mark: str = field(default_factory=lambda: uuid.uuid4().hex)
+
+    @property
+    def env(self) -> dict[str, str]:
+        """A command's environment."""
+        return {"PATH": os.environ["PATH"], MARK: self.mark}
+
+    def alive(self) -> list[int]:
+        """Their pids; zombies have no environment, so they do not count."""
+        wanted = f"{MARK}={self.mark}".encode()
+        found: list[int] = []
+        for environ in Path("/proc").glob("[0-9]*/environ"):
+            try:
+                if wanted in environ.read_bytes().split(b"\0"):
+                    found.append(int(environ.parent.name))
+            except OSError:
+                continue
+        return found
+
+
+@pytest.fixture
+def marked() -> Iterator[Marked]:
+    """A mark of its own for each test; nothing that carries it outlives the test."""
+    found = Marked()
+    yield found
+    for pid in found.alive():
+        os.kill(pid, signal.SIGKILL)
+
+
+@dataclass
+class Worker:
+    """A process that runs a guarded command, as a worker does."""
+
+    pid: int
+    lease: Path
+    outcome: Path
+
+    def renew(self, seconds: float) -> None:
+        """Its lease lasts for so many seconds from now."""
+        fresh = self.lease.with_suffix(".new")
+        fresh.write_text(str(time.monotonic() + seconds))
+        fresh.rename(self.lease)
+
+
+WORKER = """
+import sys
+from datetime import timedelta
+from pathlib import Path
+from scheduler_defs.execution.guard import run_guarded
+lease, outcome, mark, path, program, *arguments = sys.argv[1:]
+lease, outcome = Path(lease), Path(outcome)
+until = (lambda: float(lease.read_text())) if lease.exists() else (lambda: None)
+found = run_guarded(
+    [program, *arguments], env={"PATH": path, "GUARD_TEST_MARK": mark}, until=until,
+    grace=timedelta(seconds=3), tick=timedelta(seconds=0.1),
+)
+outcome.write_text(found.ending.value)
+"""
+
+
+@pytest.fixture
+def start_worker(tmp_path: Path, marked: Marked) -> Iterator[Callable[..., Worker]]:
+    """Starts workers; `lease` is the number of seconds that its lease lasts at first, None: no lease."""
+    import subprocess
+
+    running: list[subprocess.Popen[bytes]] = []
+
+    def start(*argv: str, lease: float | None = None) -> Worker:
+        worker = Worker(0, tmp_path / "lease", tmp_path / "outcome")
+        if lease is not None:
+            worker.renew(lease)
+        process = subprocess.Popen(
+            [
+                sys.executable,
+                "-c",
+                WORKER,
+                worker.lease,
+                worker.outcome,
+                marked.mark,
+                os.environ["PATH"],
+                *argv,
+            ],
+            start_new_session=True,
+        )
+        running.append(process)
+        worker.pid = process.pid
+        return worker
+
+    yield start
+    for process in running:
+        process.kill()
+        process.wait()
