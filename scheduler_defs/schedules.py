@@ -10,7 +10,10 @@ import dagster as dg
 from scheduler_defs.declarations.models import Declarations, Schedule
 from scheduler_defs.declarations.names import dagster_name
 from scheduler_defs.evaluation.cadence import cron_of
-from scheduler_defs.evaluation.tick import evaluate_tick
+from scheduler_defs.evaluation.live import live_evaluator, switched_on
+
+# One per code server: all its ticks decide over the same reading and the same grants.
+_evaluator = live_evaluator()
 
 Evaluation = Callable[[dg.ScheduleEvaluationContext], list[dg.RunRequest] | dg.SkipReason]
 
@@ -47,11 +50,15 @@ def build_schedule(declarations: Declarations, schedule: Schedule) -> dg.Schedul
 def _evaluation(declarations: Declarations, schedule: Schedule) -> Evaluation:
     def evaluation(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest] | dg.SkipReason:
         tick = context.scheduled_execution_time.astimezone(dt.UTC)
-        outcome = evaluate_tick(declarations, schedule, tick, dt.datetime.now(dt.UTC))
+        outcome = _evaluator.evaluate(
+            declarations, schedule, tick, dt.datetime.now(dt.UTC), lambda: switched_on(context.instance)
+        )
         for run_id in outcome.cancel:
             context.instance.run_coordinator.cancel_run(run_id)
         if not outcome.launches:
             return dg.SkipReason(outcome.reason)
+        if outcome.reason:
+            context.log.info(outcome.reason)
         return [
             dg.RunRequest(run_key=launch.run_key, run_config=dict(launch.run_config), tags=dict(launch.tags))
             for launch in outcome.launches

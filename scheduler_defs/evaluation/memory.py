@@ -7,6 +7,7 @@ last second of it; then an occurrence may be looked at again, and its run key ke
 from __future__ import annotations
 
 import datetime as dt
+import logging
 import threading
 import time
 from collections.abc import Callable
@@ -26,6 +27,8 @@ _WRITE = sa.text(
 )
 
 WRITE_EVERY_SECONDS = 1.0
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass
@@ -59,13 +62,22 @@ class HandledOccurrences:
             if wait <= 0:
                 self.flush()
             elif self._timer is None:
-                self._timer = threading.Timer(wait, self.flush)
+                self._timer = threading.Timer(wait, self._flush_later)
                 self._timer.daemon = True
                 self._timer.start()
 
+    def _flush_later(self) -> None:
+        try:
+            self.flush()
+        except SQLAlchemyError as error:
+            # Still pending: the next tick writes it, or fails visibly.
+            _log.warning("handled occurrences are not written yet: %s", error)
+
     def flush(self) -> None:
-        """Write what is pending, one statement."""
+        """Write what is pending, one statement. Raises SQLAlchemyError, and keeps it pending, if that fails."""
         with self._lock:
+            if self._timer is not None:
+                self._timer.cancel()
             self._timer = None
             pending, self._pending = self._pending, {}
             self._written_at = time.monotonic()

@@ -29,18 +29,20 @@ class Verdict:
     cancel: tuple[str, ...] = ()
 
 
-def decide(schedule: Schedule, active: Sequence[KnownRun]) -> Verdict:
+def decide(schedule: Schedule, active: Sequence[KnownRun], *, overlap: bool = True) -> Verdict:
     """What becomes of an occurrence of `schedule`, given every run that has not ended.
 
     Overlap comes first: an occurrence that is skipped anyway does not wait for a limit. Limits count queued
-    and running runs, also those that were granted a moment ago; 0 means never.
+    and running runs, also those that were granted a moment ago; 0 means never. `overlap` False looks at the
+    limits only.
     """
-    overlap = _overlap(schedule, [run for run in active if run.schedule == schedule.name])
-    if overlap.do is not Do.RUN:
-        return overlap
-    going = set(overlap.cancel)
+    mine = [run for run in active if run.schedule == schedule.name]
+    verdict = _overlap(schedule, mine) if overlap else Verdict(Do.RUN)
+    if verdict.do is not Do.RUN:
+        return verdict
+    going = set(verdict.cancel)
     left = [run for run in active if run.run_id is None or run.run_id not in going]
-    return _limits(schedule, left) or overlap
+    return _limits(schedule, left) or verdict
 
 
 def _overlap(schedule: Schedule, mine: Sequence[KnownRun]) -> Verdict:

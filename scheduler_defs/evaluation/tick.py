@@ -1,50 +1,120 @@
-"""One tick of one schedule."""
+"""One tick of one schedule: facts in, launches or a reason out."""
 
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 
-from scheduler_defs import launching
+from scheduler_defs import launching, tags
 from scheduler_defs.declarations.models import Declarations, Schedule
-from scheduler_defs.evaluation.facts import Ledger, read_runs
-from scheduler_defs.evaluation.rules import Do, decide
-from scheduler_defs.timing import is_due, next_occurrence, zone
+from scheduler_defs.declarations.names import dagster_name
+from scheduler_defs.evaluation.facts import Ledger
+from scheduler_defs.evaluation.memory import HandledOccurrences
+from scheduler_defs.evaluation.pauses import Pause
+from scheduler_defs.evaluation.rules import Do, Verdict
+from scheduler_defs.evaluation.rules import decide as decide_by_runs
+from scheduler_defs.timing import CatchUp
+from scheduler_defs.timing.decision import TickDecision
+from scheduler_defs.timing.decision import decide as decide_by_time
+
+SwitchedOn = Callable[[], Mapping[str, dt.datetime]]
 
 
 @dataclass(frozen=True)
 class TickOutcome:
     """Launches for one tick, or the reason why there is none; `cancel` names runs to cancel first."""
 
-    launches: tuple[launching.Launch, ...]
-    reason: str
+    launches: tuple[launching.Launch, ...] = ()
+    reason: str = ""
     cancel: tuple[str, ...] = ()
 
 
-# One per code server: all its ticks decide over the same reading and the same grants.
-_LEDGER = Ledger(read_runs)
+@dataclass
+class Evaluator:
+    """Evaluates ticks over one view of the instance: one per code server, shared by its threads."""
+
+    ledger: Ledger
+    handled: HandledOccurrences
+    pauses: Callable[[], Mapping[str, Pause]]
+    _deferred: set[str] = field(default_factory=set)
+
+    def evaluate(
+        self,
+        declarations: Declarations,
+        schedule: Schedule,
+        tick: dt.datetime,
+        now: dt.datetime,
+        switched_on: SwitchedOn,
+    ) -> TickOutcome:
+        """Decide what becomes of the tick at `tick`, seen at `now`: aware instants.
+
+        `switched_on` says since when schedules are on, by Dagster name. It is asked only when something seems
+        to have been missed: what fell due while a schedule was off was not.
+        """
+        pause = self.pauses().get(schedule.name)
+        if pause is not None and pause.holds_at(tick):
+            return TickOutcome(reason=_paused(pause))
+        decision = self._by_time(schedule, tick, now, pause, switched_on)
+        if not decision.run:
+            if decision.collapsed or decision.missed or decision.misfired:
+                self.handled.note(schedule.name, decision.handled)
+            return TickOutcome(reason=decision.reason)
+        return self._by_runs(declarations, schedule, decision)
+
+    def _by_time(
+        self,
+        schedule: Schedule,
+        tick: dt.datetime,
+        now: dt.datetime,
+        pause: Pause | None,
+        switched_on: SwitchedOn,
+    ) -> TickDecision:
+        policies = schedule.policies
+        if schedule.name in self._deferred:
+            # It was on time, and a limit held it back: that is not a missed occurrence.
+            policies = replace(policies, catch_up=CatchUp.LATEST)
+        last = self.handled.get(schedule.name)
+        resumed = pause.until if pause is not None else None
+        decision = decide_by_time(schedule.timing, policies, tick, now, last, resumed)
+        late = tuple(due for due in decision.run if due != tick)
+        if last is None or not (late or decision.collapsed or decision.missed or decision.misfired):
+            return decision
+        on_since = switched_on().get(dagster_name(schedule.name))
+        since = max((moment for moment in (resumed, on_since) if moment is not None), default=None)
+        return decide_by_time(schedule.timing, policies, tick, now, last, since)
+
+    def _by_runs(self, declarations: Declarations, schedule: Schedule, decision: TickDecision) -> TickOutcome:
+        launches: list[launching.Launch] = []
+        with self.ledger.lock:
+            # Overlap is decided once: occurrences that are caught up together do not skip each other.
+            first = decide_by_runs(schedule, self.ledger.active())
+            verdict = first
+            for due in decision.run:
+                if launches:
+                    verdict = decide_by_runs(schedule, self.ledger.active(), overlap=False)
+                if verdict.do is not Do.RUN:
+                    break
+                self.ledger.grant(schedule.job, schedule.name, due.isoformat())
+                launches.append(launching.for_occurrence(declarations, schedule, due))
+        self._remember(schedule, decision, verdict, len(launches))
+        if not launches:
+            return TickOutcome(reason="; ".join(filter(None, (verdict.reason, decision.reason))))
+        if decision.reason:
+            launches[0] = replace(launches[0], tags={**launches[0].tags, tags.MISSED: decision.reason})
+        return TickOutcome(tuple(launches), decision.reason, first.cancel)
+
+    def _remember(self, schedule: Schedule, decision: TickDecision, verdict: Verdict, launched: int) -> None:
+        if verdict.do is not Do.DEFER:
+            self._deferred.discard(schedule.name)
+            self.handled.note(schedule.name, decision.handled)
+            return
+        self._deferred.add(schedule.name)
+        waiting = decision.run[launched]
+        self.handled.note(schedule.name, waiting - dt.timedelta(seconds=1))
 
 
-def evaluate_tick(
-    declarations: Declarations,
-    schedule: Schedule,
-    tick: dt.datetime,
-    now: dt.datetime,
-    ledger: Ledger = _LEDGER,
-) -> TickOutcome:
-    """Decide what becomes of the tick at `tick`, seen at `now`. Both are aware instants.
-
-    Reads the database only when the tick is an occurrence.
-    """
-    del now
-    if not is_due(schedule.timing, tick, schedule.policies):
-        after = next_occurrence(schedule.timing, tick, schedule.policies)
-        reason = f"not due; next at {after.isoformat()}" if after else "not due, and never again"
-        return TickOutcome((), reason)
-    due = tick.astimezone(zone(schedule.timezone))
-    with ledger.lock:
-        verdict = decide(schedule, ledger.active())
-        if verdict.do is not Do.RUN:
-            return TickOutcome((), verdict.reason)
-        ledger.grant(schedule.job, schedule.name, due.isoformat())
-    return TickOutcome((launching.for_occurrence(declarations, schedule, due),), "", verdict.cancel)
+def _paused(pause: Pause) -> str:
+    until = f"until {pause.until.isoformat(timespec='minutes')}" if pause.until else "until resumed"
+    why = f": {pause.reason}" if pause.reason else ""
+    return f"paused {until} by {pause.actor}{why}"

@@ -32,7 +32,7 @@ def run_object(run: Mapping[str, Any]) -> dict[str, Any]:
         "retry_at": tag.get(tags.RETRY_AT),
         "directive": tag.get(tags.DIRECTIVE),
         "actor": tag.get(tags.ACTOR),
-        "reason": tag.get(tags.REASON),
+        "reason": tag.get(tags.REASON) or tag.get(tags.MISSED),
         "created": instant(run["creationTime"]),
         "started": instant(run["startTime"]),
         "ended": instant(run["endTime"]),

@@ -1,0 +1,180 @@
+"""Ticks against a real database of pauses and handled occurrences, with time and runs given."""
+
+import datetime as dt
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from scheduler_defs import tags
+from scheduler_defs.declarations.models import Declarations, Overlap, Position, Schedule
+from scheduler_defs.evaluation.facts import KnownRun, Ledger, Stage
+from scheduler_defs.evaluation.memory import HandledOccurrences
+from scheduler_defs.evaluation.pauses import pause, read_pauses, resume
+from scheduler_defs.evaluation.tick import Evaluator, TickOutcome
+from scheduler_defs.timing import CatchUp, CronSpec, Policies
+
+HOURLY = CronSpec(("0 * * * *",), "UTC")
+
+
+def at(hour: int, minute: int = 0, second: int = 0) -> dt.datetime:
+    return dt.datetime(2026, 3, 2, hour, minute, second, tzinfo=dt.UTC)
+
+
+def schedule(name: str = "hourly", policies: Policies | None = None, **more: Any) -> Schedule:
+    return Schedule(
+        name=name,
+        job="report",
+        timing=HOURLY,
+        kind="cron",
+        spec="0 * * * *",
+        timezone="UTC",
+        source=Position(file="config/schedules.yaml", line=1, column=1),
+        policies=policies or Policies(),
+        **more,
+    )
+
+
+class Yard:
+    """An evaluator over a real database. `active` are the instance's runs; what it launches ends at once."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self.engine = engine
+        self.active: list[KnownRun] = []
+        self.on_since: dict[str, dt.datetime] = {}
+        self.seconds = 0.0
+        self.restart()
+
+    def restart(self) -> None:
+        self.evaluator = Evaluator(
+            Ledger(lambda: list(self.active), clock=lambda: self.seconds),
+            HandledOccurrences(lambda: self.engine),
+            lambda: read_pauses(self.engine),
+        )
+
+    def tick(
+        self, what: Schedule, when: dt.datetime, late: dt.timedelta = dt.timedelta(seconds=1)
+    ) -> TickOutcome:
+        self.seconds += 60
+        outcome = self.evaluator.evaluate(Declarations(), what, when, when + late, lambda: self.on_since)
+        self.evaluator.handled.flush()
+        self.active += [
+            KnownRun("ended", what.job, what.name, launch.tags[tags.SCHEDULED_FOR], Stage.ENDED)
+            for launch in outcome.launches
+        ]
+        return outcome
+
+
+@pytest.fixture
+def yard(migrated_url: str) -> Iterator[Yard]:
+    engine = sa.create_engine(migrated_url)
+    yield Yard(engine)
+    engine.dispose()
+
+
+def due(outcome: TickOutcome) -> list[str]:
+    return [launch.tags[tags.SCHEDULED_FOR] for launch in outcome.launches]
+
+
+def test_a_due_tick_launches_one_run_with_a_key_for_its_occurrence(yard: Yard) -> None:
+    (launch,) = yard.tick(schedule(), at(9)).launches
+    assert launch.run_key == "schedule:hourly:2026-03-02T09:00:00+00:00"
+    assert launch.tags[tags.TRIGGER] == "schedule"
+
+
+def test_a_tick_that_is_no_occurrence_says_when_the_next_is(yard: Yard) -> None:
+    outcome = yard.tick(schedule(), at(9, 30))
+    assert (outcome.launches, outcome.reason) == ((), "not due; next at 2026-03-02T10:00+00:00")
+
+
+def test_after_an_outage_the_latest_missed_occurrence_runs_and_says_what_it_stands_for(yard: Yard) -> None:
+    yard.tick(schedule(overlap=Overlap.ALLOW), at(9))
+    yard.restart()
+    outcome = yard.tick(schedule(overlap=Overlap.ALLOW), at(14))
+    assert due(outcome) == ["2026-03-02T14:00:00+00:00"]
+    assert outcome.launches[0].tags[tags.MISSED] == "4 missed collapsed into the latest"
+
+
+def test_catch_up_all_runs_every_missed_occurrence_in_its_window(yard: Yard) -> None:
+    policies = Policies(catch_up=CatchUp.ALL, catch_up_window=dt.timedelta(hours=2, minutes=30))
+    yard.tick(schedule(policies=policies), at(9))
+    outcome = yard.tick(schedule(policies=policies), at(14))
+    assert [text[11:13] for text in due(outcome)] == ["12", "13", "14"]
+
+
+@pytest.mark.parametrize("undo", ["switched off and on", "paused and resumed"])
+def test_what_fell_due_while_nothing_was_to_run_is_not_missed(yard: Yard, undo: str) -> None:
+    yard.tick(schedule(overlap=Overlap.ALLOW), at(9))
+    if undo == "switched off and on":
+        yard.on_since["hourly"] = at(13, 30)
+    else:
+        pause(yard.engine, "hourly", actor="ops", now=at(9, 30))
+        resume(yard.engine, "hourly", now=at(13, 30))
+    outcome = yard.tick(schedule(overlap=Overlap.ALLOW), at(14))
+    assert (due(outcome), outcome.reason) == (["2026-03-02T14:00:00+00:00"], "")
+
+
+def test_a_paused_schedule_says_why_and_resumes_by_itself(yard: Yard) -> None:
+    pause(yard.engine, "hourly", actor="ops", now=at(8), reason="migration", until=at(10, 30))
+    assert yard.tick(schedule(), at(9)).reason == "paused until 2026-03-02T10:30+00:00 by ops: migration"
+    assert due(yard.tick(schedule(), at(11))) == ["2026-03-02T11:00:00+00:00"]
+
+
+def test_a_redundant_pause_changes_nothing(yard: Yard) -> None:
+    assert pause(yard.engine, "hourly", actor="ops", now=at(8), reason="x")
+    assert not pause(yard.engine, "hourly", actor="someone", now=at(9), reason="x")
+    assert read_pauses(yard.engine)["hourly"].since == at(8)
+
+
+def test_resuming_what_is_not_paused_changes_nothing(yard: Yard) -> None:
+    assert not resume(yard.engine, "hourly", now=at(9))
+
+
+def test_fifty_schedules_due_at_once_do_not_pass_a_limit_of_three(yard: Yard) -> None:
+    many = [schedule(f"s{i}", max_global=3) for i in range(50)]
+    outcomes = [
+        yard.evaluator.evaluate(Declarations(), each, at(9), at(9, 0, 1), lambda: yard.on_since)
+        for each in many
+    ]
+    assert sum(len(outcome.launches) for outcome in outcomes) == 3
+    assert outcomes[-1].reason == "3 of 3 runs are active (max_global); looked at again in a minute"
+
+
+def test_an_occurrence_at_the_limit_is_tried_again_each_minute_until_its_grace_ends(yard: Yard) -> None:
+    limited = schedule(max_global=1, policies=Policies(misfire_grace=dt.timedelta(minutes=10)))
+    yard.active = [KnownRun("r", "other", None, None, Stage.RUNNING)]
+    assert yard.tick(limited, at(9)).launches == ()
+    assert yard.tick(limited, at(9, 1)).launches == ()
+    yard.active = []
+    assert due(yard.tick(limited, at(9, 2))) == ["2026-03-02T09:00:00+00:00"]
+    assert yard.tick(limited, at(9, 3)).launches == ()
+
+
+def test_an_occurrence_held_back_longer_than_its_grace_is_given_up(yard: Yard) -> None:
+    limited = schedule(max_global=1, policies=Policies(misfire_grace=dt.timedelta(minutes=5)))
+    yard.active = [KnownRun("r", "other", None, None, Stage.RUNNING)]
+    yard.tick(limited, at(9))
+    yard.active = []
+    outcome = yard.tick(limited, at(9, 6))
+    assert outcome.launches == ()
+    assert "late" in outcome.reason
+
+
+def test_a_granted_run_counts_until_it_is_seen_in_run_storage(yard: Yard) -> None:
+    yard.tick(schedule(), at(9))
+    yard.active = []
+    assert "waiting" in yard.tick(schedule(), at(10)).reason
+
+
+def test_a_granted_run_that_has_ended_before_it_was_looked_for_holds_nothing_back(yard: Yard) -> None:
+    yard.tick(schedule(), at(9))
+    assert due(yard.tick(schedule(), at(10))) == ["2026-03-02T10:00:00+00:00"]
+
+
+def test_overlap_skip_leaves_out_the_occurrence_for_good(yard: Yard) -> None:
+    yard.active = [KnownRun("r", "report", "hourly", at(8).isoformat(), Stage.RUNNING)]
+    outcome = yard.tick(schedule(), at(9))
+    assert "is still running (overlap: skip)" in outcome.reason
+    yard.active = []
+    assert due(yard.tick(schedule(), at(10))) == ["2026-03-02T10:00:00+00:00"]
