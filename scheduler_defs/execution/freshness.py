@@ -51,6 +51,7 @@ class Freshness:
     _fingerprint: str | None = None
     _stamps: dict[str, Stamp | None] = field(default_factory=dict)
     _began: float | None = None
+    _modules: int = 0
 
     @contextmanager
     def loading(self) -> Iterator[None]:
@@ -89,6 +90,10 @@ class Freshness:
         )
 
     def _note_new_files(self) -> None:
+        # Looking through all modules takes longer than the rest of a short run: only when there are new ones.
+        if len(sys.modules) == self._modules:
+            return
+        self._modules = len(sys.modules)
         now = time.time()
         for file in {str(module.__file__) for module in project_modules(sys.modules).values()}:
             if file not in self._stamps:

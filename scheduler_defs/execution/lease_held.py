@@ -12,11 +12,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import lru_cache
 
-from scheduler_defs import database
 from scheduler_defs.execution import guard_registry, leases
 from scheduler_defs.execution.identity import Identity, identity
 from scheduler_defs.execution.leases import Claim
-from scheduler_defs.execution.storage_pool import patiently
+from scheduler_defs.execution.storage_pool import connection, own_tables, patiently
 from scheduler_defs.execution.terms import Terms, terms
 
 logger = logging.getLogger(__name__)
@@ -60,8 +59,8 @@ def allow_grace(grace: timedelta) -> None:
     """
     lease = _current
     if lease is not None:
-        with database.engine().begin() as connection:
-            leases.allow_grace(connection, lease.claim, grace)
+        with connection(own_tables()) as found:
+            leases.allow_grace(found, lease.claim, grace)
 
 
 @contextmanager
@@ -105,8 +104,8 @@ def _pass_on_renewals(_pid: int) -> None:
 
 def _release(claim: Claim) -> None:
     def act() -> None:
-        with database.engine().begin() as connection:
-            leases.release(connection, claim)
+        with connection(own_tables()) as found:
+            leases.release(found, claim)
 
     try:
         patiently(act)

@@ -1,56 +1,110 @@
-"""The event log in Postgres, for Dagster: pooled, one statement per event, repeated after an outage."""
+"""The event log in Postgres, for Dagster: pooled, collected while a worker executes a run, safe to repeat."""
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from functools import cached_property
 
 import dagster as dg
 import sqlalchemy as sa
 from dagster._core.events import ASSET_CHECK_EVENTS, ASSET_EVENTS
 from dagster._core.instance.config import ConcurrencyConfig, PoolConfig
-from dagster._core.storage.event_log import SqlEventLogStorageTable
+from dagster._core.storage.event_log.base import EventLogConnection
 from dagster_postgres.event_log import PostgresEventLogStorage
 from typing_extensions import override
 
+from scheduler_defs.execution.storage_buffer import EventBuffer, Pending
 from scheduler_defs.execution.storage_pool import Pooled, connection, is_outage, patiently
-
-_EVENTS = SqlEventLogStorageTable
+from scheduler_defs.execution.storage_states import is_state_change
+from scheduler_defs.execution.storage_write import KnownRun, is_stored, log, log_and_move
 
 
 class PooledEventLogStorage(Pooled, PostgresEventLogStorage):
     """The event log."""
 
+    @cached_property
+    def _buffer(self) -> EventBuffer:
+        return EventBuffer(self._store)
+
     @override
     def _connect(self) -> AbstractContextManager[sa.Connection]:
         return connection(self._options)
+
+    @contextmanager
+    def collecting(self, run_id: str, known: KnownRun | None = None) -> Iterator[None]:
+        """Write the run's events together while this process executes it. They are all written at the end."""
+        self._buffer.begin(run_id, known)
+        try:
+            yield
+        finally:
+            self._buffer.end()
+
+    @property
+    @override
+    def handles_run_events_in_store_event(self) -> bool:
+        # Else Dagster writes the run's state in statements of its own, and reads the run after each.
+        return True
 
     @override
     def store_event(self, event: dg.EventLogEntry) -> None:
         kind = event.dagster_event_type
         if kind in ASSET_EVENTS or kind in ASSET_CHECK_EVENTS:
             # These also write tables of their own, in a transaction.
+            self._buffer.flush()
             super().store_event(event)
-        else:
-            self._insert(event)
+            return
+        changes_state = is_state_change(event.dagster_event)
+        change = (event.get_dagster_event(), event.timestamp) if changes_state else None
+        pending = Pending(self._event_to_row(event), change)
+        if not self._buffer.collects(event.run_id):
+            self._store(event.run_id, [pending])
+            return
+        self._buffer.add(pending)
+        if changes_state and kind is not dg.DagsterEventType.RUN_START:
+            self._buffer.flush()
 
-    def _insert(self, event: dg.EventLogEntry) -> None:
-        """One INSERT. (dagster-postgres also sends a NOTIFY that nobody listens to any more.)"""
-        row = self._event_to_row(event)
+    def _store(
+        self, run_id: str, events: Sequence[Pending], known: KnownRun | None = None
+    ) -> KnownRun | None:
+        """Write events of one run in one statement; after an outage again, without writing anything twice.
+
+        (dagster-postgres sends a NOTIFY with each event, to which nobody listens any more.)
+        """
         uncertain = False
 
-        def act() -> None:
-            nonlocal uncertain
+        def act() -> KnownRun | None:
+            nonlocal uncertain, known
+            rows = [event.row for event in events]
+            changes = [event.change for event in events if event.change is not None]
             with self._connect() as conn:
-                if uncertain and conn.execute(_already_stored(row["run_id"], row["event"])).first():
-                    return
+                if uncertain:
+                    known = None
+                    rows = [] if is_stored(conn, rows[0]) else rows
                 try:
-                    conn.execute(_EVENTS.insert().values(**row))
+                    if changes:
+                        return log_and_move(conn, run_id, rows, changes, known)
+                    log(conn, rows)
+                    return known
                 except Exception as error:
-                    # The connection broke: it may have been stored before.
+                    # The connection broke: it may have been written before.
                     uncertain = is_outage(error)
                     raise
 
-        patiently(act)
+        return patiently(act)
+
+    @override
+    def get_records_for_run(
+        self,
+        run_id: str,
+        cursor: str | None = None,
+        of_type: dg.DagsterEventType | set[dg.DagsterEventType] | None = None,
+        limit: int | None = None,
+        ascending: bool = True,
+    ) -> EventLogConnection:
+        if self._buffer.collects(run_id):
+            self._buffer.flush()
+        return super().get_records_for_run(run_id, cursor, of_type, limit, ascending)
 
     @override
     def get_pool_config(self) -> PoolConfig:
@@ -70,8 +124,3 @@ class PooledEventLogStorage(Pooled, PostgresEventLogStorage):
             f"asset_key:{column_name}",
             lambda: PostgresEventLogStorage._has_asset_key_col_on_connection(self, conn, column_name),
         )
-
-
-def _already_stored(run_id: str, body: str) -> sa.Select[tuple[int]]:
-    """Whether this very event is in the log: its body holds its time to the microsecond."""
-    return sa.select(_EVENTS.c.id).where(_EVENTS.c.run_id == run_id, _EVENTS.c.event == body).limit(1)

@@ -19,6 +19,9 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 from sqlalchemy import event, exc
 
+from scheduler_defs.errors import NotReachableError
+from scheduler_defs.settings import POSTGRES_URL, settings
+
 PATIENCE = "SIGNALBOX_DATABASE_PATIENCE_SECONDS"
 
 T = TypeVar("T")
@@ -139,11 +142,25 @@ def connection(options: PoolOptions) -> Iterator[sa.Connection]:
         found.close()
 
 
+def own_tables() -> PoolOptions:
+    """The pool of this process for our own tables: the same that Dagster's storages use.
+
+    Raises NotReachableError when no database is configured.
+    """
+    url = settings().postgres_url
+    if url is None:
+        raise NotReachableError(f"no database: set {POSTGRES_URL}, or run this through `signalbox`")
+    return PoolOptions(url)
+
+
 class Pooled:
     """Mixed in before one of dagster-postgres' storages: its engine is the pooled one of this process."""
 
-    _options: PoolOptions
-    _known: set[str]
+    def __init__(self, url: str, should_autocreate_tables: bool = True) -> None:
+        self._options = PoolOptions(url)
+        self._known: set[str] = set()
+        # The next class in line is the storage that this is mixed into.
+        super().__init__(url, should_autocreate_tables)  # pyright: ignore[reportCallIssue]
 
     @property
     def _engine(self) -> sa.Engine:
@@ -151,9 +168,7 @@ class Pooled:
 
     @_engine.setter
     def _engine(self, value: sa.Engine) -> None:
-        # dagster-postgres' constructor makes an unpooled engine, which never connected: drop it.
-        self._options = PoolOptions(value.url.render_as_string(hide_password=False))
-        self._known = set()
+        """dagster-postgres' constructor makes an unpooled engine, which has never connected: dropped."""
 
     def optimize_for_webserver(self, statement_timeout: int, pool_recycle: int, max_overflow: int) -> None:
         """Called by dagster-webserver: the same pool, with a statement time-out (milliseconds)."""

@@ -1,75 +1,26 @@
-"""Runs in Postgres, for Dagster: pooled, with fewer statements, and with states that only move forward.
-
-Dagster writes whatever state the last event says, so that a worker that was given up for lost, or a launch
-that races a cancellation, could bring an ended run back to life. Here a run's state changes by
-compare-and-set, and only along the arrows of `ALLOWED`.
-"""
+"""Runs in Postgres, for Dagster: pooled, with fewer statements, and with states that only move forward."""
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
-from datetime import UTC, datetime
 from functools import cached_property
 
-import dagster as dg
 import sqlalchemy as sa
 from dagster._core.errors import DagsterRunNotFoundError
-from dagster._core.events import (
-    EVENT_TYPE_TO_PIPELINE_RUN_STATUS,
-    DagsterEvent,
-    JobFailureData,
-    RunFailureReason,
-)
+from dagster._core.events import DagsterEvent
 from dagster._core.snap import ExecutionPlanSnapshot
-from dagster._core.storage.dagster_run import DagsterRun, DagsterRunStatus
-from dagster._core.storage.tags import PARTITION_NAME_TAG, PARTITION_SET_TAG, RUN_FAILURE_REASON_TAG
+from dagster._core.storage.tags import PARTITION_NAME_TAG, PARTITION_SET_TAG
 from dagster._serdes import serialize_value
 from dagster_postgres.run_storage import PostgresRunStorage
 from typing_extensions import override
 
-from scheduler_defs import tags
-from scheduler_defs.execution.failure import failure_tags
-from scheduler_defs.execution.identity import identity
 from scheduler_defs.execution.storage_pool import Pooled, connection, patiently
+from scheduler_defs.execution.storage_states import is_state_change
+from scheduler_defs.execution.storage_write import log_and_move, read
 
-_S = DagsterRunStatus
-_WAITING = frozenset({_S.NOT_STARTED, _S.MANAGED, _S.QUEUED, _S.STARTING})
-_UNDER_WAY = _WAITING | {_S.STARTED, _S.SUSPENDED}
-_UNFINISHED = _UNDER_WAY | {_S.CANCELING}
-
-ALLOWED: Mapping[DagsterRunStatus, frozenset[DagsterRunStatus]] = {
-    _S.QUEUED: frozenset({_S.NOT_STARTED, _S.MANAGED}),
-    _S.STARTING: frozenset({_S.NOT_STARTED, _S.MANAGED, _S.QUEUED}),
-    _S.STARTED: _UNDER_WAY,
-    _S.SUSPENDED: frozenset({_S.STARTED}),
-    _S.CANCELING: _UNDER_WAY,
-    _S.CANCELED: _UNFINISHED,
-    _S.FAILURE: _UNFINISHED,
-    _S.SUCCESS: _UNFINISHED,
-}
-"""For each state, the states that it may follow. An ended run stays as it ended."""
-
-# The new body and tags go in together with the new state, or not at all: readers that see that a run has
-# ended also see why. `was` makes it a compare-and-set on the body that the new one was made from.
-MOVE = sa.text(
-    """
-    WITH moved AS (
-        UPDATE runs
-        SET run_body = :body, status = :status, update_timestamp = :at,
-            start_time = coalesce(:start_time, start_time), end_time = coalesce(:end_time, end_time)
-        WHERE run_id = :run_id AND status = :from_status AND run_body = :was
-        RETURNING run_id
-    ), tagged AS (
-        INSERT INTO run_tags (run_id, key, value)
-        SELECT run_id, key, value
-        FROM moved, unnest(CAST(:keys AS text[]), CAST(:values AS text[])) AS added (key, value)
-    ), replaced AS (
-        DELETE FROM run_tags WHERE run_id IN (SELECT run_id FROM moved) AND key = ANY(:keys)
-    )
-    SELECT run_id FROM moved
-    """
-)
+# The body and the tags change together, by compare-and-set on the body.
 TAG = sa.text(
     """
     WITH changed AS (
@@ -87,8 +38,6 @@ TAG = sa.text(
     SELECT run_id FROM changed
     """
 )
-READ = sa.text("SELECT run_body, status FROM runs WHERE run_id = :run_id")
-
 _PLANS_REMEMBERED = 512
 
 
@@ -105,40 +54,16 @@ class PooledRunStorage(Pooled, PostgresRunStorage):
 
     @override
     def handle_run_event(
-        self, run_id: str, event: DagsterEvent, update_timestamp: datetime | None = None
+        self, run_id: str, event: DagsterEvent, update_timestamp: dt.datetime | None = None
     ) -> None:
-        status = EVENT_TYPE_TO_PIPELINE_RUN_STATUS.get(event.event_type)
-        if status is not None:
-            at = update_timestamp or datetime.now(UTC)
-            patiently(lambda: self._move(run_id, status, event, at))
+        """Not used with our event log, which does it in one statement with the event."""
+        if is_state_change(event):
+            at = (update_timestamp or dt.datetime.now(dt.UTC)).timestamp()
+            patiently(lambda: self._move(run_id, event, at))
 
-    def _move(self, run_id: str, status: DagsterRunStatus, event: DagsterEvent, at: datetime) -> None:
+    def _move(self, run_id: str, event: DagsterEvent, at: float) -> None:
         with self.connect() as conn:
-            while (row := conn.execute(READ, {"run_id": run_id}).first()) is not None:
-                before = DagsterRunStatus(row.status)
-                if before not in ALLOWED.get(status, frozenset()):
-                    return
-                run = self._row_to_run({"run_body": row.run_body, "status": row.status})
-                added = _tags_of(run, status, event)
-                seconds = at.timestamp()
-                moved = conn.execute(
-                    MOVE,
-                    {
-                        "run_id": run_id,
-                        "from_status": row.status,
-                        "was": row.run_body,
-                        "body": serialize_value(run.with_status(status).with_tags({**run.tags, **added})),
-                        "status": status.value,
-                        "at": at.astimezone(UTC).replace(tzinfo=None),
-                        "start_time": seconds if event.event_type is dg.DagsterEventType.RUN_START else None,
-                        "end_time": seconds if status in (_S.SUCCESS, _S.FAILURE, _S.CANCELED) else None,
-                        "keys": list(added),
-                        "values": list(added.values()),
-                    },
-                ).first()
-                if moved is not None:
-                    return
-                # Somebody else wrote the run in between: look again.
+            log_and_move(conn, run_id, [], [(event, at)])
 
     @override
     def add_run_tags(self, run_id: str, new_tags: Mapping[str, str]) -> None:
@@ -146,16 +71,16 @@ class PooledRunStorage(Pooled, PostgresRunStorage):
 
     def _tag(self, run_id: str, new_tags: Mapping[str, str]) -> None:
         with self.connect() as conn:
-            while (row := conn.execute(READ, {"run_id": run_id}).first()) is not None:
-                run = self._row_to_run({"run_body": row.run_body, "status": row.status})
+            while (known := read(conn, run_id)) is not None:
+                run = known.run
                 tags_now = {**run.tags, **new_tags}
                 changed = conn.execute(
                     TAG,
                     {
                         "run_id": run_id,
-                        "was": row.run_body,
+                        "was": known.body,
                         "body": serialize_value(run.with_tags(tags_now)),
-                        "at": datetime.now(UTC).replace(tzinfo=None),
+                        "at": dt.datetime.now(dt.UTC).replace(tzinfo=None),
                         "partition": tags_now.get(PARTITION_NAME_TAG),
                         "partition_set": tags_now.get(PARTITION_SET_TAG),
                         "keys": list(new_tags),
@@ -164,8 +89,8 @@ class PooledRunStorage(Pooled, PostgresRunStorage):
                 ).first()
                 if changed is not None:
                     return
-        if row is None:
-            raise DagsterRunNotFoundError(f"Run {run_id} was not found in instance.", invalid_run_id=run_id)
+                # Somebody else wrote the run in between: look again.
+        raise DagsterRunNotFoundError(f"Run {run_id} was not found in instance.", invalid_run_id=run_id)
 
     @override
     def _has_snapshot_id(self, snapshot_id: str) -> bool:
@@ -210,16 +135,3 @@ class PooledRunStorage(Pooled, PostgresRunStorage):
     @override
     def has_backfill_tags_table(self) -> bool:
         return self._remembered("backfill_tags", super().has_backfill_tags_table)
-
-
-def _tags_of(run: DagsterRun, status: DagsterRunStatus, event: DagsterEvent) -> dict[str, str]:
-    """Tags that go in with the new state: the worker when it starts, the reason when it fails."""
-    if status is _S.STARTED and (worker := identity()) is not None:
-        return {tags.WORKER: worker.id}
-    if status is not _S.FAILURE:
-        return {}
-    added = failure_tags(run.tags, event)
-    data = event.event_specific_data
-    if isinstance(data, JobFailureData) and data.failure_reason not in (None, RunFailureReason.UNKNOWN):
-        added[RUN_FAILURE_REASON_TAG] = data.failure_reason.value
-    return added

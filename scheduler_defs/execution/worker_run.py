@@ -7,6 +7,7 @@ import os
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 from functools import lru_cache
 
 import dagster as dg
@@ -16,18 +17,18 @@ from dagster._core.errors import DagsterExecutionInterruptedError
 from dagster._core.events import EngineEventData
 from dagster._core.execution.api import execute_run_iterator
 from dagster._core.storage.dagster_run import DagsterRun, DagsterRunStatus
-from dagster._serdes import deserialize_value
 from dagster._utils.error import serializable_error_info_from_exc_info
 from dagster._utils.hosted_user_process import recon_job_from_origin
 from dagster._utils.interrupts import capture_interrupts
 
-from scheduler_defs import database
 from scheduler_defs.execution import leases
 from scheduler_defs.execution.freshness import definitions
 from scheduler_defs.execution.identity import identity
 from scheduler_defs.execution.lease_held import held
 from scheduler_defs.execution.leases import Claim
-from scheduler_defs.execution.storage_pool import patiently
+from scheduler_defs.execution.storage_events import PooledEventLogStorage
+from scheduler_defs.execution.storage_pool import connection, own_tables, patiently
+from scheduler_defs.execution.storage_write import KnownRun
 from scheduler_defs.execution.terms import terms
 from scheduler_defs.execution.timeout import time_limit
 from scheduler_defs.settings import PROJECT_ROOT
@@ -77,16 +78,24 @@ def execute(run_id: str, queue: str) -> None:
         if body is None:
             logger.info("run %s is not waiting for a worker: nothing to do", run_id)
             return
-        run = deserialize_value(body, DagsterRun)
-        with held(claim, began), time_limit(instance(), run):
-            for _ in _events(run.with_status(DagsterRunStatus.STARTING)):
+        known = KnownRun(body, DagsterRunStatus.STARTED)
+        with held(claim, began), collecting(claim.run_id, known), time_limit(instance(), known.run):
+            for _ in _events(known.run.with_status(DagsterRunStatus.STARTING)):
                 pass
+
+
+def collecting(run_id: str, known: KnownRun | None = None) -> AbstractContextManager[None]:
+    """Within this block the run's events are written together; at its end all of them are written."""
+    storage = instance().event_log_storage
+    if isinstance(storage, PooledEventLogStorage):
+        return storage.collecting(run_id, known)
+    return nullcontext()
 
 
 def _acquire(claim: Claim) -> str | None:
     def act() -> str | None:
-        with database.engine().begin() as connection:
-            return leases.acquire_run(connection, claim, terms().expiry)
+        with connection(own_tables()) as found:
+            return leases.acquire_run(found, claim, terms().expiry)
 
     return patiently(act)
 
