@@ -26,7 +26,7 @@ from scheduler_defs.execution.step_progress import step_progress
 from scheduler_defs.execution.step_timeout import time_limit, timeout_seconds
 from scheduler_defs.execution.storage_pool import patiently
 from scheduler_defs.execution.terms import terms
-from scheduler_defs.execution.worker_run import instance, job_of
+from scheduler_defs.execution.worker_run import collecting, instance, job_of
 
 logger = logging.getLogger(__name__)
 
@@ -45,7 +45,7 @@ def execute_step(body: str, attempt: int, queue: str) -> None:
         if not patiently(lambda: _acquire(claim)):
             logger.info("run %s, step %s: taken already, or its run is over", claim.run_id, key)
             return
-        with held(claim, began):
+        with held(claim, began), collecting(claim.run_id):
             if not patiently(lambda: _is_its_turn(claim, attempt)):
                 logger.info("run %s, step %s: attempt %d was begun before", claim.run_id, key, attempt)
                 return
