@@ -48,7 +48,9 @@ def _covering_cron(spec: Spec) -> tuple[str, ...]:
     found = [_covered(pattern, changes) for pattern in patterns(spec)]
     stars = [pattern for pattern in found if pattern.hours is None]
     others = [pattern for pattern in found if pattern.hours is not None]
-    if stars and (len(stars) > 1 or any(_times(other) & changes.repeated for other in others)):
+    if stars and (
+        (len(stars) > 1 and changes.repeated) or any(_times(other) & changes.repeated for other in others)
+    ):
         stars, others = [union([_hourly(pattern, changes) for pattern in found])], []
     stars = [_shifted(star, shifts) for star in stars]
     return tuple(dict.fromkeys(pattern.cron for pattern in (*stars, *others)))

@@ -98,7 +98,7 @@ class CronTable:
                         if matching_hour > hour:
                             minute = 0
                         for matching_minute in self.minutes[bisect_left(self.minutes, minute) :]:
-                            yield datetime(year, month, matching_day, matching_hour, matching_minute)  # noqa: DTZ001
+                            yield datetime(year, month, matching_day, matching_hour, matching_minute)
                         minute = 0
                     hour = minute = 0
                 if days:
@@ -180,7 +180,7 @@ def _check_matches(table: CronTable) -> None:
     """Refuse days that never come: Dagster's iterator fails on them, even when the weekday matches."""
     february_30 = table.months == (2,) and table.days in ((30,), (31,))
     by_day_of_month = replace(table, weekdays=None)
-    if february_30 or next(by_day_of_month.walls(datetime(2001, 1, 1)), None) is None:  # noqa: DTZ001
+    if february_30 or next(by_day_of_month.walls(datetime(2001, 1, 1)), None) is None:
         raise ValueError(f"cron {table.expression!r} never matches: no such day of the month")
 
 

@@ -21,7 +21,7 @@ MOST_COUNTED = 1_000
 
 @dataclass(frozen=True, slots=True)
 class TickDecision:
-    """The occurrences to run, oldest first, and how many others this tick disposes of, by what became of them."""
+    """The occurrences to run, oldest first, and how many others the tick disposes of, and how."""
 
     run: tuple[datetime, ...]
     handled: datetime

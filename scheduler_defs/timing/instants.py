@@ -118,12 +118,15 @@ def localised(walls: Iterable[datetime], place: ZoneInfo, *, every_hour: bool = 
             last = due
 
 
-def parse_instant(value: str | datetime | date, timezone_name: str) -> datetime:
+def parse_instant(value: str | datetime | date, timezone_name: str, *, end_of_day: bool = False) -> datetime:
     """Read an ISO 8601 instant; without an offset it is read in the zone, by the rule of `localise`.
 
-    A date alone means its first moment. Instants are whole minutes. Raises ValueError.
+    A date alone means its first minute, with `end_of_day` its last. Instants are whole minutes. Raises
+    ValueError.
     """
     place = zone(timezone_name)
+    if end_of_day and (day := _only_date(value)) is not None:
+        value = datetime.combine(day, time(23, 59))
     if isinstance(value, str):
         try:
             parsed = datetime.fromisoformat(value.strip())
@@ -142,6 +145,18 @@ def parse_instant(value: str | datetime | date, timezone_name: str) -> datetime:
         raise ValueError(f"{value} is outside the years 1970 to 2999")
     instant = localise(parsed, place) if parsed.tzinfo is None else utc(parsed)
     return in_zone(instant, place)
+
+
+def _only_date(value: str | datetime | date) -> date | None:
+    """The date, if there is no time with it."""
+    if isinstance(value, datetime):
+        return None
+    if isinstance(value, date):
+        return value
+    try:
+        return date.fromisoformat(value.strip())
+    except ValueError:
+        return None
 
 
 def parse_date(value: str | date) -> date:

@@ -142,7 +142,7 @@ def _every(spec: EverySpec) -> list[Pattern]:
 def _elapsed(spec: EverySpec, step: int) -> Pattern:
     """Where steps of `step` elapsed minutes can fall: minutes, and hours if the clock never changes."""
     changes = clock_changes(spec.timezone)
-    offset = zone(spec.timezone).utcoffset(datetime(2000, 1, 1)) or timedelta()  # noqa: DTZ001
+    offset = zone(spec.timezone).utcoffset(datetime(2000, 1, 1)) or timedelta()
     anchor = spec.anchor_instant + offset
     minutes = tuple(
         sorted(

@@ -18,7 +18,7 @@ from scheduler_defs.timing.instants import in_zone, localise, parse_instant, zon
 from scheduler_defs.timing.recurrence import rule_walls
 from scheduler_defs.timing.rules import Rule, parse_rule
 
-DEFAULT_ANCHOR = datetime(2001, 1, 1)  # noqa: DTZ001 - a wall-clock time, read in the schedule's zone
+DEFAULT_ANCHOR = datetime(2001, 1, 1)
 """Where `every` and `rrule` count from unless told: a Monday, a first of January, midnight. So `every: 10m`
 is due at :00, :10, ..., `every: 1w` on Mondays, `every: 3 months` on the first of January, April, ..., and
 nothing depends on when the declarations were loaded."""
