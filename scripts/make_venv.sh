@@ -1,10 +1,12 @@
 #!/bin/sh
-# Make a virtual environment with the pinned dependencies: make_venv.sh FOLDER [PYTHON]
-# Safe to repeat. One clear line when the machine lacks something.
+# Make a virtual environment with the pinned dependencies: make_venv.sh run|tools FOLDER [PYTHON]
+# `run`: what the stack needs; `tools`: also what tests and checks need. Safe to repeat. One clear line when the
+# machine lacks something.
 set -eu
 
-venv=$1
-python=${2:-}
+what=$1
+venv=$2
+python=${3:-}
 
 fail() {
     echo "signalbox: $*" >&2
@@ -43,6 +45,13 @@ fi
 pip() {
     "$venv/bin/python" -m pip --disable-pip-version-check --quiet "$@"
 }
-pip install --requirement requirements.lock
+wanted=$venv/requirements.txt
+if [ "$what" = tools ]; then
+    cp requirements.lock "$wanted"
+else
+    sed '/^# To develop/,$d' requirements.lock >"$wanted"
+fi
+# Python compiles the modules that are used when they are used first; compiling all takes as long as installing.
+pip install --no-compile --requirement "$wanted"
 # setuptools is pinned with the rest, so nothing is fetched to build with.
-pip install --no-deps --no-build-isolation --editable .
+pip install --no-compile --no-deps --no-build-isolation --editable .

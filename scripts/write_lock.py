@@ -12,15 +12,20 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 LOCK = ROOT / "requirements.lock"
-HEADER = "# Written by `make lock` from pyproject.toml. Names and versions only.\n"
+HEADER = """\
+# Written by `make lock` from pyproject.toml. Names and versions only.
+# To run the stack:
+"""
+# scripts/make_venv.sh stops reading here unless the tools are wanted as well.
+TOOLS_HEADER = "# To develop and test it:\n"
 
 
-def resolve(constraints: list[str]) -> list[str]:
-    """`name==version` of all packages that pyproject.toml needs, in alphabetical order."""
+def resolve(*requirements: str) -> list[str]:
+    """`name==version` of all packages that the requirements need, in alphabetical order."""
     answer = subprocess.run(
         [
             *(sys.executable, "-m", "pip", "install", "--quiet", "--dry-run", "--ignore-installed"),
-            *("--report", "-", ".[dev]", "setuptools>=77", *constraints),
+            *("--report", "-", *requirements),
         ],
         cwd=ROOT,
         stdout=subprocess.PIPE,
@@ -33,8 +38,14 @@ def resolve(constraints: list[str]) -> list[str]:
 
 
 def main() -> None:
-    """Arguments are further requirements that decide between versions, e.g. `celery==5.7.0`."""
-    LOCK.write_text(HEADER + "".join(line + "\n" for line in resolve(sys.argv[1:])))
+    """Arguments go to pip as they are: `-c FILE` keeps the versions that a file names."""
+    needed = ["setuptools>=77", *sys.argv[1:]]
+    everything = resolve(".[dev]", *needed)
+    # The versions that fit the tools as well are the ones to run with.
+    names = {line.partition("==")[0].lower() for line in resolve(".", *needed)}
+    runtime = [line for line in everything if line.partition("==")[0].lower() in names]
+    tools = [line for line in everything if line not in runtime]
+    LOCK.write_text(HEADER + "\n".join(runtime) + "\n" + TOOLS_HEADER + "\n".join(tools) + "\n")
 
 
 if __name__ == "__main__":
