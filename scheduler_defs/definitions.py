@@ -13,9 +13,8 @@ from typing import Any
 import dagster as dg
 
 from scheduler_defs.declarations import Declarations, current
+from scheduler_defs.declarations.models import Job
 from scheduler_defs.jobs.builtin import BUILTIN_ASSETS, BUILTIN_JOBS
-from scheduler_defs.jobs.command import build_command_job
-from scheduler_defs.jobs.steps_job import build_steps_job
 from scheduler_defs.schedules import build_schedule
 from scheduler_defs.settings import settings
 from sensors import build_sensors
@@ -24,14 +23,13 @@ _log = logging.getLogger("signalbox.definitions")
 
 
 def build(declarations: Declarations) -> dg.Definitions:
-    """Dagster's view of a set of declarations. One that cannot be built is left out and logged."""
-    jobs = _each(
-        "job",
-        declarations.jobs.values(),
-        lambda job: build_steps_job(job) if job.steps else build_command_job(job),
-    )
+    """Dagster's view of a set of declarations. What cannot be built is left out and logged."""
+    jobs = _each("job", declarations.jobs.values(), build_job)
+    known = {*BUILTIN_JOBS, *(job.tags["signalbox/job"] for job in jobs)}
     schedules = _each(
-        "schedule", declarations.schedules.values(), lambda schedule: build_schedule(declarations, schedule)
+        "schedule",
+        (schedule for schedule in declarations.schedules.values() if schedule.job in known),
+        lambda schedule: build_schedule(declarations, schedule),
     )
     return dg.Definitions(
         assets=BUILTIN_ASSETS,
@@ -42,13 +40,24 @@ def build(declarations: Declarations) -> dg.Definitions:
     )
 
 
+def build_job(job: Job) -> dg.JobDefinition:
+    """The Dagster job of a declared one."""
+    if job.steps:
+        from scheduler_defs.jobs.steps_job import build_steps_job
+
+        return build_steps_job(job)
+    from scheduler_defs.jobs.command import build_command_job
+
+    return build_command_job(job)
+
+
 def _each(kind: str, declared: Iterable[Any], make: Callable[[Any], Any]) -> list[Any]:
     made: list[Any] = []
     for item in declared:
         try:
             made.append(make(item))
         except Exception:
-            # A fault in one declaration never stops the others (the check should have found it first).
+            # A fault in one declaration never stops the others; `check` should have found it before.
             _log.exception("%s %s cannot be built and is left out (%s)", kind, item.name, item.source)
     return made
 
