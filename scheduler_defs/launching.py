@@ -17,6 +17,7 @@ from scheduler_defs import tags
 from scheduler_defs.declarations.models import Declarations, Directive, Retries, Schedule
 from scheduler_defs.declarations.names import dagster_name
 from scheduler_defs.errors import SignalboxError
+from scheduler_defs.jobs.reports import REPORTS, op_name
 
 
 @dataclass(frozen=True)
@@ -94,6 +95,8 @@ def run_config(
         values["directive"] = {"name": directive.name, "digest": directive.digest, "text": directive.text}
     if not values:
         return {}
+    if job in REPORTS:
+        return {"ops": {op_name(job): {"config": values}}}
     names = declared.steps if declared is not None and declared.steps else [job]
     return {"ops": {dagster_name(name): {"config": values} for name in names}}
 
