@@ -33,13 +33,18 @@ CHECK_LIMIT_SECONDS = 15.0
 
 @dataclass(frozen=True)
 class StackContext:
-    """What all minders of a stack share. `changed` is called after every change of state."""
+    """What all minders of a stack share.
+
+    `changed` is called after every change of state. `ask(name, exports, pid, started)` says whether a component
+    is healthy, as `checks.check` does.
+    """
 
     id: str
     exports: dict[str, str]
     logs: Path
     ready: dict[str, asyncio.Event]
     changed: Callable[[], None]
+    ask: Callable[[str, dict[str, str], int | None, float | None], str] = checks.check
 
 
 class Minder:
@@ -181,7 +186,7 @@ class Minder:
         pid = self._process.pid if self._process else None
         name = self.component.name
         try:
-            question = asyncio.to_thread(checks.check, name, self._stack.exports, pid, self._started)
+            question = asyncio.to_thread(self._stack.ask, name, self._stack.exports, pid, self._started)
             detail = await asyncio.wait_for(question, CHECK_LIMIT_SECONDS)
         except TimeoutError:
             self._set(State.UNHEALTHY, "no answer") if self._healthy_at else None
