@@ -131,7 +131,7 @@ class PostgresTaskQueue:
         *,
         detail: str = "",
         result: Any = None,
-        wait: dt.timedelta = dt.timedelta(0),
+        wait: dt.timedelta | None = dt.timedelta(0),
         now: dt.datetime,
     ) -> Settled:
         with self._transaction() as connection:

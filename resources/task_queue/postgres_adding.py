@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from resources.task_queue.new_task import ImportedTask, NewTask, Reference
 from resources.task_queue.protocol import BlockerCycleError, UnknownTaskError
-from resources.task_queue.statements import raw_statement, statement
+from resources.task_queue.statements import statement
 from scheduler_defs.errors import SignalboxError
 from scheduler_defs.matching import TaskStatus
 from scheduler_defs.matching.graph import Edge, cycles
@@ -147,7 +147,7 @@ def _copy(connection: sa.Connection, name: str, rows: Iterable[Sequence[Any]]) -
     text.seek(0)
     cursor = connection.connection.cursor()
     try:
-        cursor.copy_expert(raw_statement(name), text)  # pyright: ignore[reportAttributeAccessIssue]
+        cursor.copy_expert(statement.raw(name), text)  # pyright: ignore[reportAttributeAccessIssue]
     finally:
         cursor.close()
 

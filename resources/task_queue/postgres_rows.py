@@ -50,6 +50,7 @@ def candidate_of(row: sa.Row[Any]) -> Candidate:
         assigned_to=row.assigned_to,
         capabilities=tuple(row.capabilities),
         frees=row.frees,
+        ready=row.ready_at,
         attempts=row.attempts,
         max_attempts=row.max_attempts,
         last_agent=row.agent,

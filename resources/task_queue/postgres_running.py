@@ -58,7 +58,7 @@ def settle_task(
     *,
     detail: str,
     result: Any,
-    wait: dt.timedelta,
+    wait: dt.timedelta | None,
     now: dt.datetime,
 ) -> Settled:
     """As `TaskQueue.settle`."""
@@ -78,7 +78,8 @@ def settle_task(
             connection.execute(statement("back_to_idle"), values)
         case Verdict.COMPLETE | Verdict.DEAD_LETTER | Verdict.CANCEL:
             finish(connection, task_id, _FINAL[settlement.verdict], result, now)
-    comment(connection, task_id, settled_comment(request, settlement), _AUTHOR)
+    if row.run_id == request.run_id:
+        comment(connection, task_id, settled_comment(request, settlement), _AUTHOR)
     status = TaskStatus(lock(connection, task_id).status)
     behind = connection.execute(statement("queues_behind"), {"id": task_id}).scalars().all()
     wake = {row.queue, *(behind if status is TaskStatus.COMPLETE else ())}

@@ -135,7 +135,7 @@ class TaskQueue(Protocol):
         *,
         detail: str = "",
         result: Any = None,
-        wait: dt.timedelta = dt.timedelta(0),
+        wait: dt.timedelta | None = dt.timedelta(0),
         now: dt.datetime,
     ) -> Settled:
         """Tell the task queue how the run on a claimed task ended (see `matching.settle`), with a comment.

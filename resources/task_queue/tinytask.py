@@ -117,7 +117,7 @@ class TinyTaskQueue:
         *,
         detail: str = "",
         result: Any = None,
-        wait: dt.timedelta = dt.timedelta(0),
+        wait: dt.timedelta | None = dt.timedelta(0),
         now: dt.datetime,
     ) -> Settled:
         return tinytask_claims.settle_task(

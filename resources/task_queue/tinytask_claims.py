@@ -65,7 +65,7 @@ def settle_task(
     *,
     detail: str,
     result: Any,
-    wait: dt.timedelta,
+    wait: dt.timedelta | None,
     now: dt.datetime,
 ) -> Settled:
     """As `TaskQueue.settle`. A result is kept in the comment."""
@@ -79,7 +79,8 @@ def settle_task(
         import json
 
         comment += "\nresult: " + json.dumps(result, ensure_ascii=False)[:50_000]
-    client.post(f"tasks/{task_id}/comments", {"content": comment, "created_by": _AUTHOR})
+    if row.holder == request.run_id:
+        client.post(f"tasks/{task_id}/comments", {"content": comment, "created_by": _AUTHOR})
     status = fetch(client, task_id).task.status
     return Settled(settlement.verdict, status, settlement.why, _to_wake(client, row, status))
 

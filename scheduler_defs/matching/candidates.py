@@ -31,6 +31,8 @@ class Candidate:
     capabilities: tuple[str, ...] = ()
     frees: int = 0
     not_before: dt.datetime | None = None
+    ready: dt.datetime | None = None
+    """Since when nothing but a slot was missing, if the task queue knows."""
     attempts: int = 0
     max_attempts: int | None = None
     last_agent: str | None = None

@@ -86,12 +86,18 @@ _WORDS = {
 
 
 def settle(
-    task: Holding, ending: Ending, *, detail: str = "", wait: dt.timedelta = dt.timedelta(0), now: dt.datetime
+    task: Holding,
+    ending: Ending,
+    *,
+    detail: str = "",
+    wait: dt.timedelta | None = dt.timedelta(0),
+    now: dt.datetime,
 ) -> Settlement:
     """Decide what the end of a run means for its task.
 
-    `detail` says more about the ending (`exit code 3`), `wait` is the back-off before the next attempt. A
-    task that its agent, or a person, has already completed, failed, cancelled or taken back is left alone.
+    `detail` says more about the ending (`exit code 3`), `wait` is the back-off before the next attempt,
+    None if there is to be none after such an ending. A task that its agent, or a person, has already
+    completed, failed, cancelled or taken back is left alone.
     """
     how = detail or _WORDS.get(ending, ending.value)
     if task.status in (TaskStatus.COMPLETE, TaskStatus.FAILED, TaskStatus.CANCELED):
@@ -102,8 +108,9 @@ def settle(
         return Settlement(Verdict.COMPLETE, None, how)
     if ending is Ending.CANCELED:
         return Settlement(Verdict.CANCEL, None, how)
+    if wait is None:
+        return Settlement(Verdict.DEAD_LETTER, None, f"{how}; that is not tried again")
+    which = f"attempt {task.attempts} of {task.max_attempts}"
     if task.attempts >= task.max_attempts:
-        return Settlement(Verdict.DEAD_LETTER, None, f"{how}; attempt {task.attempts} of {task.max_attempts}")
-    return Settlement(
-        Verdict.RETRY, now + wait if wait else None, f"{how}; attempt {task.attempts} of {task.max_attempts}"
-    )
+        return Settlement(Verdict.DEAD_LETTER, None, f"{how}; {which}")
+    return Settlement(Verdict.RETRY, now + wait if wait else None, f"{how}; {which}")

@@ -200,7 +200,7 @@ WITH RECURSIVE kinds AS (
     ) AS oldest
 )
 SELECT task.id, task.created_at, task.priority, task.assigned_to, task.capabilities, task.frees,
-       task.attempts, task.max_attempts, task.agent
+       task.attempts, task.max_attempts, task.agent, task.ready_at
 FROM signalbox.tasks AS task
 WHERE task.id = ANY (ARRAY(SELECT id FROM chosen))
 
@@ -213,7 +213,7 @@ WHERE task.queue = :queue AND task.status = 'idle' AND NOT task.held
 -- name: window_unblocked
 -- The same as `window` when blocking is off: blockers neither filter nor order.
 SELECT task.id, task.created_at, task.priority, task.assigned_to, task.capabilities, 0 AS frees,
-       task.attempts, task.max_attempts, task.agent
+       task.attempts, task.max_attempts, task.agent, task.ready_at
 FROM jsonb_to_recordset(CAST(:kinds AS jsonb)) AS kind (assignee text, capabilities text[], most integer)
 CROSS JOIN LATERAL (
     SELECT *

@@ -98,11 +98,11 @@ CREATE TABLE signalbox.assignments (
     run_key       text PRIMARY KEY,
     backend       text NOT NULL,
     task_id       bigint NOT NULL,
-    title         text NOT NULL,
     queue         text NOT NULL,
     agent         text NOT NULL,
     attempt       integer NOT NULL,
     max_attempts  integer NOT NULL,
+    priority      integer NOT NULL DEFAULT 0,
     run_id        text UNIQUE,
     requested_at  timestamptz NOT NULL DEFAULT now(),
     ready_at      timestamptz,                           -- since when the task had waited for a slot
@@ -114,6 +114,7 @@ CREATE TABLE signalbox.assignments (
 -- No task is given out twice at the same time.
 CREATE UNIQUE INDEX assignments_live_task ON signalbox.assignments (backend, task_id) WHERE ended_at IS NULL;
 CREATE INDEX assignments_by_task ON signalbox.assignments (backend, task_id);
+CREATE INDEX assignments_live ON signalbox.assignments (backend) WHERE ended_at IS NULL;
 CREATE INDEX assignments_by_end ON signalbox.assignments (queue, ended_at) WHERE ended_at IS NOT NULL;
 
 CREATE TABLE signalbox.agent_states (
@@ -151,7 +152,9 @@ CREATE TRIGGER tasks_note_new AFTER INSERT ON signalbox.tasks
 
 CREATE FUNCTION signalbox.note_changed_task() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    PERFORM pg_notify('signalbox_tasks', NEW.queue);
+    IF NEW.status <> 'working' THEN  -- a task that is taken gives nobody anything to do
+        PERFORM pg_notify('signalbox_tasks', NEW.queue);
+    END IF;
     IF OLD.status <> NEW.status AND EXISTS (
         SELECT FROM signalbox.task_blockers WHERE NEW.id IN (task_id, blocker_id)
     ) THEN
@@ -180,6 +183,26 @@ CREATE TRIGGER task_blockers_note_new AFTER INSERT ON signalbox.task_blockers
     REFERENCING NEW TABLE AS edges FOR EACH STATEMENT EXECUTE FUNCTION signalbox.note_edges();
 CREATE TRIGGER task_blockers_note_gone AFTER DELETE ON signalbox.task_blockers
     REFERENCING OLD TABLE AS edges FOR EACH STATEMENT EXECUTE FUNCTION signalbox.note_edges();
+
+-- An agent's slot is free again.
+CREATE FUNCTION signalbox.note_ended_assignment() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM pg_notify('signalbox_tasks', NEW.queue);
+    RETURN NULL;
+END $$;
+CREATE TRIGGER assignments_note_end AFTER UPDATE ON signalbox.assignments FOR EACH ROW
+    WHEN (OLD.ended_at IS NULL AND NEW.ended_at IS NOT NULL)
+    EXECUTE FUNCTION signalbox.note_ended_assignment();
+
+-- An agent takes work again, or anew.
+CREATE FUNCTION signalbox.note_agent() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM pg_notify('signalbox_tasks', '');
+    RETURN NULL;
+END $$;
+CREATE TRIGGER agent_states_note AFTER UPDATE ON signalbox.agent_states FOR EACH ROW
+    WHEN (OLD.state <> NEW.state)
+    EXECUTE FUNCTION signalbox.note_agent();
 """
 
 

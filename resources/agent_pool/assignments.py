@@ -1,0 +1,147 @@
+"""Assignments: the reservation of an agent's slot for a task, from the request for a run to the run's end.
+
+They are kept in Postgres whichever task queue is used. That a task has at most one live assignment is a
+unique index; so of two passes that want the same task one gets it, also where the task queue itself has no
+compare-and-set.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from resources.named_sql import NamedSql
+from resources.task_queue.models import Holder
+from scheduler_defs.matching import Candidate, Placement
+
+statement = NamedSql(Path(__file__).parent / "sql")
+
+
+class AssignmentEnding(StrEnum):
+    """How an assignment ended: the verdicts on the task, and what can happen before it is claimed."""
+
+    COMPLETE = "complete"
+    RETRY = "retry"
+    DEAD_LETTER = "dead_letter"
+    CANCEL = "cancel"
+    LEAVE = "leave"
+    NOT_NEEDED = "not_needed"
+    """The run found the task taken, blocked, changed or gone."""
+    NEVER_STARTED = "never_started"
+    """No run came of the request, or it ended before it could claim the task."""
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """One task given to one agent. `run_id` is known once the run has started, or has been looked up."""
+
+    run_key: str
+    task_id: int
+    queue: str
+    agent: str
+    attempt: int
+    max_attempts: int
+    priority: int
+    run_id: str | None
+    requested_at: dt.datetime
+    ready_at: dt.datetime | None = None
+    claimed_at: dt.datetime | None = None
+    outcome: Mapping[str, Any] | None = None
+
+
+def lock_pass(connection: sa.Connection) -> None:
+    """Let one pass decide at a time, until the transaction ends; wait ten seconds at most."""
+    connection.execute(sa.text("SET LOCAL lock_timeout = '10s'"))
+    connection.execute(statement("lock_pass"))
+
+
+def live(connection: sa.Connection, backend: str) -> list[Assignment]:
+    """All that have not ended, oldest first."""
+    return [_of(row) for row in connection.execute(statement("live"), {"backend": backend})]
+
+
+def reserve(
+    connection: sa.Connection,
+    backend: str,
+    queue: str,
+    placements: Sequence[Placement],
+    candidates: Collection[Candidate],
+) -> list[Assignment]:
+    """Assignments for the placements of some candidates, without those whose task has a live one already."""
+    if not placements:
+        return []
+    by_id = {candidate.id: candidate for candidate in candidates}
+    wanted = [
+        {
+            "task_id": placement.task,
+            "agent": placement.agent,
+            "attempt": placement.attempt,
+            "max_attempts": placement.max_attempts,
+            "priority": by_id[placement.task].priority,
+            "ready_at": (by_id[placement.task].ready or by_id[placement.task].created).isoformat(),
+        }
+        for placement in placements
+    ]
+    values = {"backend": backend, "queue": queue, "wanted": json.dumps(wanted)}
+    reserved = {row.task_id: _of(row) for row in connection.execute(statement("reserve"), values)}
+    return [reserved[placement.task] for placement in placements if placement.task in reserved]
+
+
+def take(connection: sa.Connection, run_key: str, run_id: str, now: dt.datetime) -> Assignment | None:
+    """Note that the run has started. None when it is not the one that this assignment waits for."""
+    values = {"run_key": run_key, "run_id": run_id, "now": now}
+    row = connection.execute(statement("take"), values).one_or_none()
+    return None if row is None else _of(row)
+
+
+def know_run(connection: sa.Connection, run_key: str, run_id: str) -> None:
+    """Note which run was launched for the assignment."""
+    connection.execute(statement("know_run"), {"run_key": run_key, "run_id": run_id})
+
+
+def note_outcome(connection: sa.Connection, run_key: str, outcome: Mapping[str, Any]) -> None:
+    """Keep how the run's work ended, so that the task queue can be told later if it is away now."""
+    connection.execute(statement("note_outcome"), {"run_key": run_key, "outcome": json.dumps(outcome)})
+
+
+def end(connection: sa.Connection, run_key: str, ending: AssignmentEnding, now: dt.datetime) -> None:
+    """Give the slot free. Ending twice changes nothing."""
+    values = {"run_key": run_key, "ending": ending.value, "now": now}
+    connection.execute(statement("end"), values)
+
+
+def adopt(
+    connection: sa.Connection, backend: str, holder: Holder, max_attempts: int, now: dt.datetime
+) -> None:
+    """Count a run that works on a task without an assignment."""
+    values = {
+        "run_key": f"task:{backend}:{holder.task_id}:{holder.attempt}:adopted:{holder.run_id}",
+        "backend": backend,
+        "task_id": holder.task_id,
+        "queue": holder.queue,
+        "agent": holder.agent,
+        "attempt": holder.attempt,
+        "max_attempts": max_attempts,
+        "run_id": holder.run_id,
+        "now": now,
+    }
+    connection.execute(statement("adopt"), values)
+
+
+def loads(assignments: Collection[Assignment]) -> Mapping[str, int]:
+    """How many slots of each agent are taken."""
+    counted: dict[str, int] = {}
+    for assignment in assignments:
+        counted[assignment.agent] = counted.get(assignment.agent, 0) + 1
+    return counted
+
+
+def _of(row: sa.Row[Any]) -> Assignment:
+    return Assignment(**row._mapping)

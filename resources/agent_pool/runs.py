@@ -1,0 +1,79 @@
+"""Runs as an agent queue needs to know them: is the run of this assignment still going to work on it?"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from scheduler_defs import tags
+from scheduler_defs.matching.healing import RunState
+
+if TYPE_CHECKING:
+    import dagster as dg
+
+RUN_KEY = "dagster/run_key"
+"""Dagster's own tag for the key of a run that a sensor has asked for."""
+
+UNFINISHED = ("NOT_STARTED", "QUEUED", "STARTING", "STARTED", "CANCELING")
+_FINAL = {"SUCCESS": RunState.SUCCEEDED, "FAILURE": RunState.FAILED, "CANCELED": RunState.CANCELED}
+
+
+@dataclass(frozen=True, slots=True)
+class SeenRun:
+    """A run's state; `failure` is why it failed (the tag `signalbox/failure`)."""
+
+    run_id: str
+    state: RunState
+    failure: str | None = None
+
+
+class Runs(Protocol):
+    """Where runs are looked up. A run that is not in the answer does not exist."""
+
+    def by_id(self, run_ids: Collection[str]) -> Mapping[str, SeenRun]:
+        """The runs with these ids, by id."""
+        ...
+
+    def by_key(self, run_keys: Collection[str]) -> Mapping[str, SeenRun]:
+        """The newest run for each of these run keys, by key."""
+        ...
+
+
+class InstanceRuns:
+    """Runs in the storage of a Dagster instance."""
+
+    def __init__(self, instance: dg.DagsterInstance) -> None:
+        self._instance = instance
+
+    def by_id(self, run_ids: Collection[str]) -> Mapping[str, SeenRun]:
+        """As `Runs.by_id`. Of unfinished runs, the usual case, only ids are read."""
+        if not run_ids:
+            return {}
+        import dagster as dg
+
+        statuses = [dg.DagsterRunStatus(status) for status in UNFINISHED]
+        unfinished = self._instance.get_run_ids(
+            dg.RunsFilter(run_ids=list(run_ids), statuses=statuses), limit=len(run_ids)
+        )
+        seen = {run_id: SeenRun(run_id, RunState.UNFINISHED) for run_id in unfinished}
+        rest = [run_id for run_id in run_ids if run_id not in seen]
+        if rest:
+            for run in self._instance.get_runs(dg.RunsFilter(run_ids=rest)):
+                seen[run.run_id] = seen_run(run.run_id, run.status.value, run.tags)
+        return seen
+
+    def by_key(self, run_keys: Collection[str]) -> Mapping[str, SeenRun]:
+        """As `Runs.by_key`."""
+        if not run_keys:
+            return {}
+        import dagster as dg
+
+        runs: Sequence[dg.DagsterRun] = self._instance.get_runs(dg.RunsFilter(tags={RUN_KEY: list(run_keys)}))
+        newest_last = reversed(runs)
+        return {run.tags[RUN_KEY]: seen_run(run.run_id, run.status.value, run.tags) for run in newest_last}
+
+
+def seen_run(run_id: str, status: str, run_tags: Mapping[str, str]) -> SeenRun:
+    """From what Dagster says of a run."""
+    return SeenRun(run_id, _FINAL.get(status, RunState.UNFINISHED), run_tags.get(tags.FAILURE))
