@@ -101,7 +101,7 @@ class Entry:
 def _written(node: Node | None, where: Sequence[str | int]) -> Sequence[str | int]:
     """As far as `where` leads to something written: `cron: X` has no `cron[0]`, though read as a list."""
     for index, key in enumerate(where):
-        if node is None or not isinstance(node.value, (dict, list)):
+        if node is None or not isinstance(node.value, list if isinstance(key, int) else dict):
             return where[:index]
         node = node.children.get(key)
     return where

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 SUFFIXES = (".yaml", ".yml")
+MOST_BYTES = 4_000_000
+"""A larger file is not read. 10,000 schedules take about 1 MB."""
 # A file changed this lately may change again without its time stamps telling; its content is looked at.
 _YOUNG_NS = 1_000_000_000
 
@@ -47,8 +49,13 @@ def read_sources(config_dir: Path) -> Sources:
     for name in file_names(config_dir):
         path = config_dir / name
         try:
-            if not stat.S_ISREG(path.stat().st_mode):  # a pipe would wait for ever
+            found = path.stat()
+            if not stat.S_ISREG(found.st_mode):  # a pipe would wait for ever
                 unreadable[name] = "is not a file"
+                continue
+            if found.st_size > MOST_BYTES:
+                size = f"{found.st_size / 1_000_000:.1f} MB"
+                unreadable[name] = f"the file has {size}; at most {MOST_BYTES // 1_000_000} MB: split it"
                 continue
             files[name] = path.read_bytes()
         except OSError as error:
@@ -77,7 +84,7 @@ def fingerprint(config_dir: Path) -> str:
 def _digest(path: Path) -> bytes | None:
     try:
         found = path.stat()
-        if not stat.S_ISREG(found.st_mode):
+        if not stat.S_ISREG(found.st_mode) or found.st_size > MOST_BYTES:
             return None
         signature = (found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
         with _lock:

@@ -24,7 +24,6 @@ from yaml.events import (
 
 from scheduler_defs.declarations import scalars
 
-MOST_BYTES = 4 * 1024 * 1024
 MOST_DEPTH = 40
 MOST_ALIASED = 100_000
 """Values that aliases and merge keys may add to a file: an alias bomb ends here."""
@@ -74,11 +73,6 @@ class _Open:
 
 def read_tree(data: bytes) -> tuple[Node | None, list[Fault]]:
     """The tree of one file, and what is wrong with it as YAML. No tree when it cannot be read to its end."""
-    if len(data) > MOST_BYTES:
-        size = f"{len(data) / 1024 / 1024:.1f} MB"
-        return None, [
-            Fault(1, 1, (), f"the file has {size}; at most {MOST_BYTES // 1024 // 1024} MB: split it")
-        ]
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -233,7 +227,8 @@ class _Builder:
         sources = [node] if node.is_mapping else list(node.children.values())
         if not sources or not all(source.is_mapping for source in sources):
             at = open_.key_at
-            self.faults.append(Fault(*at, (), "<< takes a mapping, or a list of mappings, to merge in"))
+            path = tuple(each.key for each in self.stack if each.key)
+            self.faults.append(Fault(*at, path, "<< takes a mapping, or a list of mappings, to merge in"))
             return
         open_.merges += sources
 

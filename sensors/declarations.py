@@ -1,0 +1,118 @@
+"""The sensor that watches the declarations: changed files are loaded, faulty ones are shown.
+
+Its ticks fail with the faults for as long as there are any, so they are seen where one looks first. Meanwhile
+the code server keeps what it has.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import dagster as dg
+
+from scheduler_defs import settings
+from scheduler_defs.declarations import Current, Declarations, current
+from scheduler_defs.errors import NotReachableError, SignalboxError
+
+NAME = "declarations"
+INTERVAL_SECONDS = 5
+_SHOWN = 20
+
+_log = logging.getLogger("signalbox.declarations")
+
+
+class FaultyDeclarationsError(SignalboxError):
+    """The files have faults; the message lists them."""
+
+
+def declarations_sensor(declarations: Declarations) -> dg.SensorDefinition:
+    """The sensor for a code server that has loaded `declarations`."""
+    reloading = Reloading(reload_code_location)
+
+    @dg.sensor(
+        name=NAME,
+        minimum_interval_seconds=INTERVAL_SECONDS,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Loads changed declarations; fails while they have faults, which then change nothing.",
+    )
+    def watch_declarations() -> dg.SkipReason:
+        where = settings.settings()
+        return dg.SkipReason(look(declarations.fingerprint, current(where.config, where.state), reloading))
+
+    return watch_declarations
+
+
+@dataclass
+class Reloading:
+    """Has the code location loaded again, beside the tick: a reload ends the process that asks for it."""
+
+    ask: Callable[[], None]
+    thread: threading.Thread | None = None
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def start(self) -> None:
+        """Ask once; do nothing while an earlier request is being answered."""
+        with self._lock:
+            if self.thread is None or not self.thread.is_alive():
+                self.thread = threading.Thread(target=self._run, name="reload-declarations", daemon=True)
+                self.thread.start()
+
+    def _run(self) -> None:
+        try:
+            self.ask()
+        except SignalboxError as error:
+            # The next tick asks again.
+            _log.error("the changed declarations cannot be loaded: %s", error)
+
+
+def look(loaded: str, found: Current, reloading: Reloading) -> str:
+    """One tick: what it says when the files have no faults. `loaded` is the fingerprint of what is served.
+
+    Raises FaultyDeclarationsError when they have.
+    """
+    changed = found.declarations.fingerprint != loaded
+    if changed:
+        reloading.start()
+    if found.problems:
+        lines = [str(problem) for problem in found.problems[:_SHOWN]]
+        if len(found.problems) > _SHOWN:
+            lines.append(f"and {len(found.problems) - _SHOWN} more; `signalbox check` lists them all")
+        raise FaultyDeclarationsError("\n".join([_headline(found), *lines]))
+    if changed:
+        return f"changed files, {found.declarations.fingerprint[:12]}: loading them"
+    return f"nothing has changed since {loaded[:12]}"
+
+
+def _headline(found: Current) -> str:
+    from scheduler_defs.declarations import Serving
+
+    count = f"{len(found.problems)} fault{'' if len(found.problems) == 1 else 's'} in the declarations"
+    kept = "the last good ones" if found.serving is Serving.LAST_GOOD else "the faultless ones"
+    return f"{count}; {kept} stay in force"
+
+
+def reload_code_location() -> None:
+    """Have the code server load everything anew, or, where there is none, the webserver its code location.
+
+    Webserver and daemon follow the code server by themselves within a second or two. Raises
+    NotReachableError.
+    """
+    host, port = os.environ.get(settings.CODE_SERVER_HOST), os.environ.get(settings.CODE_SERVER_PORT)
+    if host and port:
+        from scheduler_defs.stack import code_server
+
+        code_server.reload(host, int(port))
+        return
+    url = settings.settings().ui_url
+    if url is None:
+        raise NotReachableError(
+            f"neither {settings.CODE_SERVER_HOST} and _PORT nor {settings.UI_URL} is set;"
+            " reload the code location in the UI"
+        )
+    from scheduler_defs.graphql.client import LOCATION, GraphQLClient
+
+    GraphQLClient(url).call("ReloadLocation", location=LOCATION)
