@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from scheduler_defs.cli.connection import graphql
-from scheduler_defs.cli.loaded import declared
+from scheduler_defs.cli.loaded import declared, unknown
 from scheduler_defs.cli.output import print_json, print_table
 from scheduler_defs.cli.runs import AsJson, report_launch
 from scheduler_defs.cli.values import parse_settings
@@ -60,10 +60,17 @@ def launch_command(
 ) -> None:
     """Launch a job now."""
     from scheduler_defs import launching
+    from scheduler_defs.declarations import BUILTIN_JOBS
+    from scheduler_defs.declarations.names import dagster_name
     from scheduler_defs.graphql.runs import launch
+    from scheduler_defs.graphql.schedules import instance_jobs
 
+    declarations = declared()
+    known = {*declarations.jobs, *BUILTIN_JOBS}
+    if name not in known and dagster_name(name) not in instance_jobs(graphql()):
+        raise unknown("job", name, known)
     order = launching.for_job(
-        declared(), name, config=parse_settings(set_ or []), reason=reason, directive=directive
+        declarations, name, config=parse_settings(set_ or []), reason=reason, directive=directive
     )
     if dry_run:
         print_json({"job": order.job, "run_config": order.run_config, "tags": order.tags})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from scheduler_defs import settings
@@ -25,10 +26,15 @@ def declared() -> Declarations:
 
 def declared_schedule(declarations: Declarations, name: str) -> Schedule:
     """One schedule by name. Raises SignalboxError that proposes the nearest name."""
-    import difflib
-
     if name in declarations.schedules:
         return declarations.schedules[name]
-    near = difflib.get_close_matches(name, declarations.schedules, n=1)
+    raise unknown("schedule", name, declarations.schedules)
+
+
+def unknown(kind: str, name: str, known: Iterable[str]) -> SignalboxError:
+    """The error for a name that nobody declared, with the nearest one that somebody did."""
+    import difflib
+
+    near = difflib.get_close_matches(name, list(known), n=1)
     hint = f"; did you mean {near[0]!r}?" if near else ""
-    raise SignalboxError(f"no schedule {name!r}{hint}")
+    return SignalboxError(f"no {kind} {name!r}{hint}")

@@ -67,7 +67,7 @@ def differences(
         if name not in declared
     ]
     found += [
-        Difference("job", job.name, Change.NEW, " ".join(job.command or ()) or "steps")
+        Difference("job", job.name, Change.NEW, job.description or ("steps" if job.steps else "a command"))
         for job in declarations.jobs.values()
         if dagster_name(job.name) not in jobs
     ]
