@@ -12,6 +12,7 @@ import fcntl
 import marshal
 import os
 import select
+import shutil
 import signal
 import socket
 import subprocess
@@ -132,7 +133,11 @@ def run_guarded(
 
 
 class Guarded:
-    """A running command. As a context manager it cancels the command when it is left before its end."""
+    """A running command. As a context manager it cancels the command when it is left before its end.
+
+    `scratch` is a folder of the command's own. The guard removes it once nothing of the command is left and
+    this context is, however it is left: also when the worker is dead by then.
+    """
 
     def __init__(
         self,
@@ -144,6 +149,7 @@ class Guarded:
         grace: timedelta = DEFAULT_GRACE,
         stdout: int | None = None,
         stderr: int | None = None,
+        scratch: Path | None = None,
         until: Callable[[], float | None] = lease_until,
         label: str = "command",
     ) -> None:
@@ -156,6 +162,7 @@ class Guarded:
         self._program = argv[0]
         self._cwd = cwd
         self._timeout = timeout
+        self._scratch = scratch
         self._lease_until = until
         self._told = until()
         self._token = uuid.uuid4().hex
@@ -172,6 +179,7 @@ class Guarded:
             "timeout_grace": min(grace, TIMEOUT_GRACE).total_seconds(),
             "until": self._told,
             "parent": os.getpid(),
+            "scratch": None if scratch is None else os.fsencode(scratch),
         }
         self._socket, theirs = _socketpair()
         with theirs:
@@ -199,7 +207,7 @@ class Guarded:
         guard_registry.discard(self)
         self._socket.close()
         if self._guard.poll() is None:
-            # Nobody waits for the grace of a cancelled command, but its guard must not become a zombie.
+            # It keeps to the grace, or clears up. Nobody waits for that, but it must not become a zombie.
             threading.Thread(target=self._guard.wait, name="guard-reaper", daemon=True).start()
 
     def beat(self, until: float | None = None) -> None:
@@ -226,7 +234,8 @@ class Guarded:
             outcome = self._read() if ready else self._presume_lost()
             if outcome is not None:
                 self._ended = True
-                self._guard.wait()
+                if self._scratch is None:
+                    self._guard.wait()
                 return outcome
             if on_tick is not None:
                 on_tick()
@@ -271,6 +280,8 @@ class Guarded:
         """The guard was killed: end here what it can end no more."""
         self._guard.kill()
         _sweep(self._token, self.pid)
+        if self._scratch is not None:
+            shutil.rmtree(self._scratch, ignore_errors=True)
         return Outcome(Ending.LOST, None, None, timedelta(seconds=time.monotonic() - self._began), 0)
 
     def _send(self, data: bytes) -> None:

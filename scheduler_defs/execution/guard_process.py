@@ -250,7 +250,7 @@ class Guard:
         self.buffer = lines.pop()
         for line in lines:
             if line.startswith(b"B "):
-                self.until = max(self.until or 0.0, float(line[2:]))
+                self.until = float(line[2:])
             elif line == b"C":
                 self.abandoned = True
                 self.cancel()
@@ -297,10 +297,7 @@ class Guard:
             groups.add(-self.pid)
         for target in (*groups, *found):
             for number in numbers:
-                try:  # noqa: SIM105
-                    os.kill(target, number)
-                except OSError:
-                    pass
+                attempt(os.kill, target, number)
 
     def report(self) -> None:
         """Tell the worker, if it is still there."""
@@ -312,12 +309,41 @@ class Guard:
             % (self.cause.encode() or b"exit", status, duration, self.peak_kb, survivors)
         )
 
+    def clear(self) -> None:
+        """Remove the command's own folder, as soon as the worker has taken what it wants, or is dead."""
+        if self.orders["scratch"] is None:
+            return
+        while self.channel is not None and os.getppid() == self.parent:
+            if select.select([self.channel], [], [], 1.0)[0] and not os.read(self.channel, 4096):
+                break
+        remove(self.orders["scratch"])
+
     def send(self, line: bytes) -> None:
         if self.channel is not None:
-            try:  # noqa: SIM105 - contextlib is slow to import
-                os.write(self.channel, line + b"\n")
-            except OSError:
-                pass
+            attempt(os.write, self.channel, line + b"\n")
+
+
+def remove(folder: bytes) -> None:
+    """Remove a folder and all that is in it, as far as possible. Links are not followed."""
+    for parent, folders, _ in os.walk(folder):
+        for name in folders:
+            path = os.path.join(parent, name)  # noqa: PTH118
+            if not os.path.islink(path):  # noqa: PTH114
+                attempt(os.chmod, path, 0o700)
+    for parent, folders, names in os.walk(folder, topdown=False):
+        for name in names + folders:
+            path = os.path.join(parent, name)  # noqa: PTH118
+            attempt(os.unlink, path)
+            attempt(os.rmdir, path)
+    attempt(os.rmdir, folder)
+
+
+def attempt(act, *arguments: object) -> None:
+    """Do it if the system lets us."""
+    try:  # noqa: SIM105 - contextlib is slow to import
+        act(*arguments)
+    except OSError:
+        pass
 
 
 def read_exactly(fd: int, size: int) -> bytes:
@@ -347,6 +373,7 @@ def main() -> None:
     if guard.start():
         guard.watch(wakeup)
         guard.report()
+    guard.clear()
     os._exit(0)
 
 

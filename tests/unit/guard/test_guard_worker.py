@@ -38,7 +38,7 @@ def test_when_the_whole_process_group_of_the_worker_is_killed_no_descendant_live
 def test_when_the_worker_is_frozen_its_command_is_dead_before_the_lease_is(
     start_worker: StartWorker, marked: Marked
 ) -> None:
-    worker = start_worker(*DAEMONS, lease=5)
+    worker = start_worker(*DAEMONS, lease=60)
     wait_until(lambda: len(marked.alive()) == 7)
     worker.renew(2)
     time.sleep(0.3)  # the worker forwards it at its next tick
