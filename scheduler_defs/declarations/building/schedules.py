@@ -147,13 +147,8 @@ def _text(spec: timing.Spec, when: Condition | None) -> str:
 
 
 def _check_names(entry: Entry, written: ScheduleEntry, around: Surroundings) -> None:
-    if (
-        written.job is not None
-        and written.job not in around.job_names
-        and written.job not in around.known_jobs
-    ):
-        known = [*around.job_names, *around.known_jobs]
-        entry.fault(unknown_name("job", written.job, known), "job")
+    if written.job is not None and written.job not in around.job_names:
+        entry.fault(unknown_name("job", written.job, around.job_names), "job")
     if written.directive is not None and written.directive not in around.directives:
         entry.fault(unknown_name("directive", written.directive, around.directives), "directive")
     for index, channel in enumerate(written.notify or ()):
