@@ -14,6 +14,7 @@ import dagster as dg
 
 from scheduler_defs.declarations import Declarations, current
 from scheduler_defs.declarations.models import Job
+from scheduler_defs.declarations.names import dagster_name
 from scheduler_defs.jobs.builtin import BUILTIN_ASSETS, BUILTIN_JOBS
 from scheduler_defs.schedules import build_schedule
 from scheduler_defs.settings import settings
@@ -24,18 +25,18 @@ _log = logging.getLogger("signalbox.definitions")
 
 def build(declarations: Declarations) -> dg.Definitions:
     """Dagster's view of a set of declarations. What cannot be built is left out and logged."""
-    jobs = _each("job", declarations.jobs.values(), build_job)
-    known = {*BUILTIN_JOBS, *(job.tags["signalbox/job"] for job in jobs)}
+    jobs = [*BUILTIN_JOBS.values(), *_each("job", declarations.jobs.values(), build_job)]
+    offered = {job.name for job in jobs}
     schedules = _each(
         "schedule",
-        (schedule for schedule in declarations.schedules.values() if schedule.job in known),
+        (schedule for schedule in declarations.schedules.values() if dagster_name(schedule.job) in offered),
         lambda schedule: build_schedule(declarations, schedule),
     )
     return dg.Definitions(
         assets=BUILTIN_ASSETS,
-        jobs=[*BUILTIN_JOBS.values(), *jobs],
+        jobs=jobs,
         schedules=schedules,
-        sensors=build_sensors(declarations),
+        sensors=build_sensors(declarations, jobs),
         executor=dg.in_process_executor,
     )
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import dagster as dg
 
 from scheduler_defs.declarations import Declarations
+from sensors.declarations import declarations_sensor
+from sensors.retries import Target, retries_sensor
 
 
-def build_sensors(declarations: Declarations) -> list[dg.SensorDefinition]:
-    """Every sensor of the code location."""
-    del declarations
-    return []
+def build_sensors(declarations: Declarations, jobs: Sequence[Target]) -> list[dg.SensorDefinition]:
+    """Every sensor of a code location that offers `jobs`."""
+    return [declarations_sensor(declarations), retries_sensor(jobs)]
