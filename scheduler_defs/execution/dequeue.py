@@ -93,8 +93,7 @@ class SignalboxQueueDaemon(QueuedRunCoordinatorDaemon):
         reader = self._reader = self._reader or QueueReader(terms().silence)
         connection = self._waking.get()
         state = reader.read(connection)
-        now = time.time() if fixed_iteration_time is None else fixed_iteration_time
-        for untaken in self._untaken(state, now):
+        for untaken in self._untaken(state):
             put_back(instance, untaken.run_id, f"no worker took it within {UNTAKEN.seconds} seconds")
         if not state.queued or time.monotonic() < self._hold_until:
             return
@@ -128,16 +127,16 @@ class SignalboxQueueDaemon(QueuedRunCoordinatorDaemon):
             with self._lock:
                 self._launching.discard(run.run_id)
 
-    def _untaken(self, state: QueueState, now: float) -> Iterator[OutRun]:
+    def _untaken(self, state: QueueState) -> Iterator[OutRun]:
         """Runs whose message was lost (with the broker's data, or the daemon between claim and launch)."""
         with self._lock:
             launching = set(self._launching)
         for run in state.active:
             if (
-                run.status == "STARTING"
+                run.on_its_way
                 and run.worker is None
                 and run.run_id not in launching
-                and now - run.changed > UNTAKEN.total_seconds()
+                and run.unchanged_seconds > UNTAKEN.total_seconds()
             ):
                 yield run
 

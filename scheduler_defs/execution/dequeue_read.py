@@ -19,16 +19,18 @@ from scheduler_defs.execution.dequeue_select import ActiveRun, QueuedRun
 if TYPE_CHECKING:
     from dagster._core.storage.dagster_run import RunOpConcurrency
 
-# Every run that is queued or out, without its body. `changed` differs whenever Dagster wrote to the run.
+# Every run that is queued or out, without its body, and who holds it: in one snapshot, so that a run that a
+# worker takes at this moment is either on its way or held. `changed` differs whenever the run was written.
 RUNS = sa.text(
     """
-    SELECT id, run_id, status,
+    SELECT runs.id, runs.run_id, status, start_time, worker_id,
            extract(epoch FROM create_timestamp)::float8 AS created,
            extract(epoch FROM update_timestamp)::float8 AS changed,
-           start_time
-    FROM runs
+           extract(epoch FROM now() AT TIME ZONE 'UTC' - update_timestamp)::float8 AS unchanged_seconds
+    FROM runs LEFT JOIN signalbox.leases
+        ON leases.run_id = runs.run_id AND step_key = '' AND expires > now()
     WHERE status IN ('QUEUED', 'STARTING', 'STARTED', 'CANCELING')
-    ORDER BY id
+    ORDER BY runs.id
     """
 )
 TAGS = sa.text("SELECT run_id, key, value FROM run_tags WHERE run_id = ANY(:run_ids)")
@@ -58,7 +60,7 @@ class OutRun(ActiveRun):
     """
 
     status: str = "STARTING"
-    changed: float = 0.0
+    unchanged_seconds: float = 0.0
     start_time: float | None = None
 
 
@@ -92,9 +94,6 @@ class QueueReader:
 
         Workers of the queue of steps take no runs: runs that wait for their steps would fill them, for ever.
         """
-        # Leases first: a run that ends meanwhile then counts as out for one pass too many, not one too few.
-        leases = connection.execute(LEASES).all()
-        holders = {row.run_id: row.worker_id for row in leases if not row.step_key}
         workers = [
             LiveWorker(row.id, frozenset(row.queues), row.slots)
             for row in connection.execute(
@@ -102,6 +101,8 @@ class QueueReader:
             )
         ]
         rows = connection.execute(RUNS).all()
+        # Leases after the runs: a run that ends meanwhile counts as out for one pass too many.
+        leases = connection.execute(LEASES).all()
         self._learn(connection, rows)
         queued: list[QueuedRun] = []
         active: list[OutRun] = []
@@ -110,16 +111,16 @@ class QueueReader:
             if row.status == "QUEUED":
                 queued.append(QueuedRun(row.run_id, row.id, row.created, known.tags, known.pools))
             else:
-                worker = holders.pop(row.run_id, None)
-                active.append(
-                    OutRun(
-                        row.run_id, known.tags, worker, known.pools, row.status, row.changed, row.start_time
-                    )
-                )
+                active.append(_out(row, known))
+        out = {run.run_id for run in active}
         # A lease outlives its run's end by the moments in which its worker tidies up: that slot is taken.
-        ended = [OutRun(run_id, {}, worker, status="ENDED") for run_id, worker in holders.items()]
-        steps = [OutRun(row.run_id, {}, row.worker_id, status="STEP") for row in leases if row.step_key]
-        return QueueState(queued, [*active, *ended, *steps], workers)
+        # So are those of steps, on workers that serve runs and steps of the same queue.
+        others = [
+            OutRun(row.run_id, {}, row.worker_id, status="STEP" if row.step_key else "ENDED")
+            for row in leases
+            if row.step_key or row.run_id not in out
+        ]
+        return QueueState(queued, [*active, *others], workers)
 
     def _learn(self, connection: sa.Connection, rows: Iterable[sa.Row]) -> None:
         before = self._known
@@ -137,6 +138,19 @@ class QueueReader:
             self._known[row.run_id].tags[row.key] = row.value
         for row in connection.execute(POOLS, {"run_ids": new}):
             self._known[row.run_id].pools = _pools(row.pools)
+
+
+def _out(row: sa.Row, known: _Known) -> OutRun:
+    return OutRun(
+        run_id=row.run_id,
+        tags=known.tags,
+        worker=row.worker_id,
+        pools=known.pools,
+        on_its_way=row.status == "STARTING",
+        status=row.status,
+        unchanged_seconds=row.unchanged_seconds,
+        start_time=row.start_time,
+    )
 
 
 def _pools(body: str) -> RunOpConcurrency:

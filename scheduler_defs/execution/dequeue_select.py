@@ -49,12 +49,16 @@ class QueuedRun:
 
 @dataclass(frozen=True, slots=True)
 class ActiveRun:
-    """A run that is out. `worker` holds its lease; None while it is on its way to one."""
+    """A run that is out. `worker` holds its lease; without one it may be `on_its_way` to a slot.
+
+    It is neither when its worker is lost, or when it is being cancelled before a worker had it.
+    """
 
     run_id: str
     tags: Mapping[str, str]
     worker: str | None = None
     pools: Any = None
+    on_its_way: bool = False
 
     @property
     def queue(self) -> str:
@@ -175,7 +179,7 @@ def select(
         if run.worker is not None:
             slots.hold(run.worker)
     for run in active:
-        if run.worker is None:
+        if run.worker is None and run.on_its_way:
             slots.take(run.queue)
 
     picks: list[QueuedRun] = []

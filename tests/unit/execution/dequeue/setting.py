@@ -148,12 +148,23 @@ class Queue:
     def launcher(self) -> NotingLauncher:
         return cast("NotingLauncher", self.instance.run_launcher)
 
-    def iterate(self, now: float | None = None) -> list[str]:
+    def iterate(self) -> list[str]:
         """One pass; returns what it launched."""
         before = len(self.launcher.launched)
-        list(self.daemon.run_iteration(self.context, now))
+        list(self.daemon.run_iteration(self.context))
         until(lambda: not self.daemon._launching)
         return self.launcher.launched[before:]
+
+    def let_time_pass(self, run_id: str, seconds: float) -> None:
+        """As if the run had been written to that much earlier."""
+        with database.engine(self.url).begin() as connection:
+            connection.execute(
+                sa.text(
+                    "UPDATE runs SET update_timestamp = update_timestamp - make_interval(secs => :s) "
+                    "WHERE run_id = :run_id"
+                ),
+                {"s": seconds, "run_id": run_id},
+            )
 
     def status(self, run_id: str) -> str:
         run = self.instance.get_run_by_id(run_id)

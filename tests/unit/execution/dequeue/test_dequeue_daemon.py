@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import threading
-import time
 from typing import Any, cast
 
+import dagster as dg
 import pytest
 import sqlalchemy as sa
 from kombu.exceptions import OperationalError
@@ -86,6 +86,18 @@ def test_given_a_run_that_ended_when_its_lease_still_lives_then_its_slot_is_not_
     assert queue.iterate() == [second]
 
 
+def test_given_a_started_run_whose_lease_is_gone_when_iterating_then_it_takes_no_live_slot(
+    queue: Queue,
+) -> None:
+    add_worker(queue.url, "w", ["runs"], 1)
+    lost, second = submit(queue.instance), submit(queue.instance)
+    assert queue.iterate() == [lost]
+    queue.instance.report_dagster_event(
+        dg.DagsterEvent(dg.DagsterEventType.RUN_START.value, "_nothing"), lost
+    )
+    assert queue.iterate() == [second]
+
+
 def test_given_a_run_that_no_worker_takes_when_the_time_is_up_then_it_goes_back_and_out_again(
     queue: Queue,
 ) -> None:
@@ -93,7 +105,8 @@ def test_given_a_run_that_no_worker_takes_when_the_time_is_up_then_it_goes_back_
     run_id = submit(queue.instance)
     assert queue.iterate() == [run_id]
     assert queue.iterate() == []
-    assert queue.iterate(now=time.time() + UNTAKEN.total_seconds() + 1) == []
+    queue.let_time_pass(run_id, UNTAKEN.total_seconds())
+    assert queue.iterate() == []
     assert queue.status(run_id) == "QUEUED"
     assert queue.iterate() == [run_id]
 
@@ -103,7 +116,8 @@ def test_given_a_run_that_a_worker_holds_when_the_time_is_up_then_it_stays_out(q
     run_id = submit(queue.instance)
     queue.iterate()
     add_lease(queue.url, run_id, "w")
-    queue.iterate(now=time.time() + UNTAKEN.total_seconds() + 1)
+    queue.let_time_pass(run_id, UNTAKEN.total_seconds())
+    queue.iterate()
     assert queue.status(run_id) == "STARTING"
     assert not put_back(queue.instance, run_id, "test")
 

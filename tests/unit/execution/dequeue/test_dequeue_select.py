@@ -68,7 +68,7 @@ def queues(draw: st.DrawFn) -> tuple[list[QueuedRun], list[ActiveRun], list[TagL
         worker = draw(st.sampled_from([None, *holders]))
         if worker is not None:
             left[worker] -= 1
-        active.append(ActiveRun(f"a{n}", draw(run_tags), worker))
+        active.append(ActiveRun(f"a{n}", draw(run_tags), worker, on_its_way=worker is None))
     return queued, active, draw(st.lists(tag_limits, max_size=4)), workers
 
 
@@ -210,7 +210,8 @@ def test_given_no_live_worker_for_its_queue_when_selecting_then_the_run_waits_an
 def test_given_all_slots_taken_when_selecting_then_the_run_waits_for_a_slot() -> None:
     workers = [LiveWorker("w", frozenset({"runs"}), 1)]
     assert waits(select(one(), [ActiveRun("a", {}, "w")], [], workers)) is Reason.NO_SLOT
-    assert waits(select(one(), [ActiveRun("a", {})], [], workers)) is Reason.NO_SLOT
+    assert waits(select(one(), [ActiveRun("a", {}, on_its_way=True)], [], workers)) is Reason.NO_SLOT
+    assert waits(select(one(), [ActiveRun("a", {})], [], workers)) is None
 
 
 def test_given_a_full_limit_when_selecting_then_the_run_names_it_and_others_pass() -> None:

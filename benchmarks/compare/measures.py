@@ -1,0 +1,139 @@
+"""What is measured, the same way on either stack. Times are read from Postgres and from the work itself."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import signal
+import time
+from dataclasses import asdict, dataclass
+
+from benchmarks.compare.graphql import launch_at_once
+from benchmarks.compare.stacks import Stack, until
+from benchmarks.compare.usage import cpu_seconds, memory_megabytes, tree
+from benchmarks.compare.work import PYTHON_JOB
+
+LONGEST_SECONDS = 1800
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How much of each."""
+
+    at_once: int = 100
+    queued: int = 200
+    idle_launches: int = 20
+    schedules: int = 200
+    idle_schedules: int = 50
+    idle_seconds: float = 60
+
+    def scaled(self, factor: float) -> Sizes:
+        """All of it, so many times."""
+        return Sizes(**{name: type(value)(max(1, value * factor)) for name, value in asdict(self).items()})
+
+
+Numbers = dict[str, float]
+
+
+def warm_up(stack: Stack) -> None:
+    """Every slot has run the work once."""
+    _await_end(stack, launch_at_once(stack.url, stack.location, PYTHON_JOB, 2 * stack.slots))
+
+
+def at_once(stack: Stack, sizes: Sizes) -> Numbers:
+    """Runs per second for runs that are submitted at once through GraphQL, the submissions included."""
+    began = time.time()
+    run_ids = launch_at_once(stack.url, stack.location, PYTHON_JOB, sizes.at_once)
+    ended = _await_end(stack, run_ids)
+    return {"runs_per_second_submitted": sizes.at_once / (ended - began)}
+
+
+def queued_beforehand(stack: Stack, sizes: Sizes) -> Numbers:
+    """Runs per second from the moment when the daemon, frozen while the queue was filled, goes on."""
+    os.kill(stack.daemon_pid, signal.SIGSTOP)
+    try:
+        run_ids = launch_at_once(stack.url, stack.location, PYTHON_JOB, sizes.queued)
+    finally:
+        began = time.time()
+        os.kill(stack.daemon_pid, signal.SIGCONT)
+    return {"runs_per_second_queued": sizes.queued / (_await_end(stack, run_ids) - began)}
+
+
+def idle_latency(stack: Stack, sizes: Sizes) -> Numbers:
+    """From a run's creation to its first line of user code, one run at a time."""
+    client = stack.client()
+    seconds = []
+    for n in range(sizes.idle_launches):
+        run_id = client.launch(PYTHON_JOB)
+        _await_end(stack, [run_id])
+        ((created,),) = stack.rows(
+            "SELECT extract(epoch FROM create_timestamp) FROM runs WHERE run_id = :id", id=run_id
+        )
+        seconds.append(_python_starts(stack)[run_id] - float(created))
+        time.sleep(0.2 + 0.137 * (n % 7))  # not in step with anybody's interval
+    seconds.sort()
+    return {
+        "first_line_p50_seconds": seconds[len(seconds) // 2],
+        "first_line_p99_seconds": seconds[-1],
+    }
+
+
+def due_together(stack: Stack, sizes: Sizes) -> Numbers:
+    """Many schedules due in the same minute: until the last has started, in seconds after the minute."""
+    file = stack.folder / "starts-command"
+    file.unlink(missing_ok=True)
+    due = (dt.datetime.now(dt.UTC) + dt.timedelta(seconds=100)).replace(second=0, microsecond=0)
+    stack.declare_schedules(sizes.schedules, f"{due.minute} {due.hour} {due.day} {due.month} *")
+
+    def all_started() -> list[float]:
+        lines = file.read_text().split() if file.exists() else []
+        return [float(line) for line in lines] if len(lines) >= sizes.schedules else []
+
+    starts = until(all_started, LONGEST_SECONDS, f"{stack.name}: all {sizes.schedules} schedules started")
+    _await_end(stack, [row[0] for row in stack.rows("SELECT run_id FROM runs WHERE status <> 'SUCCESS'")])
+    return {"schedules_last_start_seconds": max(starts) - due.timestamp()}
+
+
+def idle_cost(stack: Stack, sizes: Sizes) -> Numbers:
+    """CPU and memory of the whole stack while nothing is due."""
+    past = dt.datetime.now(dt.UTC) - dt.timedelta(hours=2)
+    stack.declare_schedules(sizes.idle_schedules, f"{past.minute} {past.hour} {past.day} {past.month} *")
+    time.sleep(min(30.0, sizes.idle_seconds))
+    before = cpu_seconds(tree(stack.roots))
+    began = time.monotonic()
+    time.sleep(sizes.idle_seconds)
+    processes = tree(stack.roots)
+    used = sum(seconds - before.get(pid, 0.0) for pid, seconds in cpu_seconds(processes).items())
+    return {
+        "idle_cpu_percent": 100 * used / (time.monotonic() - began),
+        "idle_memory_megabytes": memory_megabytes(processes),
+        "idle_processes": len(processes),
+    }
+
+
+ALL = (at_once, queued_beforehand, idle_latency, due_together, idle_cost)
+
+
+def _await_end(stack: Stack, run_ids: list[str]) -> float:
+    """When the last of the runs ended (seconds since the epoch). Raises RuntimeError if one has failed."""
+    statement = """
+        SELECT count(*) FILTER (WHERE status IN ('SUCCESS', 'FAILURE', 'CANCELED')) AS ended,
+               count(*) FILTER (WHERE status = 'SUCCESS') AS good, max(end_time) AS last
+        FROM runs WHERE run_id = ANY(:ids)
+    """
+    if not run_ids:
+        return time.time()
+
+    def ended() -> tuple[int, float] | None:
+        (row,) = stack.rows(statement, ids=run_ids)
+        return (row.good, row.last) if row.ended == len(run_ids) else None
+
+    good, last = until(ended, LONGEST_SECONDS, f"{stack.name}: the end of {len(run_ids)} runs")  # type: ignore[misc]
+    if good != len(run_ids):
+        raise RuntimeError(f"{stack.name}: {len(run_ids) - good} of {len(run_ids)} runs did not succeed")
+    return last
+
+
+def _python_starts(stack: Stack) -> dict[str, float]:
+    lines = (stack.folder / "starts-python").read_text().splitlines()
+    return {run_id: float(seconds) for seconds, run_id in map(str.split, lines)}

@@ -1,0 +1,45 @@
+"""CPU time and memory of whole process trees."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import psutil
+
+
+def tree(roots: Iterable[int]) -> list[psutil.Process]:
+    """These processes and all their descendants that are alive."""
+    found: dict[int, psutil.Process] = {}
+    for pid in roots:
+        try:
+            root = psutil.Process(pid)
+            for process in [root, *root.children(recursive=True)]:
+                found[process.pid] = process
+        except psutil.NoSuchProcess:
+            continue
+    return list(found.values())
+
+
+def cpu_seconds(processes: Iterable[psutil.Process]) -> dict[int, float]:
+    """User and system time by pid, of children that have ended included."""
+    seconds: dict[int, float] = {}
+    for process in processes:
+        try:
+            times = process.cpu_times()
+        except psutil.NoSuchProcess:
+            continue
+        seconds[process.pid] = times.user + times.system + times.children_user + times.children_system
+    return seconds
+
+
+def memory_megabytes(processes: Iterable[psutil.Process]) -> float:
+    """Proportional memory (PSS): shared pages are divided among those who share them."""
+    kilobytes = 0
+    for process in processes:
+        try:
+            lines = Path(f"/proc/{process.pid}/smaps_rollup").read_text().splitlines()
+        except OSError:
+            continue
+        kilobytes += sum(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
+    return kilobytes / 1024
