@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit, urlunsplit
-
 
 def connection_string(url: str) -> str:
     """The URL for libpq: without the driver that SQLAlchemy names."""
@@ -12,12 +10,11 @@ def connection_string(url: str) -> str:
 
 
 def without_password(url: str) -> str:
-    """The URL for tables, logs and JSON: the password is left out."""
-    parts = urlsplit(url)
-    if "@" not in parts.netloc:
-        return url
-    login, _, host = parts.netloc.rpartition("@")
+    """The URL for tables, logs and JSON: a password is left out, and a query that may hold one."""
+    address, _, query = url.partition("?")
+    scheme, separator, rest = address.partition("://")
+    authority, slash, path = rest.partition("/")
+    login, at, host = authority.rpartition("@")
     user = login.partition(":")[0]
-    netloc = f"{user}@{host}" if user else host
-    text = urlunsplit((parts.scheme, netloc, parts.path, "", ""))
-    return f"{text}?{parts.query}" if parts.query and "password" not in parts.query else text
+    shown = f"{scheme}{separator}{user}{at if user else ''}{host}{slash}{path}"
+    return f"{shown}?{query}" if query and "pass" not in query.lower() else shown

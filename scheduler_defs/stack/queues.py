@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
-from scheduler_defs.execution.celery_app import RUN_QUEUE, STEP_QUEUE
+from scheduler_defs.execution.capacity import RUN_QUEUE, STEP_QUEUE
 
 if TYPE_CHECKING:
     from scheduler_defs.declarations.models import Declarations

@@ -1,0 +1,41 @@
+"""Which queues the declarations name, and who serves them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from scheduler_defs.declarations import load
+from scheduler_defs.stack.problems import unserved
+from scheduler_defs.stack.queues import Queues, declared_queues
+
+JOBS = """
+jobs:
+  plain: {command: ["true"]}
+  heavy: {command: ["true"], queue: gpu}
+  both:
+    queue: long
+    steps:
+      first: {command: ["true"]}
+      second: {command: ["true"], needs: [first], queue: big}
+      third: {command: ["true"], needs: [first], queue: gpu}
+"""
+
+
+def test_given_jobs_and_steps_with_queues_then_runs_and_steps_are_told_apart(tmp_path: Path) -> None:
+    (tmp_path / "jobs.yaml").write_text(JOBS)
+    result = load(tmp_path)
+    assert result.problems == ()
+    assert declared_queues(result.declarations) == Queues(("runs", "gpu", "long"), ("steps", "big"))
+
+
+def test_given_nothing_declared_then_the_two_default_queues_are_served(tmp_path: Path) -> None:
+    assert declared_queues(load(tmp_path).declarations) == Queues(("runs",), ("steps",))
+
+
+def test_given_a_queue_without_a_worker_then_that_is_a_problem() -> None:
+    queues = Queues(("runs", "gpu"), ("steps",))
+    assert unserved(queues, ["runs", "gpu", "steps", "other"]) == []
+    assert unserved(queues, ["runs"]) == [
+        "queue gpu: no worker serves it; its runs wait",
+        "queue steps: no worker serves it; its runs wait",
+    ]
