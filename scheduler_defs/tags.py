@@ -21,6 +21,7 @@ ACTOR = "signalbox/actor"
 REASON = "signalbox/reason"
 MISSED = "signalbox/missed"
 FAILURE = "signalbox/failure"
+EXIT_CODE = "signalbox/exit_code"
 RETRY_AT = "signalbox/retry_at"
 RETRIES = "signalbox/retries"
 ERROR = "signalbox/error"
@@ -29,6 +30,8 @@ WORKER = "signalbox/worker"
 PRIORITY = "dagster/priority"
 MAX_RUNTIME = "dagster/max_runtime"
 CELERY_QUEUE = "dagster-celery/queue"
+DAGSTER_PARENT_RUN = "dagster/parent_run_id"
+DAGSTER_ROOT_RUN = "dagster/root_run_id"
 
 
 class Trigger(StrEnum):
