@@ -16,14 +16,21 @@ _LONGEST_DETAIL = 500
 _STOPPED = (RunFailureReason.UNEXPECTED_TERMINATION, RunFailureReason.RUN_WORKER_RESTART)
 
 
-def record_failure(instance: DagsterInstance, run_id: str, failure: Failure, detail: str) -> None:
+def record_failure(
+    instance: DagsterInstance, run_id: str, failure: Failure, detail: str, *, exit_code: int | None = None
+) -> None:
     """Write down why the run is about to fail. `detail` is one line for people (cut at 500 characters).
 
-    Call it before the run is failed: the first reason stays, and whoever sees that the run failed sees why.
+    Call it before the run is failed: the first reason stays, whoever sees that the run failed sees why, and
+    whether the run is tried again may depend on it (`retry_on`).
     """
     run = instance.get_run_by_id(run_id)
-    if run is not None and tags.FAILURE not in run.tags:
-        instance.add_run_tags(run_id, {tags.FAILURE: failure.value, tags.ERROR: one_line(detail)})
+    if run is None or tags.FAILURE in run.tags:
+        return
+    found = {tags.FAILURE: failure.value, tags.ERROR: one_line(detail)}
+    if exit_code is not None:
+        found[tags.EXIT_CODE] = str(exit_code)
+    instance.add_run_tags(run_id, found)
 
 
 def failure_tags(existing: Mapping[str, str], event: DagsterEvent) -> dict[str, str]:

@@ -104,7 +104,11 @@ class PooledEventLogStorage(Pooled, PostgresEventLogStorage):
     ) -> EventLogConnection:
         if self._buffer.collects(run_id):
             self._buffer.flush()
-        return super().get_records_for_run(run_id, cursor, of_type, limit, ascending)
+        return patiently(
+            lambda: PostgresEventLogStorage.get_records_for_run(
+                self, run_id, cursor, of_type, limit, ascending
+            )
+        )
 
     @override
     def get_pool_config(self) -> PoolConfig:

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import cached_property
+from typing import Any
 
 import sqlalchemy as sa
 from dagster._core.errors import DagsterRunNotFoundError
 from dagster._core.events import DagsterEvent
 from dagster._core.snap import ExecutionPlanSnapshot
-from dagster._core.storage.tags import PARTITION_NAME_TAG, PARTITION_SET_TAG
+from dagster._core.storage.dagster_run import DagsterRun
+from dagster._core.storage.sql import SqlAlchemyQuery
+from dagster._core.storage.tags import (
+    PARENT_RUN_ID_TAG,
+    PARTITION_NAME_TAG,
+    PARTITION_SET_TAG,
+    ROOT_RUN_ID_TAG,
+)
 from dagster._serdes import serialize_value
 from dagster_postgres.run_storage import PostgresRunStorage
 from typing_extensions import override
@@ -51,6 +59,22 @@ class PooledRunStorage(Pooled, PostgresRunStorage):
     @override
     def connect(self) -> AbstractContextManager[sa.Connection]:
         return connection(self._options)
+
+    @override
+    def fetchall(self, query: SqlAlchemyQuery) -> Sequence[Any]:
+        return patiently(lambda: PostgresRunStorage.fetchall(self, query))
+
+    @override
+    def fetchone(self, query: SqlAlchemyQuery) -> Any | None:
+        return patiently(lambda: PostgresRunStorage.fetchone(self, query))
+
+    @override
+    def add_run(self, dagster_run: DagsterRun) -> DagsterRun:
+        parent, root = (dagster_run.tags.get(tag) for tag in (PARENT_RUN_ID_TAG, ROOT_RUN_ID_TAG))
+        if parent and root and dagster_run.parent_run_id is None:
+            # A run that a sensor asks for can say only in its tags which run it follows.
+            dagster_run = dagster_run._replace(parent_run_id=parent, root_run_id=root)
+        return super().add_run(dagster_run)
 
     @override
     def handle_run_event(

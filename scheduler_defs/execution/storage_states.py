@@ -6,6 +6,7 @@ that races a cancellation, could bring an ended run back to life.
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -20,6 +21,7 @@ from dagster._core.storage.dagster_run import DagsterRun, DagsterRunStatus
 from dagster._core.storage.tags import RUN_FAILURE_REASON_TAG
 
 from scheduler_defs import tags
+from scheduler_defs.execution.backoff import next_attempt_at
 from scheduler_defs.execution.failure import failure_tags
 
 _S = DagsterRunStatus
@@ -75,7 +77,7 @@ def fold(
         if new is None or status not in ALLOWED[new]:
             continue
         before = move or Move(new)
-        added = {**before.tags, **_tags_of(run, new, event, worker)}
+        added = {**before.tags, **_tags_of(run, new, event, at, worker)}
         started = event.event_type is dg.DagsterEventType.RUN_START
         move = Move(
             status=new,
@@ -88,7 +90,7 @@ def fold(
 
 
 def _tags_of(
-    run: DagsterRun, status: DagsterRunStatus, event: DagsterEvent, worker: str | None
+    run: DagsterRun, status: DagsterRunStatus, event: DagsterEvent, at: float, worker: str | None
 ) -> dict[str, str]:
     if status is _S.STARTED and worker is not None:
         return {tags.WORKER: worker}
@@ -98,4 +100,9 @@ def _tags_of(
     data = event.event_specific_data
     if isinstance(data, JobFailureData) and data.failure_reason not in (None, RunFailureReason.UNKNOWN):
         added[RUN_FAILURE_REASON_TAG] = data.failure_reason.value
+    failed_at = dt.datetime.fromtimestamp(at, dt.UTC)
+    again_at = next_attempt_at({**run.tags, **added}, failed_at, seed=run.run_id)
+    if again_at is not None:
+        # With the failure itself, so that no retry is forgotten, whatever is killed next.
+        added[tags.RETRY_AT] = again_at.isoformat(timespec="milliseconds")
     return added

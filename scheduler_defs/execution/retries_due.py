@@ -1,0 +1,66 @@
+"""Failed runs whose next attempt is due: read from their tags, which were written with the failure itself."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+from dagster import DagsterInstance
+
+from scheduler_defs import tags
+
+CANCELLED = "cancelled"
+"""Value of the tag `signalbox/retry_at` of a run whose retry was called off."""
+
+# Instants are all UTC in one format, so they sort as text. A run that has been followed by another (by a
+# retry, or by hand in the UI) is not followed again.
+PENDING = sa.text(
+    """
+    SELECT waiting.run_id, waiting.value AS retry_at
+    FROM run_tags AS waiting
+    WHERE waiting.key = 'signalbox/retry_at' AND waiting.value COLLATE "C" BETWEEN :since AND '9'
+      AND NOT EXISTS (
+        SELECT FROM run_tags AS child
+        WHERE child.key = 'dagster/parent_run_id' AND child.value = waiting.run_id
+      )
+    ORDER BY waiting.value COLLATE "C"
+    """
+)
+# A run whose lease still lives has a process that has not ended yet.
+LEASED = sa.text(
+    "SELECT DISTINCT run_id FROM signalbox.leases WHERE run_id = ANY(:run_ids) AND expires > now()"
+)
+
+
+@dataclass(frozen=True)
+class PendingRetry:
+    """A failed run, and when its next attempt is due."""
+
+    run_id: str
+    retry_at: dt.datetime
+
+
+def pending(connection: sa.Connection, since: dt.datetime) -> list[PendingRetry]:
+    """Retries that wait, those due first. `since`: the instant before which none is waiting any more."""
+    rows = connection.execute(PENDING, {"since": instant(since)})
+    return [PendingRetry(row.run_id, dt.datetime.fromisoformat(row.retry_at)) for row in rows]
+
+
+def still_held(connection: sa.Connection, run_ids: list[str]) -> set[str]:
+    """Those of the runs whose processes have not ended yet."""
+    return set(connection.execute(LEASED, {"run_ids": run_ids}).scalars()) if run_ids else set()
+
+
+def cancel_retry(instance: DagsterInstance, run_id: str) -> bool:
+    """Call off the retry of a failed run. False when none was waiting."""
+    run = instance.get_run_by_id(run_id)
+    if run is None or run.tags.get(tags.RETRY_AT, CANCELLED) == CANCELLED:
+        return False
+    instance.add_run_tags(run_id, {tags.RETRY_AT: CANCELLED})
+    return True
+
+
+def instant(when: dt.datetime) -> str:
+    """As in the tag: ISO 8601 in UTC with milliseconds."""
+    return when.astimezone(dt.UTC).isoformat(timespec="milliseconds")

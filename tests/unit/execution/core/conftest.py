@@ -1,0 +1,41 @@
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from scheduler_defs import database
+from scheduler_defs.execution.storage import SignalboxStorage
+from tests.unit.execution.core.setting import Setting, instance_over
+
+
+@pytest.fixture
+def setting(tmp_path: Path, postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Setting]:
+    """A Dagster instance with our storage on a database of its own, our tables included."""
+    monkeypatch.setenv("SIGNALBOX_POSTGRES_URL", postgres_url)
+    monkeypatch.setenv("SIGNALBOX_STATE", str(tmp_path))
+    storage = SignalboxStorage(postgres_url)
+    database.upgrade(database.engine())
+    with instance_over(storage, tmp_path) as instance:
+        yield Setting(instance, storage)
+
+
+@pytest.fixture
+def connection(setting: Setting) -> Iterator[sa.Connection]:
+    with database.engine().connect().execution_options(isolation_level="AUTOCOMMIT") as found:
+        yield found
+
+
+@pytest.fixture
+def starting(setting: Setting) -> str:
+    """A run that waits for its worker."""
+    return setting.run("STARTING", run_id=str(uuid.uuid4()))
+
+
+@pytest.fixture
+def started(setting: Setting) -> str:
+    """A run that is under way."""
+    return setting.run("STARTED", run_id=str(uuid.uuid4()))
