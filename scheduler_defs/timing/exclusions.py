@@ -4,20 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from functools import lru_cache
+from itertools import islice
 from typing import Any, TypeAlias, cast
 from zoneinfo import ZoneInfo
 
-from scheduler_defs.timing.cron import parse_cron
+from scheduler_defs.timing.cron import CronTable, month_days, parse_cron
 from scheduler_defs.timing.durations import format_duration, parse_duration
-from scheduler_defs.timing.instants import MINUTE, localised, parse_date, utc
+from scheduler_defs.timing.instants import MINUTE, instants_after, localise, parse_date, utc
 
-_MARGIN = timedelta(hours=26)
+_MOST_JOINED = 64
+"""Cron windows that follow each other without a break are looked at as one, up to this many."""
+_FAR = timedelta(days=1_500)
 _ALLOWED = (
     "write a date, {from: DATE, to: DATE}, {cron: EXPRESSION, for: DURATION} or"
     " {holidays: COUNTRY, subdivision: CODE}"
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Excluded:
+    """Why an instant is excluded, and the first instant after it at which this reason no longer holds."""
+
+    reason: str
+    until: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +42,9 @@ class ExcludedDates:
         if self.last < self.first:
             raise ValueError(f"exclude: the range ends ({self.last}) before it begins ({self.first})")
 
-    def reason(self, instant: datetime, place: ZoneInfo) -> str | None:
+    def excluded(self, instant: datetime, place: ZoneInfo) -> Excluded | None:
         if self.first <= instant.astimezone(place).date() <= self.last:
-            return f"excluded: {self}"
+            return Excluded(f"excluded: {self}", _midnight_after(self.last, place))
         return None
 
     def __str__(self) -> str:
@@ -52,17 +63,21 @@ class ExcludedCron:
         if not timedelta(0) < self.duration <= timedelta(days=366):
             raise ValueError(f"exclude: a window of {format_duration(self.duration)} must be 1m to 366d")
 
-    def reason(self, instant: datetime, place: ZoneInfo) -> str | None:
+    def excluded(self, instant: datetime, place: ZoneInfo) -> Excluded | None:
         table = parse_cron(self.expression)
-        moment = utc(instant)
-        opened_after = moment - self.duration
-        begin = opened_after.astimezone(place).replace(tzinfo=None, fold=0) - _MARGIN
-        for opening in localised(table.walls(begin), place, every_hour=table.every_hour):
-            if opening > moment:
-                return None
-            if opening > opened_after:
-                return f"excluded: {self}"
-        return None
+        opened_after = utc(instant) - self.duration
+        openings = instants_after(table.walls, place, opened_after, every_hour=table.every_hour)
+        first = next(openings, None)
+        if first is None or first > instant:
+            return None
+        if _all_day(table, self.duration):
+            return Excluded(f"excluded: {self}", _matching_days_end(table, instant, place))
+        until = first + self.duration
+        for opening in islice(openings, _MOST_JOINED):
+            if opening > until:
+                break
+            until = opening + self.duration
+        return Excluded(f"excluded: {self}", until)
 
     def __str__(self) -> str:
         return f"{self.expression} for {format_duration(self.duration)}"
@@ -81,13 +96,38 @@ class ExcludedHolidays:
     def __post_init__(self) -> None:
         _holidays(self.country, self.subdivision, 2024)
 
-    def reason(self, instant: datetime, place: ZoneInfo) -> str | None:
+    def excluded(self, instant: datetime, place: ZoneInfo) -> Excluded | None:
         day = instant.astimezone(place).date()
         name = _holidays(self.country, self.subdivision, day.year).get(day)
-        return None if name is None else f"excluded: {name} ({self})"
+        return None if name is None else Excluded(f"excluded: {name} ({self})", _midnight_after(day, place))
 
     def __str__(self) -> str:
         return f"holidays {self.country}" + (f"-{self.subdivision}" if self.subdivision else "")
+
+
+@lru_cache(maxsize=1_024)
+def _all_day(table: CronTable, duration: timedelta) -> bool:
+    """Whether the windows of a matching day leave no minute of it open."""
+    times = [hour * 60 + minute for hour in table.hours for minute in table.minutes]
+    ends = [*times[1:], 1_440]
+    return times[0] == 0 and all(
+        timedelta(minutes=end - begin) <= duration for begin, end in zip(times, ends, strict=True)
+    )
+
+
+def _matching_days_end(table: CronTable, instant: datetime, place: ZoneInfo) -> datetime:
+    """The first midnight after days that all match. Never before the instant: it is in a window."""
+    day = first = instant.astimezone(place).date()
+    while day.day in month_days(table, day.year, day.month) if day.month in table.months else False:
+        day += timedelta(days=1)
+        if day - first > _FAR:
+            break
+    end = localise(datetime.combine(day, time()), place)
+    return max(end, utc(instant))
+
+
+def _midnight_after(day: date, place: ZoneInfo) -> datetime:
+    return localise(datetime.combine(day + timedelta(days=1), time()), place)
 
 
 Exclusion: TypeAlias = ExcludedDates | ExcludedCron | ExcludedHolidays

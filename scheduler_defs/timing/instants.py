@@ -7,7 +7,7 @@ that a clock change repeats.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from functools import cache
 from heapq import heappop, heappush
@@ -15,6 +15,8 @@ from zoneinfo import ZoneInfo
 
 MINUTE = timedelta(minutes=1)
 DAY = timedelta(days=1)
+_LOOK_BACK = timedelta(hours=26)
+"""Clock changes are shorter than three hours, except where the calendar skipped a day."""
 
 
 @cache
@@ -116,6 +118,30 @@ def localised(walls: Iterable[datetime], place: ZoneInfo, *, every_hour: bool = 
         if (due := heappop(waiting)) > last:
             yield due
             last = due
+
+
+def instants_after(
+    walls: Callable[[datetime], Iterable[datetime]],
+    place: ZoneInfo,
+    after: datetime,
+    *,
+    every_hour: bool = False,
+) -> Iterator[datetime]:
+    """The instants (UTC) of wall-clock times that come after `after`. `walls(begin)` lists them from there.
+
+    Near a clock change it looks back: times that the clock has shown before can still be due.
+    """
+    begin = after.astimezone(place).replace(tzinfo=None, fold=0)
+    if _clock_changes_near(after, place):
+        begin -= _LOOK_BACK
+    for found in localised(walls(begin), place, every_hour=every_hour):
+        if found > after:
+            yield found
+
+
+def _clock_changes_near(instant: datetime, place: ZoneInfo) -> bool:
+    before = (instant - _LOOK_BACK).astimezone(place).utcoffset()
+    return before != (instant + _LOOK_BACK).astimezone(place).utcoffset()
 
 
 def parse_instant(value: str | datetime | date, timezone_name: str, *, end_of_day: bool = False) -> datetime:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from heapq import merge
 from itertools import takewhile
@@ -10,18 +10,15 @@ from zoneinfo import ZoneInfo
 
 from scheduler_defs.timing.cron import CronTable
 from scheduler_defs.timing.durations import Unit
-from scheduler_defs.timing.instants import DAY, MINUTE, in_zone, localised, utc
+from scheduler_defs.timing.instants import DAY, MINUTE, in_zone, instants_after, utc
 from scheduler_defs.timing.policies import Policies
-from scheduler_defs.timing.recurrence import rule_walls
+from scheduler_defs.timing.recurrence import SEARCH_YEARS, rule_walls
 from scheduler_defs.timing.rules import Rule
 from scheduler_defs.timing.specs import AtSpec, CronSpec, EverySpec, RRuleSpec, Spec
 
-_LOOK_BACK = timedelta(hours=26)
-"""A wall-clock time at most this much earlier can still happen after a given instant: clock changes are
-shorter than three hours, except where the calendar skipped a day."""
-
-_GIVE_UP_AFTER = 20_000
-"""Occurrences excluded in a row after which a search ends: policies that leave nothing over must not hang."""
+_GIVE_UP_AFTER = 1_000
+"""Excluded stretches in a row after which a search ends: policies that leave nothing over must not hang."""
+_WORTH_A_JUMP = timedelta(hours=1)
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _ELAPSED = {Unit.MINUTE: timedelta(minutes=1), Unit.HOUR: timedelta(hours=1)}
@@ -78,66 +75,52 @@ def is_exhausted(spec: Spec, policies: Policies | None, now: datetime) -> bool:
     return next_occurrence(spec, now, policies) is None
 
 
-def raw_occurrences(spec: Spec, after: datetime) -> Iterator[datetime]:
+def raw_occurrences(spec: Spec, begin: datetime) -> Iterator[datetime]:
     """The spec's occurrences after the instant, in UTC, without policies."""
     match spec:
         case CronSpec():
-            streams = [_cron(table, spec.place, after) for table in spec.tables]
+            streams = [_cron(table, spec.place, begin) for table in spec.tables]
         case EverySpec():
-            streams = [_elapsed(spec, after) if spec.unit in _ELAPSED else _calendar(spec, after)]
+            streams = [_elapsed(spec, begin) if spec.unit in _ELAPSED else _calendar(spec, begin)]
         case RRuleSpec():
-            streams = [_rule(spec, rule, after) for rule in spec.parsed]
-            streams.append(_listed(spec.rdates, after))
+            streams = [_rule(spec, rule, begin) for rule in spec.parsed]
+            streams.append(_listed(spec.rdates, begin))
         case AtSpec():
-            streams = [_listed(spec.instants, after)]
+            streams = [_listed(spec.instants, begin)]
     union = streams[0] if len(streams) == 1 else _distinct(merge(*streams))
     if isinstance(spec, RRuleSpec) and spec.exdates:
         return _without(spec, union)
     return union
 
 
-def _allowed(spec: Spec, after: datetime, policies: Policies | None) -> Iterator[datetime]:
+def _allowed(spec: Spec, begin: datetime, policies: Policies | None) -> Iterator[datetime]:
     if policies is None:
-        yield from raw_occurrences(spec, after)
+        yield from raw_occurrences(spec, begin)
         return
-    begin = after if policies.start is None else max(after, utc(policies.start) - MINUTE)
-    end = None if policies.end is None else utc(policies.end)
-    refused = 0
-    for instant in raw_occurrences(spec, begin):
-        if end is not None and instant > end:
-            return
-        if policies.refusal(instant, spec.place) is None:
-            refused = 0
-            yield instant
-        else:
-            refused += 1
-            if refused >= _GIVE_UP_AFTER:
+    cursor: datetime | None = begin if policies.start is None else max(begin, utc(policies.start) - MINUTE)
+    refused, give_up = 0, 0
+    while cursor is not None:
+        found, cursor = raw_occurrences(spec, cursor), None
+        for instant in found:
+            if policies.end is not None and instant > policies.end:
                 return
+            excluded = policies.excluded(instant, spec.place)
+            if excluded is None:
+                refused = 0
+                yield instant
+                continue
+            refused += 1
+            if refused == 1:
+                give_up = instant.year + SEARCH_YEARS
+            if refused >= _GIVE_UP_AFTER or instant.year > give_up:
+                return
+            if excluded.until - instant > _WORTH_A_JUMP:
+                cursor = excluded.until - MINUTE
+                break
 
 
-def _from_walls(
-    walls: Callable[[datetime], Iterator[datetime]],
-    place: ZoneInfo,
-    after: datetime,
-    *,
-    every_hour: bool = False,
-) -> Iterator[datetime]:
-    """Localised wall-clock times that come after the instant. `walls` starts at a wall-clock time."""
-    begin = after.astimezone(place).replace(tzinfo=None, fold=0)
-    look_back = _LOOK_BACK if _offset_changes(after, place) else timedelta(0)
-    for instant in localised(walls(begin - look_back), place, every_hour=every_hour):
-        if instant > after:
-            yield instant
-
-
-def _offset_changes(instant: datetime, place: ZoneInfo) -> bool:
-    """Whether the zone's clock changes within a day and a bit of the instant."""
-    before = (instant - _LOOK_BACK).astimezone(place).utcoffset()
-    return before != (instant + _LOOK_BACK).astimezone(place).utcoffset()
-
-
-def _cron(table: CronTable, place: ZoneInfo, after: datetime) -> Iterator[datetime]:
-    return _from_walls(table.walls, place, after, every_hour=table.every_hour)
+def _cron(table: CronTable, place: ZoneInfo, begin: datetime) -> Iterator[datetime]:
+    return instants_after(table.walls, place, begin, every_hour=table.every_hour)
 
 
 def _could_match(table: CronTable, moment: datetime, spec: CronSpec) -> bool:
@@ -149,33 +132,33 @@ def _could_match(table: CronTable, moment: datetime, spec: CronSpec) -> bool:
     )
 
 
-def _elapsed(spec: EverySpec, after: datetime) -> Iterator[datetime]:
+def _elapsed(spec: EverySpec, begin: datetime) -> Iterator[datetime]:
     step = spec.count * _ELAPSED[spec.unit]
     anchor = spec.anchor_instant
-    instant = anchor if after < anchor else anchor + ((after - anchor) // step + 1) * step
+    instant = anchor if begin < anchor else anchor + ((begin - anchor) // step + 1) * step
     while instant.year < 9_000:
         yield instant
         instant += step
 
 
-def _calendar(spec: EverySpec, after: datetime) -> Iterator[datetime]:
+def _calendar(spec: EverySpec, begin: datetime) -> Iterator[datetime]:
     anchor = spec.anchor_wall
 
-    def walls(begin: datetime) -> Iterator[datetime]:
+    def walls(start: datetime) -> Iterator[datetime]:
         if spec.unit is Unit.MONTH:
             months = anchor.year * 12 + anchor.month - 1
-            passed = max(0, (begin.year * 12 + begin.month - 1 - months) // spec.count)
+            passed = max(0, (start.year * 12 + start.month - 1 - months) // spec.count)
             while (index := months + passed * spec.count) < 9_000 * 12:
                 yield clamped(anchor, index // 12, index % 12 + 1)
                 passed += 1
             return
         step = spec.count * (DAY if spec.unit is Unit.DAY else 7 * DAY)
-        wall = anchor + max(0, (begin - anchor) // step) * step
+        wall = anchor + max(0, (start - anchor) // step) * step
         while wall.year < 9_000:
             yield wall
             wall += step
 
-    return _from_walls(walls, spec.place, after)
+    return instants_after(walls, spec.place, begin)
 
 
 def clamped(anchor: datetime, year: int, month: int) -> datetime:
@@ -188,21 +171,18 @@ def clamped(anchor: datetime, year: int, month: int) -> datetime:
     return anchor.replace(year=year, month=month)
 
 
-def _rule(spec: RRuleSpec, rule: Rule, after: datetime) -> Iterator[datetime]:
-    start = spec.start_wall
-
-    def walls(begin: datetime) -> Iterator[datetime]:
-        return rule_walls(rule, start, begin)
-
-    found = _from_walls(walls, spec.place, after, every_hour=rule.every_hour)
+def _rule(spec: RRuleSpec, rule: Rule, begin: datetime) -> Iterator[datetime]:
+    found = instants_after(
+        lambda start: rule_walls(rule, spec.start_wall, start), spec.place, begin, every_hour=rule.every_hour
+    )
     if rule.until is not None and rule.until.tzinfo is not None:
         until = rule.until
         return takewhile(lambda instant: instant <= until, found)
     return found
 
 
-def _listed(instants: tuple[datetime, ...], after: datetime) -> Iterator[datetime]:
-    return (moment for each in instants if (moment := each.astimezone(UTC)) > after)
+def _listed(instants: tuple[datetime, ...], begin: datetime) -> Iterator[datetime]:
+    return (moment for each in instants if (moment := each.astimezone(UTC)) > begin)
 
 
 def _distinct(ordered: Iterator[datetime]) -> Iterator[datetime]:

@@ -9,7 +9,7 @@ from hashlib import sha256
 from zoneinfo import ZoneInfo
 
 from scheduler_defs.timing.durations import format_duration
-from scheduler_defs.timing.exclusions import Exclusion
+from scheduler_defs.timing.exclusions import Excluded, Exclusion
 from scheduler_defs.timing.instants import utc
 from scheduler_defs.timing.windows import Window, any_open
 
@@ -59,18 +59,27 @@ class Policies:
         if self.jitter > timedelta(days=1):
             raise ValueError(f"jitter {format_duration(self.jitter)} must be at most 1d")
 
+    def excluded(self, instant: datetime, place: ZoneInfo) -> Excluded | None:
+        """Whether `exclude` or working hours leave out an occurrence at the instant, and until when.
+
+        `place` is the schedule's zone.
+        """
+        for exclusion in self.exclude:
+            if found := exclusion.excluded(instant, place):
+                return found
+        if any_open(self.windows, instant):
+            return None
+        opens = min(utc(window.next_open(instant)) for window in self.windows)
+        return Excluded(f"outside working hours {', '.join(map(str, self.windows))}", opens)
+
     def refusal(self, instant: datetime, place: ZoneInfo) -> str | None:
         """Why an occurrence at the instant is left out, or None. `place` is the schedule's zone."""
         if self.start is not None and instant < self.start:
             return f"before start {self.start.isoformat(timespec='minutes')}"
         if self.end is not None and instant > self.end:
             return f"after end {self.end.isoformat(timespec='minutes')}"
-        for exclusion in self.exclude:
-            if reason := exclusion.reason(instant, place):
-                return reason
-        if not any_open(self.windows, instant):
-            return f"outside working hours {', '.join(map(str, self.windows))}"
-        return None
+        found = self.excluded(instant, place)
+        return None if found is None else found.reason
 
 
 def jitter_delay(name: str, occurrence: datetime, jitter: timedelta) -> timedelta:

@@ -68,6 +68,8 @@ def _counted(rule: Rule, start: datetime) -> tuple[datetime, ...]:
 def _daily(rule: Rule, start: datetime, begin: datetime) -> Iterator[datetime]:
     """Rules that count days, weeks, months or years."""
     clock = [time(hour, minute) for hour in rule.byhour for minute in rule.byminute]
+    if rule.freq is Freq.DAILY and not _chosen([datetime.combine(start, at) for at in clock], rule.bysetpos):
+        return
     give_up = begin.year + SEARCH_YEARS
     for year, days in _periods(rule, start.date(), begin.date()):
         if year > give_up:
@@ -134,6 +136,9 @@ def _days_of(rule: Rule, year: int, months: tuple[int, ...]) -> list[date]:
         numbers = sorted({n if n > 0 else _year_length(year) + 1 + n for n in rule.byyearday})
         days = [date(year, 1, 1) + timedelta(n - 1) for n in numbers if 1 <= n <= _year_length(year)]
         return [day for day in days if _allowed(rule, day)]
+    if rule.byday and not rule.bymonth and rule.freq is Freq.YEARLY and all(n for n, _ in rule.byday):
+        days = sorted({_nth_weekday(year, n, weekday) for n, weekday in rule.byday})
+        return [day for day in days if day.year == year and _allowed(rule, day)]
     found: list[date] = []
     for month in months:
         if rule.bymonth and month not in rule.bymonth:
@@ -183,6 +188,13 @@ def _weekday_allowed(rule: Rule, day: date) -> bool:
         -((length - number) // 7 + 1),
         weekday,
     ) in rule.byday
+
+
+def _nth_weekday(year: int, n: int, weekday: int) -> date:
+    """The n-th such weekday of the year, counted from its end if negative; may lie in a neighbouring year."""
+    edge = date(year, 1, 1) if n > 0 else date(year, 12, 31)
+    offset = (weekday - edge.weekday()) % 7 if n > 0 else -((edge.weekday() - weekday) % 7)
+    return edge + timedelta(offset + 7 * (n - 1 if n > 0 else n + 1))
 
 
 def _year_length(year: int) -> int:
