@@ -97,7 +97,7 @@ def _pass_on_renewals(_pid: int) -> None:
             lease = _current
             if lease is not None and guard_registry.count() and lease.renewed > told:
                 told = lease.renewed
-                guard_registry.beat_all(told)
+                guard_registry.beat_all(lease.expires)
 
     threading.Thread(target=pass_on, name="renewals", daemon=True).start()
 
