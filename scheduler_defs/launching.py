@@ -14,10 +14,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from scheduler_defs import tags
-from scheduler_defs.declarations.models import Declarations, Directive, Retries, Schedule
+from scheduler_defs.declarations.models import Agent, Declarations, Directive, Retries, Schedule
 from scheduler_defs.declarations.names import dagster_name
 from scheduler_defs.errors import SignalboxError
 from scheduler_defs.jobs.reports import REPORTS, op_name
+
+AGENT_TASK = "agent_task"
+"""The job (and its op) in which an agent does a task."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +80,46 @@ def for_job(
         **_directive_tags(chosen),
     }
     return Launch(dagster_name(job), run_config(declarations, job, config or {}, chosen), run_tags)
+
+
+def for_task(
+    agent: Agent,
+    *,
+    backend: str,
+    queue: str,
+    task: int,
+    run_key: str,
+    attempt: int,
+    max_attempts: int,
+    priority: int = 0,
+) -> Launch:
+    """A run in which an agent does a task. It is not retried as a run: the task is given out anew."""
+    run_tags = {
+        **agent.tags,
+        tags.JOB: AGENT_TASK,
+        tags.TRIGGER: tags.Trigger.AGENT_QUEUE.value,
+        tags.AGENT: agent.name,
+        tags.QUEUE: queue,
+        tags.TASK: str(task),
+        tags.ATTEMPT: str(attempt),
+        tags.MAX_ATTEMPTS: str(max_attempts),
+    }
+    if priority:
+        run_tags[tags.PRIORITY] = str(priority)
+    if agent.timeout is not None:
+        # The guard ends the command on time; this is for whatever hangs around it.
+        run_tags[tags.MAX_RUNTIME] = str(round((agent.timeout + agent.grace).total_seconds()) + 60)
+    if agent.celery_queue is not None:
+        run_tags[tags.CELERY_QUEUE] = agent.celery_queue
+    values = {
+        "run_key": run_key,
+        "backend": backend,
+        "queue": queue,
+        "task": task,
+        "agent": agent.name,
+        "max_attempts": max_attempts,
+    }
+    return Launch(AGENT_TASK, {"ops": {AGENT_TASK: {"config": values}}}, run_tags, run_key)
 
 
 def run_config(

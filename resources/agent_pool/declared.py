@@ -7,9 +7,9 @@ from collections.abc import Mapping
 
 from resources.agent_pool.agent_states import AgentState
 from scheduler_defs.declarations.models import Agent, Declarations, QueueSettings, Retries
-from scheduler_defs.declarations.models import Backoff as BackoffPolicy
-from scheduler_defs.matching import Ageing, AgentView, Policy
-from scheduler_defs.matching.backoff import Backoff
+from scheduler_defs.execution.backoff import RetryPolicy, delay, is_retriable
+from scheduler_defs.matching import Ageing, AgentView, Ending, Policy
+from scheduler_defs.tags import Failure
 from scheduler_defs.timing.windows import any_open
 
 _UNKNOWN = AgentState()
@@ -65,14 +65,23 @@ def policy_of(settings: QueueSettings) -> Policy:
     )
 
 
-def backoff_of(retries: Retries | None) -> Backoff:
-    """How long tasks wait between attempts; None (the agent is not declared any more): as by default."""
-    retries = retries or Retries()
-    match retries.backoff:
-        case BackoffPolicy.NONE:
-            base, factor = dt.timedelta(0), 1
-        case BackoffPolicy.FIXED:
-            base, factor = retries.base, 1
-        case BackoffPolicy.EXPONENTIAL:
-            base, factor = retries.base, 2
-    return Backoff(base, factor, retries.cap, retries.jitter, retries.retry_on)
+def wait_before_next(
+    agent: Agent | None, attempt: int, ending: Ending, *, exit_code: int | None, task_id: int
+) -> dt.timedelta | None:
+    """How long a task waits after attempt number `attempt` has ended so; None: there is to be no other.
+
+    Agents wait as schedules do. None for the agent means that it is not declared any more.
+    """
+    retries = agent.retries if agent else Retries()
+    policy = RetryPolicy.model_validate(retries.model_dump(mode="json"))
+    failure = _FAILURES.get(ending, Failure.ERROR)
+    if not is_retriable(policy, failure.value, exit_code):
+        return None
+    return delay(policy, attempt, f"{task_id}:{attempt}")
+
+
+_FAILURES = {
+    Ending.TIMEOUT: Failure.TIMEOUT,
+    Ending.WORKER_LOST: Failure.WORKER_LOST,
+    Ending.EXIT_CODE: Failure.EXIT_CODE,
+}

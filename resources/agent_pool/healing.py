@@ -11,12 +11,11 @@ import sqlalchemy as sa
 
 from resources.agent_pool import agent_states, assignments
 from resources.agent_pool.assignments import Assignment, AssignmentEnding
-from resources.agent_pool.declared import backoff_of
+from resources.agent_pool.declared import wait_before_next
 from resources.agent_pool.runs import Runs, SeenRun
 from resources.task_queue.protocol import TaskQueue, UnknownTaskError
 from scheduler_defs.declarations.models import Declarations
 from scheduler_defs.matching import Ending
-from scheduler_defs.matching.backoff import wait_after
 from scheduler_defs.matching.claiming import ClaimRequest
 from scheduler_defs.matching.healing import Doubtful, Finding, Remedy, RunState, examine
 
@@ -158,12 +157,14 @@ def _settle(
         ending,
         detail=noted.get("detail", ""),
         result=noted.get("result"),
-        wait=wait_after(
-            backoff_of(agent.retries if agent else None),
+        wait=None
+        if noted.get("gave_up")
+        else wait_before_next(
+            agent,
             assignment.attempt,
             ending,
             exit_code=noted.get("exit_code"),
-            seed=str(assignment.task_id),
+            task_id=assignment.task_id,
         ),
         now=now,
     )

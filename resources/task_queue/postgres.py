@@ -94,6 +94,11 @@ class PostgresTaskQueue:
         with self._transaction() as connection:
             return [OpenEdge(**row._mapping) for row in connection.execute(statement("open_edges"))]
 
+    def arrivals(self, since: dt.datetime) -> dict[str, int]:
+        with self._transaction() as connection:
+            rows = connection.execute(statement("arrivals"), {"since": since})
+            return {row.queue: row.tasks for row in rows}
+
     # The pass
 
     def look(

@@ -95,6 +95,10 @@ class TaskQueue(Protocol):
         """Who waits for whom, among unfinished tasks, sorted by task and blocker."""
         ...
 
+    def arrivals(self, since: dt.datetime) -> dict[str, int]:
+        """How many tasks have been added to each queue since then."""
+        ...
+
     # The pass
 
     def look(

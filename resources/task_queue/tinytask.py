@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
@@ -81,6 +82,10 @@ class TinyTaskQueue:
 
     def open_edges(self) -> list[OpenEdge]:
         return self._snapshot().open_edges()
+
+    def arrivals(self, since: dt.datetime) -> dict[str, int]:
+        created = Counter(row.task.queue for row in self._list(None) if row.task.created >= since)
+        return {queue: number for queue, number in sorted(created.items()) if queue}
 
     # The pass
 

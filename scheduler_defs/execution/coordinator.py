@@ -45,9 +45,10 @@ class SignalboxRunCoordinator(QueuedRunCoordinator):
         self._limits: tuple[TagLimit, ...] = ()
         self._limits_fingerprint: str | None = None
         if "dagster._daemon.controller" in sys.modules:
-            from scheduler_defs.execution.dequeue import install
+            from scheduler_defs.execution import dequeue, sensor_loop
 
-            install()
+            dequeue.install()
+            sensor_loop.install()
 
     @classmethod
     @override

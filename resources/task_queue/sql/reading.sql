@@ -59,3 +59,6 @@ FROM signalbox.task_blockers AS edge
 JOIN signalbox.tasks AS blocker ON blocker.id = edge.blocker_id
 WHERE edge.task_id = :id AND blocker.status <> 'complete'
 ORDER BY blocker.id
+
+-- name: arrivals
+SELECT queue, count(*) AS tasks FROM signalbox.tasks WHERE created_at >= :since GROUP BY queue ORDER BY queue
