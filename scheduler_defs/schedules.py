@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import dagster as dg
 
@@ -15,7 +15,7 @@ from scheduler_defs.evaluation.live import live_evaluator, switched_on
 # One per code server: all its ticks decide over the same reading and the same grants.
 _evaluator = live_evaluator()
 
-Evaluation = Callable[[dg.ScheduleEvaluationContext], list[dg.RunRequest] | dg.SkipReason]
+Evaluation = Callable[[dg.ScheduleEvaluationContext], Iterator[dg.RunRequest | dg.SkipReason]]
 
 
 def build_schedules(declarations: Declarations) -> list[dg.ScheduleDefinition]:
@@ -48,7 +48,7 @@ def build_schedule(declarations: Declarations, schedule: Schedule) -> dg.Schedul
 
 
 def _evaluation(declarations: Declarations, schedule: Schedule) -> Evaluation:
-    def evaluation(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest] | dg.SkipReason:
+    def evaluation(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
         tick = context.scheduled_execution_time.astimezone(dt.UTC)
         outcome = _evaluator.evaluate(
             declarations, schedule, tick, dt.datetime.now(dt.UTC), lambda: switched_on(context.instance)
@@ -56,12 +56,13 @@ def _evaluation(declarations: Declarations, schedule: Schedule) -> Evaluation:
         for run_id in outcome.cancel:
             context.instance.run_coordinator.cancel_run(run_id)
         if not outcome.launches:
-            return dg.SkipReason(outcome.reason)
+            yield dg.SkipReason(outcome.reason)
+            return
         if outcome.reason:
             context.log.info(outcome.reason)
-        return [
-            dg.RunRequest(run_key=launch.run_key, run_config=dict(launch.run_config), tags=dict(launch.tags))
-            for launch in outcome.launches
-        ]
+        for launch in outcome.launches:
+            yield dg.RunRequest(
+                run_key=launch.run_key, run_config=dict(launch.run_config), tags=dict(launch.tags)
+            )
 
     return evaluation
