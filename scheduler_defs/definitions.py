@@ -15,17 +15,19 @@ import dagster as dg
 from scheduler_defs.declarations import Declarations, current
 from scheduler_defs.declarations.models import Job
 from scheduler_defs.declarations.names import dagster_name
+from scheduler_defs.jobs.agent_task import agent_task
 from scheduler_defs.jobs.builtin import BUILTIN_ASSETS, BUILTIN_JOBS
 from scheduler_defs.schedules import build_schedule
 from scheduler_defs.settings import settings
 from sensors import build_sensors
+from sensors.agent_queues import agent_queue_assets
 
 _log = logging.getLogger("signalbox.definitions")
 
 
 def build(declarations: Declarations) -> dg.Definitions:
     """Dagster's view of a set of declarations. What cannot be built is left out and logged."""
-    jobs = [*BUILTIN_JOBS.values(), *_each("job", declarations.jobs.values(), build_job)]
+    jobs = [*BUILTIN_JOBS.values(), agent_task, *_each("job", declarations.jobs.values(), build_job)]
     offered = {job.name for job in jobs}
     schedules = _each(
         "schedule",
@@ -33,7 +35,7 @@ def build(declarations: Declarations) -> dg.Definitions:
         lambda schedule: build_schedule(declarations, schedule),
     )
     return dg.Definitions(
-        assets=BUILTIN_ASSETS,
+        assets=[*BUILTIN_ASSETS, *agent_queue_assets(declarations)],
         jobs=jobs,
         schedules=schedules,
         sensors=build_sensors(declarations, jobs),

@@ -7,10 +7,15 @@ from collections.abc import Sequence
 import dagster as dg
 
 from scheduler_defs.declarations import Declarations
+from sensors.agent_queues import build_agent_queue_sensors
 from sensors.declarations import declarations_sensor
 from sensors.retries import Target, retries_sensor
 
 
 def build_sensors(declarations: Declarations, jobs: Sequence[Target]) -> list[dg.SensorDefinition]:
     """Every sensor of a code location that offers `jobs`."""
-    return [declarations_sensor(declarations), retries_sensor(jobs)]
+    return [
+        declarations_sensor(declarations),
+        retries_sensor(jobs),
+        *build_agent_queue_sensors(declarations),
+    ]
