@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,18 +21,36 @@ from scheduler_defs.stack.postgres import EmbeddedPostgres
 from scheduler_defs.stack.spawning import in_child
 
 
-@pytest.fixture
-def state() -> Iterator[Path]:
+@contextmanager
+def state_folder() -> Iterator[Path]:
     """A state folder in a path with a space, that Postgres' user can pass."""
-    import shutil
-    import tempfile
-
     folder = Path(tempfile.mkdtemp(prefix="sb pg ")).resolve()
     folder.chmod(0o711)
     folders.create_state(folder / "state")
     yield folder / "state"
     shutil.rmtree(folders.socket_folder(folder / "state"), ignore_errors=True)
     shutil.rmtree(folder)
+
+
+@pytest.fixture
+def empty_state() -> Iterator[Path]:
+    with state_folder() as state:
+        yield state
+
+
+@pytest.fixture(scope="module")
+def made() -> Iterator[Path]:
+    """Data that have been made, and never used."""
+    with state_folder() as state:
+        prepare(state)
+        yield state / "postgres"
+
+
+@pytest.fixture
+def state(made: Path, empty_state: Path) -> Path:
+    """A state folder with a copy of those data: making them anew takes seconds."""
+    subprocess.run(["cp", "-a", str(made), str(empty_state)], check=True)
+    return empty_state
 
 
 def prepare(state: Path) -> EmbeddedPostgres:
@@ -102,18 +122,18 @@ def test_given_a_server_that_was_killed_when_it_is_started_again_then_its_data_a
         assert checks.rows(server.url, "SELECT answer FROM kept") == [(42,)]
 
 
-def test_given_an_initialisation_that_was_cut_off_then_the_next_one_starts_anew(state: Path) -> None:
-    half = state / "postgres.new"
+def test_given_an_initialisation_that_was_cut_off_then_the_next_one_starts_anew(empty_state: Path) -> None:
+    half = empty_state / "postgres.new"
     half.mkdir()
     (half / "PG_VERSION").write_text("18\n")
-    with running(prepare(state)):
+    with running(prepare(empty_state)):
         assert not half.exists()
 
 
-def test_given_a_folder_that_holds_no_database_then_the_error_names_it(state: Path) -> None:
-    (state / "postgres").mkdir()
+def test_given_a_folder_that_holds_no_database_then_the_error_names_it(empty_state: Path) -> None:
+    (empty_state / "postgres").mkdir()
     with pytest.raises(SignalboxError, match="postgres: not a Postgres data folder"):
-        prepare(state)
+        prepare(empty_state)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root runs Postgres as another user")
