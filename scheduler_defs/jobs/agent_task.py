@@ -1,7 +1,5 @@
 """The job in which an agent does a task: `agent_task`, launched by the agent queues' sensors."""
 
-from __future__ import annotations
-
 import datetime as dt
 
 import dagster as dg
