@@ -30,7 +30,6 @@ from typing import Self
 
 from scheduler_defs.errors import SignalboxError
 from scheduler_defs.execution import guard_registry
-from scheduler_defs.execution.lease_held import current_lease
 
 GUARD_PROCESS = Path(__file__).with_name("guard_process.py")
 TOKEN = "SIGNALBOX_GUARD"  # noqa: S105 - the name of a variable
@@ -90,6 +89,8 @@ class NotStartedError(SignalboxError):
 
 def lease_until() -> float | None:
     """When the work of this process must have stopped if its lease is not renewed (monotonic seconds)."""
+    from scheduler_defs.execution.lease_held import current_lease  # with it comes SQLAlchemy
+
     lease = current_lease()
     return None if lease is None else lease.expires
 

@@ -69,7 +69,7 @@ class CommandOutput:
     def tail(self, hidden: Iterable[str] = ()) -> Tail:
         """The last lines. `hidden` are texts (secrets) that must not be repeated."""
         self.follow()
-        secrets = sorted({text for text in hidden if len(text) >= 4}, key=len, reverse=True)
+        secrets = tuple(hidden)
         stdout, stderr = (_lines(stream.tail(), secrets) for stream in (self._stdout, self._stderr))
         return Tail(stdout, () if self._stdout.is_same_file(self._stderr) else stderr)
 
@@ -82,6 +82,13 @@ class CommandOutput:
         self.follow()
         self._stdout.close()
         self._stderr.close()
+
+
+def hide(text: str, secrets: Iterable[str]) -> str:
+    """`text` with `***` for each secret. Very short values stand for too much else, so they stay."""
+    for secret in sorted({secret for secret in secrets if len(secret) >= 4}, key=len, reverse=True):
+        text = text.replace(secret, "***")
+    return text
 
 
 class _Stream:
@@ -155,7 +162,6 @@ def _end(fd: int) -> int:
 def _lines(data: bytes, secrets: Iterable[str]) -> tuple[str, ...]:
     """The last lines as text: printable, each of bearable length, without empty ones."""
     text = _ESCAPES.sub("", data.decode("utf-8", errors="replace"))
-    for secret in secrets:
-        text = text.replace(secret, "***")
+    text = hide(text, secrets)
     lines = [_UNPRINTABLE.sub("", line).rstrip()[:LONGEST_LINE] for line in text.splitlines()]
     return tuple([line for line in lines if line.strip()][-TAIL_LINES:])

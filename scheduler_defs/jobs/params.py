@@ -7,7 +7,6 @@ from typing import Any
 
 import dagster as dg
 
-from scheduler_defs.declarations.building.params import value_fault
 from scheduler_defs.declarations.models import Param
 from scheduler_defs.errors import SignalboxError
 
@@ -29,6 +28,9 @@ def config_fields(job: str, params: Mapping[str, Param]) -> dict[str, dg.Field]:
 
 def check_values(params: Mapping[str, Param], config: Mapping[str, Any]) -> dict[str, Any]:
     """The values of all parameters, defaults filled in. Raises SignalboxError with all faults in one line."""
+    # With it comes the reader of YAML files, which a worker may not need.
+    from scheduler_defs.declarations.building.params import value_fault
+
     values: dict[str, Any] = {}
     faults: list[str] = []
     for name, param in params.items():

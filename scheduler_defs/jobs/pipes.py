@@ -74,6 +74,11 @@ class MessageFile(dg.PipesMessageReader):
         if len(self.faults) < 10:
             self.faults.append(fault)
 
+    @property
+    @override
+    def expected_writer_count(self) -> int:
+        return 1
+
     @override
     def no_messages_debug_text(self) -> str:
         return f"Messages are read from {self._path}."
