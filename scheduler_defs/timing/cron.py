@@ -1,4 +1,4 @@
-"""Cron expressions as Dagster 1.13 reads them: parsing, matching, and walking through wall-clock times.
+"""Cron expressions as Dagster 1.13 reads them.
 
 Dagster's own code is not imported here (it takes a second to load and allows no fast matching); tests
 compare this file with `dagster._utils.schedules` over generated expressions. Kept from there, because
@@ -11,12 +11,11 @@ with `#` the day of month is ignored. Refused beyond what Dagster refuses: days 
 from __future__ import annotations
 
 import re
-from bisect import bisect_left
-from calendar import monthrange
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import lru_cache
+
+from scheduler_defs.timing.cron_table import LAST, CronTable
 
 ALIASES = {
     "@midnight": "0 0 * * *",
@@ -27,9 +26,6 @@ ALIASES = {
     "@yearly": "0 0 1 1 *",
     "@annually": "0 0 1 1 *",
 }
-SEARCH_YEARS = 50
-"""How far ahead a match is looked for, as in Dagster's iterator."""
-
 _MINUTE, _HOUR, _DAY, _MONTH, _WEEKDAY = range(5)
 _FIELDS = ("minute", "hour", "day of month", "month", "day of week")
 _RANGES = ((0, 59), (0, 23), (1, 31), (1, 12), (0, 6))
@@ -46,96 +42,12 @@ _NAMES: tuple[dict[str, int], ...] = (
     {name: number for number, name in enumerate(_MONTH_NAMES, 1)},
     {name: number for number, name in enumerate(_WEEKDAY_NAMES)},
 )
-_LAST = -1  # "l" in a list of days or of n-th weekdays
 _STEP = re.compile(r"^([^-]+)-([^-/]+)(/(\d+))?$")
 _NTH = re.compile(
     r"^((?P<day>(?:{w})(?:-(?:{w}))?|(?:{m})(?:-(?:{m}))?|\w+)#|l)(?P<last>\d+)$".format(
         w="|".join(_WEEKDAY_NAMES), m="|".join(_MONTH_NAMES)
     )
 )
-
-
-@dataclass(frozen=True, slots=True)
-class CronTable:
-    """One parsed expression. `None` stands for an unrestricted field."""
-
-    expression: str
-    minutes: tuple[int, ...]
-    hours: tuple[int, ...]
-    days: tuple[int, ...] | None
-    """Days of the month; -1 is the last one."""
-    months: tuple[int, ...]
-    weekdays: tuple[int, ...] | None
-    """0 is Sunday."""
-    nth: tuple[tuple[int, int], ...]
-    """(weekday, n-th in the month) pairs; n = -1 is the last one."""
-    every_hour: bool
-    """The hour field is `*`: runs in both copies of a repeated hour and in no skipped one."""
-
-    def matches(self, wall: datetime) -> bool:
-        """Whether the wall-clock time (whole minutes) is one of the expression's."""
-        return (
-            wall.minute in self.minutes
-            and wall.hour in self.hours
-            and wall.month in self.months
-            and wall.day in month_days(self, wall.year, wall.month)
-        )
-
-    def walls(self, start: datetime) -> Iterator[datetime]:
-        """Matching wall-clock times from `start` (naive, inclusive), until 50 years pass without one."""
-        if start.second or start.microsecond:
-            start = start.replace(second=0, microsecond=0) + timedelta(minutes=1)
-        year, month = start.year, start.month
-        day, hour, minute = start.day, start.hour, start.minute
-        give_up = year + SEARCH_YEARS
-        while year <= give_up and year < 9999:
-            if month in self.months:
-                days = month_days(self, year, month)
-                for matching_day in days[bisect_left(days, day) :]:
-                    if matching_day > day:
-                        hour = minute = 0
-                    for matching_hour in self.hours[bisect_left(self.hours, hour) :]:
-                        if matching_hour > hour:
-                            minute = 0
-                        for matching_minute in self.minutes[bisect_left(self.minutes, minute) :]:
-                            yield datetime(year, month, matching_day, matching_hour, matching_minute)
-                        minute = 0
-                    hour = minute = 0
-                if days:
-                    give_up = year + SEARCH_YEARS
-            day, hour, minute = 1, 0, 0
-            month += 1
-            if month > 12:
-                year, month = year + 1, 1
-
-
-@lru_cache(maxsize=8_192)
-def month_days(table: CronTable, year: int, month: int) -> tuple[int, ...]:
-    """The days of this month, in order, that the expression's day fields allow."""
-    first_weekday, length = monthrange(year, month)
-    days: set[int] | None = None
-    if table.days is not None:
-        days = {length if day == _LAST else day for day in table.days if day <= length}
-    weekdays: set[int] | None = None
-    if table.nth:
-        weekdays = set()
-        for weekday, nth in table.nth:
-            # monthrange counts from Monday = 0, cron from Sunday = 0
-            first = 1 + (weekday - (first_weekday + 1)) % 7
-            on = list(range(first, length + 1, 7))
-            if nth == _LAST:
-                weekdays.add(on[-1])
-            elif nth <= len(on):
-                weekdays.add(on[nth - 1])
-    elif table.weekdays is not None:
-        weekdays = {day for day in range(1, length + 1) if (first_weekday + day) % 7 in table.weekdays}
-    if weekdays is None:
-        return tuple(range(1, length + 1)) if days is None else tuple(sorted(days))
-    if days is None:
-        return tuple(sorted(weekdays))
-    if table.nth:
-        return tuple(sorted(weekdays if table.weekdays is not None else days & weekdays))
-    return tuple(sorted(days | weekdays))
 
 
 @lru_cache(maxsize=8_192)
@@ -212,7 +124,7 @@ def _field(position: int, fields: list[str], nth: set[tuple[int, int]]) -> _Fiel
     while pending:
         item, which = pending.pop()
         if position == _WEEKDAY and (special := _NTH.match(item)):
-            which = int(special["last"]) if special["day"] else _LAST
+            which = int(special["last"]) if special["day"] else LAST
             if special["day"] and not 1 <= which <= 5:
                 raise ValueError(f"{name} {item!r}: the number after # is 1 to 5")
             item = special["day"] or special["last"]
@@ -222,7 +134,7 @@ def _field(position: int, fields: list[str], nth: set[tuple[int, int]]) -> _Fiel
             star = True
         else:
             value = _number(item, position, f"{name} {item!r}", allowed)
-            if value != _LAST and not lowest <= value <= highest:
+            if value != LAST and not lowest <= value <= highest:
                 raise ValueError(f"{name} {item!r} is out of range; {allowed}")
             found.add(value)
             if which:
@@ -250,7 +162,7 @@ def _expand(span: re.Match[str], position: int, where: str, allowed: str) -> lis
     last = "31" if position == _DAY and span[2] == "l" else span[2]
     low, high = (_number(text, position, where, allowed) for text in (span[1], last))
     step = int(span[4] or 1)
-    if _LAST in (low, high) or max(low, high) > highest:
+    if LAST in (low, high) or max(low, high) > highest:
         raise ValueError(f"{where} is out of range; {allowed}")
     if step == 0:
         raise ValueError(f"{where}: a step is at least 1")
@@ -266,7 +178,7 @@ def _expand(span: re.Match[str], position: int, where: str, allowed: str) -> lis
 
 def _number(text: str, position: int, where: str, allowed: str) -> int:
     if text == "l" and position == _DAY:
-        return _LAST
+        return LAST
     if not text.isdecimal():
         if text not in _NAMES[position]:
             raise ValueError(f"{where} is not understood; {allowed}")

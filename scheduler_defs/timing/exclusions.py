@@ -10,7 +10,8 @@ from itertools import islice
 from typing import Any, TypeAlias, cast
 from zoneinfo import ZoneInfo
 
-from scheduler_defs.timing.cron import CronTable, month_days, parse_cron
+from scheduler_defs.timing.cron import parse_cron
+from scheduler_defs.timing.cron_table import CronTable, month_days
 from scheduler_defs.timing.durations import format_duration, parse_duration
 from scheduler_defs.timing.instants import MINUTE, instants_after, localise, parse_date, utc
 

@@ -8,7 +8,7 @@ from heapq import merge
 from itertools import takewhile
 from zoneinfo import ZoneInfo
 
-from scheduler_defs.timing.cron import CronTable
+from scheduler_defs.timing.cron_table import CronTable
 from scheduler_defs.timing.durations import Unit
 from scheduler_defs.timing.instants import DAY, MINUTE, in_zone, instants_after, utc
 from scheduler_defs.timing.policies import Policies

@@ -8,7 +8,8 @@ from datetime import date, datetime, timedelta
 from math import gcd
 
 from scheduler_defs.timing.clock_changes import clock_changes, minute_shifts
-from scheduler_defs.timing.cron import ALIASES, CronTable
+from scheduler_defs.timing.cron import ALIASES
+from scheduler_defs.timing.cron_table import CronTable
 from scheduler_defs.timing.durations import Unit
 from scheduler_defs.timing.instants import zone
 from scheduler_defs.timing.recurrence import complete

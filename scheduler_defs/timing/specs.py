@@ -12,7 +12,8 @@ from functools import lru_cache
 from typing import TypeAlias
 from zoneinfo import ZoneInfo
 
-from scheduler_defs.timing.cron import CronTable, parse_cron
+from scheduler_defs.timing.cron import parse_cron
+from scheduler_defs.timing.cron_table import CronTable
 from scheduler_defs.timing.durations import Unit, parse_every
 from scheduler_defs.timing.instants import in_zone, localise, parse_instant, zone
 from scheduler_defs.timing.recurrence import rule_walls
