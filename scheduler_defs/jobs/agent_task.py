@@ -37,7 +37,7 @@ class AgentTaskConfig(dg.Config):
 
 
 @dg.op(name=NAME, out={}, tags={"dagster/compute_kind": "agent"})
-def do_task(context: dg.OpExecutionContext, config: AgentTaskConfig) -> None:
+def do_task(context: dg.OpExecutionContext, config: AgentTaskConfig):  # Dagster: no output, no annotation
     """Claim the task, run the agent's command for it, and tell the task queue how it ended."""
     place = settings()
     run = _prepare(context, config, place)
