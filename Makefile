@@ -44,8 +44,9 @@ lint: tools ## Check style, formatting and types.
 	@$(RUN) ruff format --check .
 	@$(RUN) basedpyright
 
-schemas: tools ## Write docs/schemas/*.json from the models.
+schemas: tools ## Write docs/schemas/*.json and the declarations reference from the models.
 	@$(RUN) scheduler_defs.declarations.schemas
+	@$(RUN) scheduler_defs.declarations.reference
 
 lock: tools ## Resolve pyproject.toml anew and write requirements.lock.
 	@$(VENV)/bin/python scripts/write_lock.py

@@ -19,7 +19,8 @@ from scheduler_defs.declarations import Current, Declarations, current
 from scheduler_defs.errors import NotReachableError, SignalboxError
 
 NAME = "declarations"
-INTERVAL_SECONDS = 5
+# Less than the five seconds between the daemon's rounds: with five, every other round would be passed over.
+INTERVAL_SECONDS = 1
 _SHOWN = 20
 
 _log = logging.getLogger("signalbox.declarations")

@@ -98,7 +98,9 @@ def _comparison(entry: Entry, given: Mapping[str, Any], *where: str | int) -> Co
         entry.fault(fault, *where, "subject")
     operator = next((each for each in Operator if each.value == op), None)
     if op is not None and operator is None:
-        entry.fault(f"{described(op)} is unknown{near(str(op), [each.value for each in Operator])}", *where, "op")
+        entry.fault(
+            f"{described(op)} is unknown{near(str(op), [each.value for each in Operator])}", *where, "op"
+        )
     if operator is not None and (fault := _value_fault(operator, value)):
         entry.fault(fault, *where, *(("value",) if "value" in given else ()))
     found = entry.faulty

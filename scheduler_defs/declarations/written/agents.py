@@ -50,7 +50,9 @@ class AgentEntry(Written):
     env: list[EnvironmentName] | None = None
     """Names of environment variables that the command gets from the worker."""
     cwd: Text | None = None
+    """Working directory, relative to the project; absent: the project."""
     timeout: PositiveDuration | None = None
+    """A run is ended after this time."""
     grace: Duration = dt.timedelta(seconds=10)
     """Between SIGTERM and SIGKILL."""
     retries: RetriesEntry | None = None
@@ -58,6 +60,7 @@ class AgentEntry(Written):
     capabilities: Names | None = None
     """What its tasks may ask for."""
     enabled: Flag = True
+    """off: it gets no tasks."""
     working_hours: Texts | None = None
     """When it takes new work: mon-fri 09:00-17:00, or a list of such."""
     timezone: TimeZone = "UTC"
@@ -65,8 +68,11 @@ class AgentEntry(Written):
     celery_queue: Name | None = None
     """Celery queue of its runs; default `runs`."""
     tags: Tags | None = None
+    """Tags of its runs."""
     owner: Text | None = None
+    """Whom to ask."""
     description: Text | None = None
+    """Shown in the UI."""
 
 
 class AgeingEntry(Written):
@@ -103,13 +109,16 @@ class QueueEntry(Written):
     blocking: Flag | None = None
     """off: blockers are ignored, priority alone orders."""
     ageing: AgeingField = Field(default_factory=AgeingEntry)
+    """What waiting is worth: on, off, or its terms."""
     description: Text | None = None
+    """Shown in the UI."""
 
 
 class TaskQueueEntry(Written):
     """Where the agents' tasks are, and how they are ordered."""
 
     backend: Literal["postgres", "tinytask"] = "postgres"
+    """Our own tables, or a TinyTask server."""
     url: Text | None = None
     """Address of a TinyTask server."""
     timeout: PositiveDuration = dt.timedelta(seconds=10)
@@ -117,6 +126,7 @@ class TaskQueueEntry(Written):
     blocking: Flag = True
     """off: blockers are ignored, priority alone orders."""
     ageing: AgeingField = Field(default_factory=AgeingEntry)
+    """What waiting is worth: on, off, or its terms."""
     queues: dict[str, QueueEntry] = Field(default_factory=dict)
     """What differs for single queues, by name."""
 

@@ -12,7 +12,6 @@ from scheduler_defs.declarations.written.fields import (
     ArgumentList,
     Duration,
     EnvironmentName,
-    Glob,
     Globs,
     Name,
     Names,
@@ -35,15 +34,19 @@ class ParamEntry(Written):
     """A typed parameter; `{params.NAME}` in the command stands for its value."""
 
     type: Literal["string", "integer", "number", "boolean"] = "string"
+    """What the value is."""
     default: Value = None
     """Absent: the parameter must be given."""
     minimum: Number | None = None
+    """integer, number: the least value allowed."""
     maximum: Number | None = None
+    """integer, number: the greatest value allowed."""
     choices: Annotated[list[Value], Field(min_length=1)] | None = None
     """The only values allowed."""
     pattern: Regex | None = None
-    """A regular expression that the whole text must match."""
+    """string: a regular expression that the whole text must match."""
     description: Text | None = None
+    """Shown in the UI."""
 
 
 class StepEntry(Written):
@@ -56,10 +59,15 @@ class StepEntry(Written):
     queue: Name | None = None
     """Celery queue; default `steps`."""
     timeout: PositiveDuration | None = None
+    """The step is ended after this time."""
     retries: RetriesEntry | None = None
+    """Attempts after a failure of this step."""
     artifacts: Globs | None = None
+    """Globs below the working directory, of the files to keep."""
     env: list[EnvironmentName] | None = None
+    """Names of environment variables to pass on, besides the job's."""
     cwd: Text | None = None
+    """Working directory; absent: the job's."""
 
 
 class JobEntry(Written):
@@ -78,18 +86,24 @@ class JobEntry(Written):
     env: list[EnvironmentName] | None = None
     """Names of environment variables that the command gets from the worker."""
     cwd: Text | None = None
-    """Working directory; absent: a fresh one per run."""
+    """Working directory, relative to the project; absent: a fresh one per run."""
     timeout: PositiveDuration | None = None
+    """A run is ended after this time."""
     grace: Duration = dt.timedelta(seconds=10)
     """Between SIGTERM and SIGKILL."""
     queue: Name | None = None
     """Celery queue; default `runs`."""
-    artifacts: list[Glob] | None = None
+    artifacts: Globs | None = None
     """Globs below the working directory, of the files to keep."""
     max_concurrent: Annotated[int, Field(ge=0)] | None = None
     """Most runs of this job at once; 0: none."""
     retries: RetriesEntry | None = None
+    """Attempts after a failure, for schedules that say nothing themselves."""
     priority: Priority = 0
+    """Higher goes first."""
     tags: Tags | None = None
+    """Tags of its runs."""
     owner: Text | None = None
+    """Whom to ask."""
     description: Text | None = None
+    """Shown in the UI."""

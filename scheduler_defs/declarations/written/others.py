@@ -43,13 +43,16 @@ class DirectiveEntry(Written):
     """An instruction text that a job runs under; every run keeps the text as it was."""
 
     text: Annotated[Text, Field(min_length=1)]
+    """The instruction itself."""
     description: Text | None = None
+    """Shown in the UI."""
 
 
 class ChannelEntry(Written):
     """Where an alert goes. Addresses with secrets are named by environment variable."""
 
     type: Literal["log", "webhook", "email", "command"]
+    """How it is told."""
     url_env: EnvironmentName | None = None
     """webhook: the variable that holds the URL; email: the one that holds the SMTP URL."""
     to: Texts | None = None
@@ -57,6 +60,7 @@ class ChannelEntry(Written):
     command: ArgumentList | None = None
     """command: gets the alert as JSON on its standard input."""
     description: Text | None = None
+    """Shown in the UI."""
 
     @model_validator(mode="after")
     def has_an_address(self) -> ChannelEntry:
@@ -73,7 +77,9 @@ class RuleEntry(Written):
     """Notify channels when something has happened."""
 
     on: Literal["run_failed", "tick_failed", "missed", "late", "task_failed", "blocker_cycle", "worker_lost"]
+    """What has happened."""
     channels: Names
+    """Whom to tell."""
     schedules: Texts | None = None
     """Globs over schedules' names; absent: all."""
     jobs: Texts | None = None
@@ -85,10 +91,13 @@ class RuleEntry(Written):
     throttle: Duration = dt.timedelta(hours=1)
     """Silence after a notification; 0: none."""
     description: Text | None = None
+    """Shown in the UI."""
 
 
 class AlertsEntry(Written):
     """Alert channels and rules, by name."""
 
     channels: dict[str, ChannelEntry] = Field(default_factory=dict)
+    """Where alerts go, by name."""
     rules: dict[str, RuleEntry] = Field(default_factory=dict)
+    """What is told to whom, by name."""

@@ -124,13 +124,15 @@ class ScheduleDefaults(Written):
     priority: Priority | None = None
     """Higher goes first."""
     retries: RetriesEntry | None = None
+    """Attempts after a failure; absent: as the job says."""
     timeout: PositiveDuration | None = None
-    """A run is ended after this time."""
+    """A run is ended after this time; absent: as the job says."""
     directive: Text | None = None
     """Name of the directive that the run works under."""
     tags: Tags | None = None
     """Tags of the run."""
     owner: Text | None = None
+    """Whom to ask."""
     notify: Names | None = None
     """Alert channels."""
     fire: Literal["level", "edge"] = "level"
@@ -173,3 +175,4 @@ class ScheduleEntry(ScheduleDefaults):
     config: Config = Field(default_factory=dict)
     """The job's parameters."""
     description: Text | None = None
+    """Shown in the UI."""
