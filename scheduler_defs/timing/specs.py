@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 from scheduler_defs.timing.cron import parse_cron
 from scheduler_defs.timing.cron_table import CronTable
 from scheduler_defs.timing.durations import Unit, parse_every
-from scheduler_defs.timing.instants import in_zone, localise, parse_instant, zone
+from scheduler_defs.timing.instants import in_zone, localise, parse_instant, utc, zone
 from scheduler_defs.timing.recurrence import rule_walls
 from scheduler_defs.timing.rules import Rule, parse_rule
 
@@ -96,11 +96,8 @@ class EverySpec:
     def anchor_instant(self) -> datetime:
         """The anchor in UTC."""
         if self.anchor is not None and self.anchor.tzinfo is not None:
-            return localise(self.anchor_wall, self.place) if self.unit not in _ELAPSED else _utc(self.anchor)
+            return utc(self.anchor)
         return localise(self.anchor_wall, self.place)
-
-
-_ELAPSED = (Unit.MINUTE, Unit.HOUR)
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,12 +182,6 @@ def kind(spec: Spec) -> str:
             return "at"
 
 
-def _utc(instant: datetime) -> datetime:
-    from scheduler_defs.timing.instants import utc
-
-    return utc(instant)
-
-
 def _wall(moment: datetime | None, place: ZoneInfo) -> datetime:
     if moment is None:
         return DEFAULT_ANCHOR
@@ -203,7 +194,7 @@ def _check_anchor(anchor: datetime | None, name: str) -> None:
 
 
 def _instants(given: Iterable[datetime], timezone: str) -> tuple[datetime, ...]:
-    instants = sorted({_utc(parse_instant(each, timezone)) for each in given})
+    instants = sorted({utc(parse_instant(each, timezone)) for each in given})
     if len(instants) > MOST_INSTANTS:
         raise ValueError(f"{len(instants)} instants are more than {MOST_INSTANTS}; use cron, every or rrule")
     return tuple(in_zone(each, zone(timezone)) for each in instants)
