@@ -32,11 +32,10 @@ class Setting:
     instance: dg.DagsterInstance
     storage: SignalboxStorage
 
-    def run(self, status: str, *, run_id: str | None = None, tags: Mapping[str, str] | None = None) -> str:
+    def run(self, status: str, *, tags: Mapping[str, str] | None = None) -> str:
         """A run in this state, which nothing executes."""
         run = dg.DagsterRun(
             job_name="line",
-            run_id=run_id or dg.DagsterRun(job_name="line").run_id,
             status=dg.DagsterRunStatus(status),
             tags=dict(tags or {}),
             remote_job_origin=ORIGIN,
