@@ -12,10 +12,13 @@ from contextlib import contextmanager
 from dagster import DagsterInstance, DagsterRun
 from dagster._core.storage.tags import MAX_RUNTIME_SECONDS_TAG
 
+from scheduler_defs.execution import guard_registry
 from scheduler_defs.execution.failure import record_failure
 from scheduler_defs.tags import Failure
 
 logger = logging.getLogger(__name__)
+
+_GUARD_SECONDS = 1.0
 
 
 def max_runtime_seconds(run: DagsterRun) -> float | None:
@@ -44,6 +47,9 @@ def time_limit(instance: DagsterInstance, run: DagsterRun) -> Iterator[None]:
 
     def watch() -> None:
         if done.wait(seconds):
+            return
+        # The guard of a command ends it at the same time, and the command's op knows more to tell.
+        if guard_registry.count() and done.wait(_GUARD_SECONDS):
             return
         with acting:
             if not done.is_set():
