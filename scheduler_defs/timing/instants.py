@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 
 MINUTE = timedelta(minutes=1)
 DAY = timedelta(days=1)
+_NOTHING = timedelta(0)
 _LOOK_BACK = timedelta(hours=26)
 """Clock changes are shorter than three hours, except where the calendar skipped a day."""
 
@@ -89,24 +90,28 @@ def localised(walls: Iterable[datetime], place: ZoneInfo, *, every_hour: bool = 
     """
     waiting: list[datetime] = []
     last = datetime.min.replace(tzinfo=UTC)
+    day, steady = 0, None
     for wall in walls:
-        first = wall.replace(tzinfo=place, fold=0)
-        before, after = first.utcoffset(), wall.replace(tzinfo=place, fold=1).utcoffset()
-        instant = first.astimezone(UTC)
-        if before != after and before is not None and after is not None:
-            if before < after and every_hour:
-                continue
-            if before > after:
-                second = wall.replace(tzinfo=place, fold=1).astimezone(UTC)
+        if wall.toordinal() != day:
+            day, steady = wall.toordinal(), _steady_offset(wall, place)
+        if steady is not None:
+            instant = (wall - steady).replace(tzinfo=UTC)
+        else:
+            first, second = wall.replace(tzinfo=place, fold=0), wall.replace(tzinfo=place, fold=1)
+            before, after = first.utcoffset() or _NOTHING, second.utcoffset() or _NOTHING
+            instant = first.astimezone(UTC)
+            if before < after:
                 if every_hour:
-                    heappush(waiting, second)
-                else:
-                    instant = second
-            elif after - before >= DAY:
-                heappush(waiting, instant)
-                continue
-            else:
+                    continue
+                if after - before >= DAY:
+                    heappush(waiting, instant)
+                    continue
                 instant = gap_end(wall, place)
+            elif before > after:
+                if every_hour:
+                    heappush(waiting, second.astimezone(UTC))
+                else:
+                    instant = second.astimezone(UTC)
         while waiting and waiting[0] <= instant:
             if (due := heappop(waiting)) > last:
                 yield due
@@ -118,6 +123,13 @@ def localised(walls: Iterable[datetime], place: ZoneInfo, *, every_hour: bool = 
         if (due := heappop(waiting)) > last:
             yield due
             last = due
+
+
+def _steady_offset(wall: datetime, place: ZoneInfo) -> timedelta | None:
+    """The zone's offset if the clock does not change around that day; days without a change are the rule."""
+    moment = wall.replace(tzinfo=UTC)
+    offset = (moment - 2 * DAY).astimezone(place).utcoffset()
+    return offset if offset == (moment + 2 * DAY).astimezone(place).utcoffset() else None
 
 
 def instants_after(
