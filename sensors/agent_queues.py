@@ -186,15 +186,8 @@ def summary(passed: Pass) -> str:
     if counts.failed:
         parts.append(f"dead letters {counts.failed}")
     parts += passed.view.faults[:_FAULTS_SHOWN]
-    if not passed.requests and (reason := _commonest_reason(passed)):
-        parts.append(reason)
+    parts.append(f"agents {passed.agents}")
     return "; ".join(parts)
-
-
-def _commonest_reason(passed: Pass) -> str | None:
-    """Why the first task that only waits for a slot waits."""
-    reasons = [waiting.reason for waiting in passed.decided.waiting]
-    return next((reason for reason in reasons if not reason.startswith(("blocked", "cycle", "run"))), None)
 
 
 def _numbers(passed: Pass, now: dt.datetime) -> dict[str, Any]:

@@ -6,7 +6,7 @@ The sensors make it; a dry run reads and decides by the same functions, and stop
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -19,7 +19,8 @@ from resources.agent_pool.runs import Runs
 from resources.task_queue.models import View
 from resources.task_queue.protocol import TaskQueue
 from scheduler_defs.declarations.models import Declarations
-from scheduler_defs.matching import Assignments, Candidate, Waiting, demand, match
+from scheduler_defs.matching import AgentView, Assignments, Candidate, Waiting, demand, match
+from scheduler_defs.matching.eligibility import agent_state as agent_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,8 @@ class Pass:
     dead_lettered: tuple[int, ...] = ()
     again: tuple[Assignment, ...] = ()
     """Requests of earlier passes that no run has come of: whoever was to launch it is gone."""
+    agents: str = ""
+    """How full the agents are: `vaela 2/2, damien paused`."""
 
 
 def reconcile(
@@ -71,7 +74,8 @@ def reconcile(
         assignments.lock_pass(connection)
         # Another pass may have reserved meanwhile: what counts is what is taken now.
         live = assignments.live(connection, task_queue.backend)
-        decided = _decide(connection, declarations, queue, view.candidates, live, now)
+        agents = _agents(connection, declarations, queue, live, now)
+        decided = _decide(agents, declarations, queue, view.candidates, live, now)
         requests = assignments.reserve(connection, task_queue.backend, queue, decided.placed, view.candidates)
         agent_states.note_given(connection, [request.agent for request in requests], now)
     for task_id in decided.exhausted:
@@ -85,6 +89,7 @@ def reconcile(
         tuple(healed),
         decided.exhausted,
         tuple(a for a in live if a.queue == queue and a.run_id is None and healing.is_due(a, now)),
+        ", ".join(f"{agent.name} {agent_text(agent, decided.loads[agent.name], now)}" for agent in agents),
     )
 
 
@@ -115,7 +120,8 @@ def preview(
     for candidate in task_queue.waiting(queue, policy=policy, requested=requested, limit=explain, now=now):
         known[candidate.id] = candidate
     with engine.connect() as connection:
-        decided = _decide(connection, declarations, queue, list(known.values()), taken, now)
+        agents = _agents(connection, declarations, queue, taken, now)
+    decided = _decide(agents, declarations, queue, list(known.values()), taken, now)
     return Pass(queue, (), decided, view, sum(assignment.queue == queue for assignment in taken))
 
 
@@ -128,8 +134,7 @@ def _look(
     now: dt.datetime,
 ) -> View:
     with engine.connect() as connection:
-        states = agent_states.states(connection)
-    agents = pool(declarations, queue, loads=assignments.loads(live), states=states, now=now)
+        agents = _agents(connection, declarations, queue, live, now)
     return task_queue.look(
         queue,
         demand=lambda kind: demand(agents, kind, now),
@@ -139,8 +144,19 @@ def _look(
     )
 
 
-def _decide(
+def _agents(
     connection: sa.Connection,
+    declarations: Declarations,
+    queue: str,
+    live: Collection[Assignment],
+    now: dt.datetime,
+) -> list[AgentView]:
+    states = agent_states.states(connection)
+    return pool(declarations, queue, loads=assignments.loads(live), states=states, now=now)
+
+
+def _decide(
+    agents: Sequence[AgentView],
     declarations: Declarations,
     queue: str,
     candidates: Collection[Candidate],
@@ -148,8 +164,6 @@ def _decide(
     now: dt.datetime,
 ) -> Assignments:
     taken = {assignment.task_id: assignment.agent for assignment in live}
-    states = agent_states.states(connection)
-    agents = pool(declarations, queue, loads=assignments.loads(live), states=states, now=now)
     policy = policy_of(declarations.task_queue.for_queue(queue))
     free = [candidate for candidate in candidates if candidate.id not in taken]
     decided = match(free, agents, now=now, policy=policy)
