@@ -20,7 +20,8 @@ from scheduler_defs.errors import SignalboxError
 from scheduler_defs.jobs.reports import REPORTS, op_name
 
 AGENT_TASK = "agent_task"
-"""The job (and its op) in which an agent does a task."""
+"""The job in which an agent does a task."""
+AGENT_TASK_OP = "agent_task_do"
 
 
 @dataclass(frozen=True)
@@ -119,7 +120,7 @@ def for_task(
         "agent": agent.name,
         "max_attempts": max_attempts,
     }
-    return Launch(AGENT_TASK, {"ops": {AGENT_TASK: {"config": values}}}, run_tags, run_key)
+    return Launch(AGENT_TASK, {"ops": {AGENT_TASK_OP: {"config": values}}}, run_tags, run_key)
 
 
 def run_config(

@@ -17,6 +17,8 @@ from scheduler_defs.settings import Settings, settings
 from scheduler_defs.tags import Failure
 
 NAME = "agent_task"
+OP = "agent_task_do"
+"""Dagster wants the names of ops and of jobs to differ within a code location."""
 
 _FAILURES = {
     Ending.EXIT_CODE: Failure.EXIT_CODE,
@@ -36,7 +38,7 @@ class AgentTaskConfig(dg.Config):
     max_attempts: int = 1
 
 
-@dg.op(name=NAME, out={}, tags={"dagster/compute_kind": "agent"})
+@dg.op(name=OP, out={}, tags={"dagster/compute_kind": "agent"})
 def do_task(context: dg.OpExecutionContext, config: AgentTaskConfig):  # Dagster: no output, no annotation
     """Claim the task, run the agent's command for it, and tell the task queue how it ended."""
     place = settings()
