@@ -42,9 +42,14 @@ class Tail:
 
 
 class CommandOutput:
-    """File descriptors for a command's stdout and stderr. Left as a context manager it copies the rest on."""
+    """File descriptors for a command's stdout and stderr; by default where our own output goes.
 
-    def __init__(self, stdout: int = 1, stderr: int = 2) -> None:
+    Left as a context manager it copies the rest on.
+    """
+
+    def __init__(self, stdout: int | None = None, stderr: int | None = None) -> None:
+        stdout = _fileno(sys.stdout, sys.__stdout__, 1) if stdout is None else stdout
+        stderr = _fileno(sys.stderr, sys.__stderr__, 2) if stderr is None else stderr
         for stream in (sys.stdout, sys.stderr):
             with contextlib.suppress(Exception):  # what was printed before the command comes before it
                 stream.flush()
@@ -137,6 +142,14 @@ class _Stream:
         os.close(self._reader)
         if self._owned:
             os.close(self.fd)
+
+
+def _fileno(stream: object, original: object, usual: int) -> int:
+    """The stream's file descriptor. Celery puts loggers without one in the place of the originals."""
+    for found in (stream, original):
+        with contextlib.suppress(Exception):
+            return found.fileno()  # pyright: ignore[reportAttributeAccessIssue]
+    return usual
 
 
 def _reopen(fd: int) -> int | None:
