@@ -12,6 +12,7 @@ from scheduler_defs.cli.connection import database_engine, graphql
 from scheduler_defs.cli.loaded import declared, declared_schedule
 from scheduler_defs.cli.output import local_time, print_json, print_table
 from scheduler_defs.cli.runs import AsJson, report_launch
+from scheduler_defs.cli.schedule_edits import add_command, remove_command, set_command
 from scheduler_defs.cli.values import parse_settings
 from scheduler_defs.errors import NotReachableError, SignalboxError, UsageError
 
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from scheduler_defs.evaluation.pauses import Pause
 
 app = typer.Typer(help="List, show, run, switch and edit schedules.")
+app.command("add")(add_command)
+app.command("set")(set_command)
+app.command("remove")(remove_command)
 
 Name = Annotated[str, typer.Argument(help="Schedule name.")]
 

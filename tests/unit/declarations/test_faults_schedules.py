@@ -68,25 +68,25 @@ CASES = {
     "every: 1d\n    rdate: 2026-01-01": "5:5: rdate: rdate belongs to rrule, not to every",
     # conditions
     "check_every: 5m": "4:5: check_every: check_every needs when: {subject, op, value}",
-    "every: 1d\n    when: {subject: x, op: exists}": (
+    "every: 1d\n    when: {subject: env:X, op: exists}": (
         "5:5: when: when needs check_every: how often to look, for example 5m"
     ),
     "check_every: 5m\n    when: x": "5:11: when: must be {subject: .., op: .., value: ..}, or all:, any: or not: of such",
-    "check_every: 5m\n    when: {subject: x, opp: lt}": "5:24: when.opp: unknown key; did you mean 'op'?",
+    "check_every: 5m\n    when: {subject: env:X, opp: lt}": "5:28: when.opp: unknown key; did you mean 'op'?",
     "check_every: 5m\n    when: {op: lt, value: 1}": "5:11: when: the key 'subject' is missing",
-    "check_every: 5m\n    when: {subject: env, op: greater, value: 1}": "5:30: when.op: 'greater' is unknown; did you mean 'gte'?",
-    "check_every: 5m\n    when: {subject: env, op: lt}": "5:11: when: lt needs a value",
-    "check_every: 5m\n    when: {subject: env, op: lt, value: [1]}": (
-        "5:41: when.value: must be one text, number or boolean, not a list"
+    "check_every: 5m\n    when: {subject: env:X, op: greater, value: 1}": "5:32: when.op: 'greater' is unknown; did you mean 'gte'?",
+    "check_every: 5m\n    when: {subject: env:X, op: lt}": "5:11: when: lt needs a value",
+    "check_every: 5m\n    when: {subject: env:X, op: lt, value: [1]}": (
+        "5:43: when.value: must be one text, number or boolean, not a list"
     ),
-    "check_every: 5m\n    when: {subject: env, op: regex, value: '('}": (
-        "5:44: when.value: '(' is not a regular expression: missing ), unterminated subpattern at position 0"
+    "check_every: 5m\n    when: {subject: env:X, op: regex, value: '('}": (
+        "5:46: when.value: '(' is not a regular expression: missing ), unterminated subpattern at position 0"
     ),
-    "check_every: 5m\n    when: {subject: env, op: matches, value: 3}": (
-        "5:46: when.value: matches needs a text, not '3'; quote it"
+    "check_every: 5m\n    when: {subject: env:X, op: matches, value: 3}": (
+        "5:48: when.value: matches needs a text, not '3'; quote it"
     ),
     "check_every: 5m\n    when: {all: []}": "5:17: when.all: must be a list of conditions",
-    "check_every: 5m\n    when: {not: {subject: env, op: eq, value: 1}, any: []}": (
+    "check_every: 5m\n    when: {not: {subject: env:X, op: eq, value: 1}, any: []}": (
         "5:11: when: must be one of {subject, op, value}, all:, any:, not:"
     ),
     "every: 1d\n    cooldown: 1h": "5:5: cooldown: cooldown belongs to check_every, not to every",
@@ -301,7 +301,7 @@ def test_given_a_probe_registry_when_a_subject_is_unknown_then_its_word_is_the_f
     monkeypatch.setattr(conditions, "_registry", registry)
     text = (
         f"{START}    check_every: 5m\n"
-        "    when: {any: [{subject: 'moon.phase', op: exists}, {subject: env, op: exists}]}\n"
+        "    when: {any: [{subject: 'moon.phase', op: exists}, {subject: env:X, op: exists}]}\n"
     )
     assert lines(load_yard(tmp_path, text)) == [
         "a.yaml:5:28: schedules.nightly.when.any[0].subject: no probe 'moon.phase'"
