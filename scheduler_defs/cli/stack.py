@@ -54,6 +54,11 @@ def up(
         arguments += ["--queues", queues] if queues else []
         found = running.detach(arguments, where)
         say(f"Ready: {found.ui}  (supervisor pid {found.pid}; stop it with `signalbox down`)")
+        faults = [item for item in found.components if item.state != "healthy"]
+        for item in faults:
+            say(f"problem: {item.name}: {item.detail}")
+        if faults:
+            raise SystemExit(1)
         return
     announcement = running.Announcement.from_environment()
     try:

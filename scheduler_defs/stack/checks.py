@@ -16,6 +16,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from scheduler_defs import settings
+from scheduler_defs.errors import NotReachableError, SignalboxError
 from scheduler_defs.execution.terms import terms
 from scheduler_defs.stack import code_server, valkey
 from scheduler_defs.stack.database_url import connection_string
@@ -40,6 +41,10 @@ LOADED += "__typename ... on PythonError { message } } } } } }"
 
 class NotHealthy(Exception):
     """The component does not answer as it should; the text says how."""
+
+
+class AnswersWithFault(NotHealthy):
+    """The component itself is ready; what it was given to serve has a fault. Waiting does not help."""
 
 
 def check(name: str, variables: Mapping[str, str], pid: int | None, started: float | None) -> str:
@@ -90,8 +95,14 @@ def broker(url: str) -> str:
 
 def location(host: str, port: int) -> str:
     """The code server has loaded the definitions."""
-    if code_server.loaded_repositories(host, port) == 0:
-        raise NotHealthy("the code location has no repository")
+    try:
+        found = code_server.loaded_repositories(host, port)
+    except NotReachableError:
+        raise
+    except SignalboxError as error:
+        raise AnswersWithFault(str(error)) from error
+    if found == 0:
+        raise AnswersWithFault("the code location has no repository")
     return ""
 
 
@@ -103,7 +114,7 @@ def webserver(url: str) -> str:
         if found is None:
             raise NotHealthy(f"code location {entry['name']} is being loaded")
         if found["__typename"] != "RepositoryLocation":
-            raise NotHealthy(f"code location {entry['name']}: {found.get('message', '').strip()}")
+            raise AnswersWithFault(f"code location {entry['name']}: {found.get('message', '').strip()}")
     return ""
 
 

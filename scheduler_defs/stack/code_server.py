@@ -7,9 +7,9 @@ costs most of a second and 60 MB, and the supervisor is always there. Neither ca
 from __future__ import annotations
 
 import json
-from typing import cast
+from typing import Any, cast
 
-from scheduler_defs.errors import NotReachableError
+from scheduler_defs.errors import NotReachableError, SignalboxError
 
 _SERVICE = "/api.DagsterApi/"
 
@@ -17,15 +17,11 @@ _SERVICE = "/api.DagsterApi/"
 def loaded_repositories(host: str, port: int, timeout_seconds: float = 5.0) -> int:
     """How many repositories the server has loaded.
 
-    Raises NotReachableError when it does not answer, or answers with the error of its code.
+    Raises NotReachableError when it does not answer, SignalboxError when its code could not be loaded.
     """
-    reply = _text(_call(host, port, "ListRepositories", timeout_seconds))
-    document = json.loads(reply)
+    document = json.loads(_text(_call(host, port, "ListRepositories", timeout_seconds)))
     if document.get("__class__") == "SerializableErrorInfo":
-        message = str(document.get("message", "")).strip().splitlines()
-        cause = document.get("cause") or {}
-        reason = str(cause.get("message", "")).strip().splitlines()
-        raise NotReachableError(f"definitions not loaded: {(reason or message or ['unknown error'])[0]}")
+        raise SignalboxError(f"definitions not loaded: {_root_message(document)}")
     return len(document.get("repository_symbols", ()))
 
 
@@ -46,6 +42,14 @@ def _call(host: str, port: int, method: str, timeout_seconds: float) -> bytes:
         except grpc.RpcError as error:
             details = error.details() if isinstance(error, grpc.Call) else error
             raise NotReachableError(f"no answer: {details}") from error
+
+
+def _root_message(error: dict[str, Any]) -> str:
+    """The message at the root of a chain of errors, in one line."""
+    while error.get("cause"):
+        error = error["cause"]
+    lines = [line.strip() for line in str(error.get("message", "")).splitlines() if line.strip()]
+    return " ".join(lines[:2]) or "unknown error"
 
 
 def _text(message: bytes) -> str:

@@ -35,8 +35,8 @@ CHECK_LIMIT_SECONDS = 15.0
 class StackContext:
     """What all minders of a stack share.
 
-    `changed` is called after every change of state. `ask(name, exports, pid, started)` says whether a component
-    is healthy, as `checks.check` does.
+    `changed` is called after every change of state. `ask(name, exports, pid, started)` says whether a
+    component is healthy, as `checks.check` does.
     """
 
     id: str
@@ -60,7 +60,7 @@ class Minder:
         self._detail = ""
         self._process: asyncio.subprocess.Process | None = None
         self._started: float | None = None
-        self._healthy_at: float | None = None
+        self._ready_at: float | None = None
         self._stopping = asyncio.Event()
 
     @property
@@ -97,7 +97,7 @@ class Minder:
             if self._stopping.is_set():
                 return
             code = await ending
-            healthy_seconds = time.monotonic() - self._healthy_at if self._healthy_at else 0.0
+            healthy_seconds = time.monotonic() - self._ready_at if self._ready_at else 0.0
             failures = self._backoff.failures_in_a_row(failures, healthy_seconds)
             await self._after_end(code, failures)
 
@@ -125,7 +125,7 @@ class Minder:
 
     async def _start(self, argv: tuple[str, ...]) -> None:
         name = self.component.name
-        self._healthy_at = None
+        self._ready_at = None
         variables = environment.of_component(self._stack.exports, self._stack.id, name)
         log = logs.open_for_component(self._stack.logs, name)
         try:
@@ -163,9 +163,9 @@ class Minder:
                 if done & until:
                     question.cancel()
                     return
-                if not self._healthy_at:
+                if not self._ready_at:
                     self._give_up_after(time.monotonic() - begun)
-                wait = ASKED_SECONDS if self._healthy_at else pause
+                wait = ASKED_SECONDS if self._ready_at else pause
                 done, _ = await asyncio.wait(until, timeout=wait, return_when=asyncio.FIRST_COMPLETED)
                 if done:
                     return
@@ -189,16 +189,22 @@ class Minder:
             question = asyncio.to_thread(self._stack.ask, name, self._stack.exports, pid, self._started)
             detail = await asyncio.wait_for(question, CHECK_LIMIT_SECONDS)
         except TimeoutError:
-            self._set(State.UNHEALTHY, "no answer") if self._healthy_at else None
+            self._set(State.UNHEALTHY, "no answer") if self._ready_at else None
+            return
+        except checks.AnswersWithFault as error:
+            if not self._stopping.is_set():
+                self._ready_at = self._ready_at or time.monotonic()
+                self._set(State.UNHEALTHY, checks.reason(error))
+                self.ready.set()
             return
         except Exception as error:
             # Whatever a client library raises means the same here: not healthy, for this reason.
             if not self._stopping.is_set():
-                self._set(State.UNHEALTHY if self._healthy_at else State.STARTING, checks.reason(error))
+                self._set(State.UNHEALTHY if self._ready_at else State.STARTING, checks.reason(error))
             return
         if self._stopping.is_set():
             return
-        self._healthy_at = self._healthy_at or time.monotonic()
+        self._ready_at = self._ready_at or time.monotonic()
         self._set(State.HEALTHY, detail)
         self.ready.set()
 

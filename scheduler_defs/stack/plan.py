@@ -59,6 +59,9 @@ def make(where: Settings, options: Options) -> Plan:
 
     Call with the state folder's lock held. Raises SignalboxError where the machine does not allow it.
     """
+    ui_port = ports.ui_port(options.host, options.port)
+    ui = f"http://{_reachable(options.host)}:{ui_port}"
+    code_server = (LOOPBACK, ports.port_for(LOOPBACK, where.state, "code-server"))
     sockets = folders.socket_folder(where.state)
     if where.postgres_url is None or where.broker_url is None:
         # Passable, because Postgres may run as another user; what is in it is closed.
@@ -68,9 +71,6 @@ def make(where: Settings, options: Options) -> Plan:
     postgres_url = where.postgres_url or (server.url if server else "")
     broker_url = where.broker_url or (broker.url if broker else "")
 
-    ui_port = ports.ui_port(options.host, options.port)
-    ui = f"http://{_reachable(options.host)}:{ui_port}"
-    code_server = (LOOPBACK, ports.port_for(LOOPBACK, where.state, "code-server"))
     exports = environment.exports(
         where, postgres_url=postgres_url, broker_url=broker_url, ui_url=ui, code_server=code_server
     )

@@ -1,0 +1,191 @@
+"""A stack that is well: what it says of itself, and that Dagster's own tools work with it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from scheduler_defs.settings import PROJECT_ROOT
+from scheduler_defs.stack import checks
+from tests.integration.running_stack import Stack, new_yard, until
+
+COMPONENTS = ["postgres", "valkey", "code-server", "webserver", "daemon", "worker-runs", "worker-steps"]
+
+
+def test_given_a_running_stack_then_every_component_says_that_it_is_well(stack: Stack) -> None:
+    status = stack.json("status")
+    assert status["healthy"] is True
+    assert status["ui"] == stack.ui
+    assert [item["name"] for item in status["components"]][: len(COMPONENTS)] == COMPONENTS
+    for item in status["components"]:
+        assert item["state"] == "healthy", item
+        assert item.keys() >= {"name", "state", "pid", "since", "restarts", "address", "detail"}
+    for worker in status["workers"]:
+        assert worker.keys() >= {"id", "host", "pid", "queues", "slots", "busy", "heartbeat"}
+    served = {queue for worker in status["workers"] for queue in worker["queues"]}
+    assert {"runs", "steps"} <= served
+    assert [problem for problem in status["problems"] if problem.startswith("queue")] == []
+
+
+def test_given_a_running_stack_then_nothing_listens_beyond_the_loopback(stack: Stack) -> None:
+    addresses = {
+        connection.laddr.ip
+        for process in stack.processes()
+        for connection in process.net_connections("inet")
+        if connection.status == "LISTEN"
+    }
+    assert addresses <= {"127.0.0.1", "::1", "::ffff:127.0.0.1"}
+
+
+def test_given_a_running_stack_when_another_up_is_asked_for_then_it_names_the_pid_and_nothing_changes(
+    stack: Stack,
+) -> None:
+    before = stack.record
+    for detach in ((), ("--detach",)):
+        done = stack.run("up", *detach, check=False)
+        assert done.returncode == 1
+        assert f"already running here, pid {before.pid};" in done.stderr
+        assert "Traceback" not in done.stderr
+    assert stack.record.id == before.id
+
+
+def test_given_a_busy_port_when_it_is_asked_for_then_up_fails_and_leaves_nothing(
+    stack: Stack, tmp_path: Path
+) -> None:
+    port = stack.ui.rpartition(":")[2]
+    other = new_yard(tmp_path)
+    done = other.run("up", "--detach", "--port", port, check=False)
+    assert done.returncode == 1
+    assert f"--port {port}: busy" in done.stderr
+    assert other.run("status", check=False).returncode == 3
+
+
+def test_given_no_stack_then_status_and_env_say_so_with_code_3_and_down_is_content(tmp_path: Path) -> None:
+    other = new_yard(tmp_path)
+    for command in ("status", "env"):
+        done = other.run(command, check=False)
+        assert (done.returncode, done.stdout) == (3, "")
+        assert "no stack runs on" in done.stderr
+    assert "No stack runs" in other.run("down").stderr
+
+
+def test_given_the_exports_in_a_shell_then_they_are_the_ones_of_the_record(stack: Stack) -> None:
+    script = stack.run("env").stdout + "env -0"
+    printed = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=True)
+    found = dict(line.split("=", 1) for line in printed.stdout.split("\0") if "=" in line)
+    assert stack.exports.items() <= found.items()
+
+
+@pytest.mark.parametrize(
+    ("module", "arguments", "expected"),
+    [
+        ("dagster", ["definitions", "validate", "-w", "workspace.yaml"], "Validation successful"),
+        ("dagster", ["schedule", "list", "-w", "workspace.yaml", "-l", "signalbox"], "heartbeat"),
+        ("dagster", ["sensor", "list", "-w", "workspace.yaml", "-l", "signalbox"], ""),
+        ("dagster", ["job", "list", "-w", "workspace.yaml", "-l", "signalbox"], "log_triage"),
+        ("dagster", ["instance", "info"], "SignalboxStorage"),
+        ("dagster._daemon", ["liveness-check"], "Daemon live"),
+    ],
+)
+def test_given_the_exports_then_dagsters_own_commands_work(
+    stack: Stack, module: str, arguments: list[str], expected: str
+) -> None:
+    done = dagster(stack, module, *arguments)
+    assert expected in done.stdout + done.stderr
+
+
+def test_given_the_exports_when_dagster_launches_a_job_then_a_worker_executes_it(stack: Stack) -> None:
+    done = dagster(
+        stack, "dagster", "job", "launch", "-w", "workspace.yaml", "-l", "signalbox", "-j", "gpu_report"
+    )
+    run_id = next(word for word in done.stdout.split() if word.count("-") == 4).strip(".,")
+    run = until(lambda: finished(stack, run_id), f"the end of {run_id}")
+    assert run["status"] == "SUCCESS", run
+    assert run["worker"]
+
+
+def test_given_the_exports_when_dagster_materializes_an_asset_then_it_is_in_the_stacks_history(
+    stack: Stack,
+) -> None:
+    done = dagster(
+        stack, "dagster", "asset", "materialize", "-m", "scheduler_defs.definitions", "--select", "gpu_report"
+    )
+    assert "RUN_SUCCESS" in done.stderr
+    assert any(
+        run["job"] == "__ephemeral_asset_job__" or "gpu_report" in run["job"]
+        for run in stack.json("runs", "list")
+    )
+
+
+def test_given_a_checkout_then_dagsters_project_tool_knows_it(stack: Stack) -> None:
+    listed = dg(stack, "list", "defs", "--json")
+    assert "heartbeat" in listed.stdout
+    assert "loaded successfully" in dg(stack, "check", "defs").stdout.replace("\n", " ")
+
+
+@pytest.fixture
+def second_webserver(stack: Stack) -> Iterator[str]:
+    from scheduler_defs.stack import ports
+
+    port = ports.next_free("127.0.0.1", 31000)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "dagster_webserver", "-w", "workspace.yaml", "-p", str(port)],
+        env=stack.environment,
+        cwd=PROJECT_ROOT,
+        stderr=subprocess.DEVNULL,
+    )
+    yield f"http://127.0.0.1:{port}"
+    process.terminate()
+    process.wait(20)
+
+
+def test_given_the_exports_then_a_plain_dagster_webserver_serves_the_same_stack(
+    second_webserver: str,
+) -> None:
+    def loaded() -> bool:
+        try:
+            return checks.webserver(second_webserver) == ""
+        except (OSError, checks.NotHealthy):
+            return False
+
+    assert until(loaded, "a second webserver with the code location")
+
+
+def finished(stack: Stack, run_id: str) -> dict[str, object] | None:
+    """The run's object, once it has ended."""
+    run = json.loads(stack.run("runs", "show", run_id, "--json").stdout)
+    return run if run["status"] in ("SUCCESS", "FAILURE", "CANCELED") else None
+
+
+def dagster(stack: Stack, module: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """A command of Dagster with the exports, as a user types it."""
+    done = subprocess.run(
+        [sys.executable, "-m", module, *arguments],
+        env=stack.environment,
+        cwd=PROJECT_ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done
+
+
+def dg(stack: Stack, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Dagster's project tool, which has no `python -m` form."""
+    program = Path(sys.executable).with_name("dg")
+    done = subprocess.run(
+        [str(program), *arguments],
+        env={**stack.environment, "NO_COLOR": "1"},
+        cwd=PROJECT_ROOT,
+        capture_output=True,
+        text=True,
+        timeout=180,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done
