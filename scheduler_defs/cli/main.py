@@ -53,13 +53,15 @@ def build(argv: list[str]) -> typer.Typer:
     app.callback()(root)
     asked = COMMANDS.keys() & set(argv)
     for name, (module, attribute, help_line) in COMMANDS.items():
+        if find_spec(f"scheduler_defs.cli.{module}") is None:
+            continue
         if name in asked:
             target = getattr(importlib.import_module(f"scheduler_defs.cli.{module}"), attribute)
             if isinstance(target, typer.Typer):
                 app.add_typer(target, name=name, help=help_line, no_args_is_help=True)
             else:
                 app.command(name)(target)
-        elif find_spec(f"scheduler_defs.cli.{module}") is not None:
+        else:
             app.command(name, help=help_line)(_listed_only)
     return app
 
@@ -119,8 +121,11 @@ def main() -> None:
 
 def database_away(error: Exception) -> NotReachableError | None:
     """The one line for a database that does not answer; None for any other error."""
-    sqlalchemy = sys.modules.get("sqlalchemy.exc")
-    if sqlalchemy is None or not isinstance(error, sqlalchemy.OperationalError):
+    if "sqlalchemy" not in sys.modules:
+        return None
+    from sqlalchemy.exc import OperationalError
+
+    if not isinstance(error, OperationalError):
         return None
     return NotReachableError(f"the database does not answer: {str(error.orig).strip().splitlines()[0]}")
 
