@@ -74,7 +74,7 @@ class HandledOccurrences:
             _log.warning("handled occurrences are not written yet: %s", error)
 
     def flush(self) -> None:
-        """Write what is pending, one statement. Raises SQLAlchemyError, and keeps it pending, if that fails."""
+        """Write what is pending, one statement. Raises SQLAlchemyError, and keeps it, if that fails."""
         with self._lock:
             if self._timer is not None:
                 self._timer.cancel()

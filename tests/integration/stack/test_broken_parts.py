@@ -51,7 +51,7 @@ def test_given_a_component_that_is_killed_then_it_is_shown_comes_back_and_all_is
     until(lambda: is_well(own_stack), f"all well after {name}")
 
 
-def test_given_a_killed_supervisor_when_up_is_asked_for_then_a_new_stack_runs_and_nothing_of_the_old(
+def test_given_a_killed_supervisor_when_up_is_asked_for_then_only_a_new_stack_runs(
     own_stack: Stack,
 ) -> None:
     old_record, old = own_stack.record, own_stack.processes()

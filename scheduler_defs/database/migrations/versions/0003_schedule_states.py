@@ -21,10 +21,10 @@ def upgrade() -> None:
         );
         CREATE TABLE signalbox.schedule_states (
             schedule    text PRIMARY KEY,
-            handled     timestamptz,                      -- newest occurrence that was run, skipped or given up
-            holds       boolean,                          -- last result of the condition, null before the first
-            fired       timestamptz,                      -- when the condition last started a run
-            errors      integer NOT NULL DEFAULT 0        -- condition errors in a row
+            handled     timestamptz,  -- newest occurrence that was run, skipped or given up
+            holds       boolean,      -- last result of the condition, null before the first
+            fired       timestamptz,  -- when the condition last started a run
+            errors      integer NOT NULL DEFAULT 0  -- condition errors in a row
         );
         """
     )

@@ -35,7 +35,8 @@ def upgrade() -> None:
             FOR EACH ROW EXECUTE FUNCTION signalbox.announce_queue();
         CREATE TRIGGER worker_changed AFTER UPDATE ON signalbox.workers
             FOR EACH ROW
-            WHEN ((OLD.queues, OLD.slots, OLD.draining) IS DISTINCT FROM (NEW.queues, NEW.slots, NEW.draining))
+            WHEN ((OLD.queues, OLD.slots, OLD.draining)
+                  IS DISTINCT FROM (NEW.queues, NEW.slots, NEW.draining))
             EXECUTE FUNCTION signalbox.announce_queue();
         """
     )
