@@ -76,10 +76,18 @@ def redact(text: str) -> str:
     Secrets become `[redacted]`, addresses `[ip]`; the names around them stay, so that one still sees what
     it was.
     """
+    text = redact_secrets(text)
+    if _DIGIT.search(text):
+        text = _IPV6.sub(_if_ipv6, _IPV4.sub(ADDRESS, text))
+    return text
+
+
+def redact_secrets(text: str) -> str:
+    """`text` without secrets; addresses stay."""
     lowered = text.lower()
     if not _DIGIT.search(text) and not any(hint in lowered for hint in _HINTS):
         return text
-    for pattern, replacement in _RULES:
+    for pattern, replacement in _SECRET_RULES:
         text = pattern.sub(replacement, text)
     return text
 
@@ -99,7 +107,7 @@ def _if_ipv6(match: Match[str]) -> str:
     return ADDRESS if any(map(str.isdigit, match[0])) else match[0]
 
 
-_RULES: tuple[tuple[re.Pattern[str], str | Callable[[Match[str]], str]], ...] = (
+_SECRET_RULES: tuple[tuple[re.Pattern[str], str | Callable[[Match[str]], str]], ...] = (
     (_PRIVATE_KEY, REDACTED),
     (_COOKIE, _keep_name),
     (_AUTHORIZATION, _keep_name),
@@ -110,6 +118,4 @@ _RULES: tuple[tuple[re.Pattern[str], str | Callable[[Match[str]], str]], ...] = 
     (_QUERY, _keep_name),
     (_KNOWN_SHAPES, REDACTED),
     (_LONG_WORD, _if_random),
-    (_IPV4, ADDRESS),
-    (_IPV6, _if_ipv6),
 )
