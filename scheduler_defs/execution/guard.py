@@ -24,14 +24,18 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
+from importlib.util import cache_from_source
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from scheduler_defs.errors import SignalboxError
-from scheduler_defs.execution import guard_registry
+from scheduler_defs.execution import guard_process, guard_registry
 
-GUARD_PROCESS = Path(__file__).with_name("guard_process.py")
+_COMPILED = Path(cache_from_source(guard_process.__file__))
+GUARD_PROCESS = _COMPILED if _COMPILED.exists() else Path(guard_process.__file__)
+"""The guard's file: compiled, where Python could keep it so, because that starts faster."""
+
 TOKEN = "SIGNALBOX_GUARD"  # noqa: S105 - the name of a variable
 """In the environment of the command and its descendants: how they are found if the guard is killed."""
 

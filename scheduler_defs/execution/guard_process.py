@@ -15,12 +15,13 @@ end. FD is a socket on which it first gets its orders (four bytes of length, the
 End of file on that socket means that the worker is dead: everything is killed at once.
 """
 
-import ctypes
+# The modules behind `ctypes` and `signal`, which take longer to import than everything else here.
+import _ctypes
+import _signal as signal  # pyright: ignore[reportMissingImports]
 import errno
 import marshal
 import os
 import select
-import signal
 import sys
 import time
 
@@ -34,7 +35,16 @@ LINUX = sys.platform.startswith("linux")
 def prctl(option: int, value: int) -> None:
     """prctl(2); on systems without it, nothing."""
     if LINUX:
-        ctypes.CDLL(None).prctl(option, value, 0, 0, 0)
+
+        class Int(_ctypes._SimpleCData):
+            _type_ = "i"
+
+        class Function(_ctypes.CFuncPtr):
+            _flags_ = _ctypes.FUNCFLAG_CDECL
+            _restype_ = Int
+
+        program = _ctypes.dlopen(None, 0)  # pyright: ignore[reportArgumentType] - None is the program itself
+        Function(_ctypes.dlsym(program, "prctl"))(option, value, 0, 0, 0)
 
 
 def processes() -> list[tuple[int, int, int]]:
