@@ -51,17 +51,21 @@ def broker_url(url: str) -> str:
 def make_app(url: str | None) -> Celery:
     """An app for the broker at `url` (without one, tasks are known and sending fails)."""
     broker = broker_url(url) if url else "memory://"
+    redis = broker.startswith(("redis", "sentinel"))
     app = Celery("signalbox", broker=broker, include=list(_TASKS))
     app.conf.update(
         task_default_queue=RUN_QUEUE,
         task_default_delivery_mode="persistent",
         task_ignore_result=True,
-        task_acks_late=False,
+        # A worker must hold no more messages than it has free slots, or they wait there while others are idle.
+        # With Redis Celery sees to that itself; elsewhere what is not acknowledged counts, and so messages are
+        # acknowledged at the end. Delivered again, they do no harm.
+        task_acks_late=not redis,
         task_serializer="json",
         accept_content=["json"],
         result_backend=None,
         worker_prefetch_multiplier=1,
-        worker_disable_prefetch=broker.startswith("redis"),
+        worker_disable_prefetch=redis,
         worker_hijack_root_logger=False,
         # What steps print goes to their files, not through the worker's log.
         worker_redirect_stdouts=False,

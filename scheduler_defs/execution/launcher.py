@@ -17,9 +17,11 @@ from kombu.exceptions import OperationalError
 from typing_extensions import override
 
 from scheduler_defs import database, tags
+from scheduler_defs.errors import NotReachableError
 from scheduler_defs.execution import celery_app, leases
 from scheduler_defs.execution.failure import record_failure
 from scheduler_defs.execution.leases import Lease
+from scheduler_defs.settings import BROKER_URL, settings
 
 logger = logging.getLogger(__name__)
 
@@ -65,7 +67,9 @@ class SignalboxRunLauncher(RunLauncher[DagsterInstance], ConfigurableClass):
 
     @override
     def launch_run(self, context: LaunchRunContext) -> None:
-        """Raises kombu's OperationalError when the broker cannot be reached."""
+        """Raises kombu's OperationalError when the broker cannot be reached, NotReachableError without one."""
+        if settings().broker_url is None:
+            raise NotReachableError(f"no broker: set {BROKER_URL}, or run this through `signalbox`")
         run = context.dagster_run
         self.celery.send_task(
             celery_app.RUN_TASK, args=(run.run_id,), task_id=run.run_id, queue=run_queue(run)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import logging
 import os
 import sys
@@ -36,6 +37,14 @@ from scheduler_defs.settings import PROJECT_ROOT
 logger = logging.getLogger(__name__)
 
 _DEFINITIONS = "scheduler_defs.definitions"
+_PRELOADED = (
+    "scheduler_defs.execution.storage",
+    "scheduler_defs.execution.coordinator",
+    "scheduler_defs.execution.compute_logs",
+    "scheduler_defs.execution.artifact_storage",
+    "scheduler_defs.execution.step_run",
+    "dagster._core.storage.fs_io_manager",
+)
 
 
 def instance() -> dg.DagsterInstance:
@@ -46,6 +55,12 @@ def instance() -> dg.DagsterInstance:
 @lru_cache(maxsize=1)
 def _instance(_pid: int) -> dg.DagsterInstance:
     return dg.DagsterInstance.get()
+
+
+def preload() -> None:
+    """Import, in a worker's main process, what all its children need. No user code, and no connections."""
+    for name in _PRELOADED:
+        importlib.import_module(name)
 
 
 def prepare() -> None:
