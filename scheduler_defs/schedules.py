@@ -9,6 +9,7 @@ import dagster as dg
 
 from scheduler_defs.declarations.models import Declarations, Schedule
 from scheduler_defs.declarations.names import dagster_name
+from scheduler_defs.errors import SignalboxError
 from scheduler_defs.evaluation.cadence import cron_of
 from scheduler_defs.evaluation.live import live_evaluator, switched_on
 
@@ -53,6 +54,8 @@ def _evaluation(declarations: Declarations, schedule: Schedule) -> Evaluation:
         outcome = _evaluator.evaluate(
             declarations, schedule, tick, dt.datetime.now(dt.UTC), lambda: switched_on(context.instance)
         )
+        if outcome.failed:
+            raise SignalboxError(outcome.reason)
         for run_id in outcome.cancel:
             context.instance.run_coordinator.cancel_run(run_id)
         if not outcome.launches:

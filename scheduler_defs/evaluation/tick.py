@@ -7,8 +7,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from scheduler_defs import launching, tags
-from scheduler_defs.declarations.models import Declarations, Schedule
+from scheduler_defs.conditions.evaluating import Result, evaluate
+from scheduler_defs.conditions.firing import decide as decide_by_condition
+from scheduler_defs.declarations.models import Condition, Declarations, Schedule
 from scheduler_defs.declarations.names import dagster_name
+from scheduler_defs.evaluation.condition_memory import ConditionMemory
 from scheduler_defs.evaluation.facts import Ledger
 from scheduler_defs.evaluation.memory import HandledOccurrences
 from scheduler_defs.evaluation.pauses import Pause
@@ -23,11 +26,15 @@ SwitchedOn = Callable[[], Mapping[str, dt.datetime]]
 
 @dataclass(frozen=True)
 class TickOutcome:
-    """Launches for one tick, or the reason why there is none; `cancel` names runs to cancel first."""
+    """Launches for one tick, or the reason why there is none; `cancel` names runs to cancel first.
+
+    `failed`: it could not be decided; the tick is an error, and `reason` says of what.
+    """
 
     launches: tuple[launching.Launch, ...] = ()
     reason: str = ""
     cancel: tuple[str, ...] = ()
+    failed: bool = False
 
 
 @dataclass
@@ -36,6 +43,7 @@ class Evaluator:
 
     ledger: Ledger
     handled: HandledOccurrences
+    conditions: ConditionMemory
     pauses: Callable[[], Mapping[str, Pause]]
     _deferred: set[str] = field(default_factory=set)
 
@@ -60,7 +68,38 @@ class Evaluator:
             if decision.collapsed or decision.missed or decision.misfired:
                 self.handled.note(schedule.name, decision.handled)
             return TickOutcome(reason=decision.reason)
+        if schedule.when is not None:
+            return self._by_condition(declarations, schedule, schedule.when, decision, now)
         return self._by_runs(declarations, schedule, decision)
+
+    def _by_condition(
+        self,
+        declarations: Declarations,
+        schedule: Schedule,
+        condition: Condition,
+        decision: TickDecision,
+        now: dt.datetime,
+    ) -> TickOutcome:
+        observed = evaluate(condition, timezone=schedule.timezone, now=now)
+        firing = decide_by_condition(
+            observed.result,
+            fire=schedule.fire,
+            cooldown=schedule.cooldown,
+            memory=self.conditions.get(schedule.name),
+            now=now,
+        )
+        if not firing.run:
+            self.conditions.put(schedule.name, firing.memory)
+            self.handled.note(schedule.name, decision.handled)
+            reason = f"{observed.text}; {firing.reason}"
+            return TickOutcome(reason=reason, failed=observed.result is Result.ERROR)
+        # Checks that were missed are not made up for: what matters is what holds now.
+        outcome = self._by_runs(
+            declarations, schedule, replace(decision, run=decision.run[-1:], reason=observed.text)
+        )
+        kept = firing.memory if outcome.launches else firing.memory_if_not_launched
+        self.conditions.put(schedule.name, kept)
+        return outcome
 
     def _by_time(
         self,

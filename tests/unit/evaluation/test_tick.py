@@ -2,13 +2,23 @@
 
 import datetime as dt
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
 from scheduler_defs import tags
-from scheduler_defs.declarations.models import Declarations, Overlap, Position, Schedule
+from scheduler_defs.declarations.models import (
+    Comparison,
+    Declarations,
+    Fire,
+    Operator,
+    Overlap,
+    Position,
+    Schedule,
+)
+from scheduler_defs.evaluation.condition_memory import ConditionMemory
 from scheduler_defs.evaluation.facts import KnownRun, Ledger, Stage
 from scheduler_defs.evaluation.memory import HandledOccurrences
 from scheduler_defs.evaluation.pauses import pause, read_pauses, resume
@@ -50,6 +60,7 @@ class Yard:
         self.evaluator = Evaluator(
             Ledger(lambda: list(self.active), clock=lambda: self.seconds),
             HandledOccurrences(lambda: self.engine),
+            ConditionMemory(lambda: self.engine),
             lambda: read_pauses(self.engine),
         )
 
@@ -178,3 +189,46 @@ def test_overlap_skip_leaves_out_the_occurrence_for_good(yard: Yard) -> None:
     assert "is still running (overlap: skip)" in outcome.reason
     yard.active = []
     assert due(yard.tick(schedule(), at(10))) == ["2026-03-02T10:00:00+00:00"]
+
+
+def watching(path: Path, **more: Any) -> Schedule:
+    return schedule(when=Comparison(subject=f"file.exists:{path}", op=Operator.EQ, value=True), **more)
+
+
+def test_a_condition_that_does_not_hold_says_what_was_seen(yard: Yard, tmp_path: Path) -> None:
+    outcome = yard.tick(watching(tmp_path / "flag"), at(9))
+    assert outcome.launches == ()
+    assert "file.exists" in outcome.reason
+    assert "does not hold" in outcome.reason
+
+
+def test_level_fires_at_every_check_that_holds_and_edge_only_when_it_becomes_true(
+    yard: Yard, tmp_path: Path
+) -> None:
+    flag = tmp_path / "flag"
+    flag.touch()
+    level, edge = watching(flag, name="level"), watching(flag, name="edge", fire=Fire.EDGE)
+    assert [bool(yard.tick(level, at(hour)).launches) for hour in (9, 10)] == [True, True]
+    assert [bool(yard.tick(edge, at(hour)).launches) for hour in (9, 10)] == [True, False]
+    yard.restart()
+    assert not yard.tick(edge, at(11)).launches
+    flag.unlink()
+    yard.tick(edge, at(12))
+    flag.touch()
+    assert yard.tick(edge, at(13)).launches
+
+
+def test_an_edge_that_a_limit_forbids_is_not_lost(yard: Yard, tmp_path: Path) -> None:
+    (tmp_path / "flag").touch()
+    edge = watching(tmp_path / "flag", fire=Fire.EDGE)
+    yard.active = [KnownRun("r", "report", "hourly", at(8).isoformat(), Stage.RUNNING)]
+    assert not yard.tick(edge, at(9)).launches
+    yard.active = []
+    assert yard.tick(edge, at(10)).launches
+
+
+def test_a_condition_that_cannot_be_evaluated_is_an_error_not_a_no(yard: Yard) -> None:
+    broken = schedule(when=Comparison(subject="load.average", op=Operator.GT, value="not a number"))
+    first, second = yard.tick(broken, at(9)), yard.tick(broken, at(10))
+    assert (first.launches, first.failed, second.failed) == ((), True, True)
+    assert "2 times in a row" in second.reason
