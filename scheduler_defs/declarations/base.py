@@ -13,7 +13,8 @@ Scalar = bool | int | float | str
 class Model(BaseModel):
     """Frozen, and closed: a key that is not declared is an error."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+    # Validators are built when first needed: most models are never validated, and building takes time.
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True, defer_build=True)
 
 
 class Position(Model):

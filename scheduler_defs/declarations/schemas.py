@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import datetime as dt
+import inspect
 import json
 import sys
 from collections.abc import Mapping
+from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, cast
 
@@ -14,6 +18,7 @@ from pydantic.json_schema import GenerateJsonSchema
 
 from scheduler_defs.declarations.condition_models import Operator
 from scheduler_defs.declarations.written.agents import AgentEntry, TaskQueueEntry
+from scheduler_defs.declarations.written.fields import Written
 from scheduler_defs.declarations.written.jobs import JobEntry
 from scheduler_defs.declarations.written.others import AlertsEntry, DirectiveEntry, LimitEntry
 from scheduler_defs.declarations.written.schedules import CONDITION_PLACE, ScheduleDefaults, ScheduleEntry
@@ -136,7 +141,7 @@ def _by_name(key: str, entry: dict[str, Any]) -> dict[str, Any]:
 
 
 def _tidied(schema: Any) -> Any:
-    """Without the titles that pydantic makes from the names, and with conditions put in."""
+    """With the docstrings of the attributes and with conditions, without the titles that pydantic makes."""
     if isinstance(schema, list):
         return [_tidied(each) for each in cast("list[Any]", schema)]
     if not isinstance(schema, dict):
@@ -144,12 +149,48 @@ def _tidied(schema: Any) -> Any:
     given = cast("dict[str, Any]", schema)
     if given.get("format") == CONDITION_PLACE["format"]:
         return {"$ref": "#/definitions/Condition"}
+    title = given.get("title")
     top = "$schema" in given
-    return {
+    tidied = {
         key: _tidied(each)
         for key, each in given.items()
         if key != "title" or top or not isinstance(each, str)
     }
+    model = _written_models().get(title) if isinstance(title, str) else None
+    if model is not None:
+        for key, text in _docstrings(model).items():
+            tidied["properties"][key]["description"] = text
+    return tidied
+
+
+@cache
+def _written_models() -> Mapping[str, type[Written]]:
+    found: dict[str, type[Written]] = {}
+    pending = [Written]
+    while pending:
+        subclasses = pending.pop().__subclasses__()
+        found |= {each.__name__: each for each in subclasses}
+        pending += subclasses
+    return found
+
+
+def _docstrings(model: type[Written]) -> dict[str, str]:
+    """The text under each attribute, inherited ones included."""
+    found: dict[str, str] = {}
+    for each in reversed(model.__mro__):
+        if not issubclass(each, Written) or each is Written:
+            continue
+        (body,) = ast.parse(inspect.getsource(each)).body
+        assert isinstance(body, ast.ClassDef)
+        for attribute, text in pairwise(body.body):
+            if (
+                isinstance(attribute, ast.AnnAssign)
+                and isinstance(attribute.target, ast.Name)
+                and isinstance(text, ast.Expr)
+                and isinstance(text.value, ast.Constant)
+            ):
+                found[attribute.target.id] = inspect.cleandoc(str(text.value.value))
+    return found
 
 
 if __name__ == "__main__":

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
-from functools import cache
-from importlib import import_module
-from importlib.util import find_spec
+from collections.abc import Mapping
 from typing import Any, cast
 
 from scheduler_defs.declarations.condition_models import (
@@ -107,6 +104,9 @@ def _comparison(entry: Entry, given: Mapping[str, Any], *where: str | int) -> Co
     entry.faulty = faulty or found
     if found or operator is None:
         return None
+    if fault := _comparison_fault(str(subject), operator, value):
+        entry.fault(fault, *where, "value" if "value" in given else "op")
+        return None
     return Comparison(subject=str(subject), op=operator, value=value)
 
 
@@ -131,16 +131,13 @@ def _subject_fault(subject: str) -> str | None:
     """What is wrong with a subject: asked of the probes, where there are any."""
     if not subject.strip():
         return "must not be empty"
-    check = _registry()
-    return None if check is None else check(subject)
+    # Loaded when the first condition is read: a yard without conditions need not load the probes.
+    from scheduler_defs.conditions import subject_fault
+
+    return subject_fault(subject)
 
 
-@cache
-def _registry() -> Callable[[str], str | None] | None:
-    """`scheduler_defs.conditions.subject_fault`, if there is one.
+def _comparison_fault(subject: str, operator: Operator, value: Any) -> str | None:
+    from scheduler_defs.conditions import comparison_fault
 
-    Looked up when the first condition is read: a yard without conditions need not load the probes.
-    """
-    if find_spec("scheduler_defs.conditions") is None:
-        return None
-    return getattr(import_module("scheduler_defs.conditions"), "subject_fault", None)
+    return comparison_fault(subject, operator, value)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 
 from scheduler_defs.declarations.written.fields import (
     ArgumentList,
@@ -16,6 +16,7 @@ from scheduler_defs.declarations.written.fields import (
     Names,
     PositiveDuration,
     RetriesEntry,
+    SchemaOf,
     Tags,
     Text,
     Texts,
@@ -97,9 +98,7 @@ def _read_ageing(value: Any) -> Any:
 AgeingField = Annotated[
     AgeingEntry | None,
     BeforeValidator(_read_ageing),
-    WithJsonSchema(
-        {"anyOf": [{"enum": [True, False, "on", "off", "yes", "no"]}, AgeingEntry.model_json_schema()]}
-    ),
+    SchemaOf(AgeingEntry, {"enum": [True, False, "on", "off", "yes", "no"]}),
 ]
 
 

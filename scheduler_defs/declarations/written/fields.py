@@ -8,8 +8,8 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Annotated, Any, Literal, cast
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
-from pydantic_core import PydanticCustomError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, GetJsonSchemaHandler, WithJsonSchema
+from pydantic_core import CoreSchema, PydanticCustomError
 
 from scheduler_defs.declarations.names import name_fault
 from scheduler_defs.declarations.scalars import as_boolean, as_text
@@ -26,7 +26,18 @@ MOST_TEXT = 100_000
 class Written(BaseModel):
     """An entry of a file: closed, and strict about types."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, use_attribute_docstrings=True)
+    # Pydantic's own `use_attribute_docstrings` reads the source at every import; see `schemas` instead.
+    model_config = ConfigDict(extra="forbid", strict=True, defer_build=True)
+
+
+class SchemaOf:
+    """Shows a field as alternatives, one of them a model, without making its schema at import."""
+
+    def __init__(self, model: type[BaseModel], *others: dict[str, Any]) -> None:
+        self.model, self.others = model, others
+
+    def __get_pydantic_json_schema__(self, core: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        return {"anyOf": [*self.others, self.model.model_json_schema()]}
 
 
 def wrong(message: str) -> PydanticCustomError:

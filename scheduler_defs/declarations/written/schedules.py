@@ -18,6 +18,7 @@ from scheduler_defs.declarations.written.fields import (
     PositiveDuration,
     Priority,
     RetriesEntry,
+    SchemaOf,
     Step,
     Tags,
     Text,
@@ -62,7 +63,7 @@ def _read_condition(value: Any) -> Any:
 CatchUpField = Annotated[
     CatchUpEntry,
     BeforeValidator(_read_catch_up),
-    WithJsonSchema({"anyOf": [{"enum": list(CATCH_UP)}, CatchUpEntry.model_json_schema()]}),
+    SchemaOf(CatchUpEntry, {"enum": list(CATCH_UP)}),
 ]
 
 _EXCLUSION: dict[str, Any] = {

@@ -1,7 +1,5 @@
 """Everything that can be wrong with a declared job."""
 
-# ruff: noqa: E501 - a fault is one line, however long
-
 from __future__ import annotations
 
 from pathlib import Path

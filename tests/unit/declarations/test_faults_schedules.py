@@ -1,7 +1,5 @@
 """Everything that can be wrong with a schedule."""
 
-# ruff: noqa: E501 - a fault is one line, however long
-
 from __future__ import annotations
 
 from pathlib import Path
@@ -290,19 +288,20 @@ def test_given_config_that_the_job_does_not_take_when_checked_then_said_what_it_
     assert list(result.declarations.schedules) == ["c"]
 
 
-def test_given_a_probe_registry_when_a_subject_is_unknown_then_its_word_is_the_fault(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from scheduler_defs.declarations.building import conditions
-
-    def registry() -> object:
-        return lambda subject: f"no probe {subject!r}" if subject.startswith("moon") else None
-
-    monkeypatch.setattr(conditions, "_registry", registry)
+def test_given_a_subject_that_no_probe_knows_when_checked_then_said_what_is_meant(tmp_path: Path) -> None:
     text = (
         f"{START}    check_every: 5m\n"
-        "    when: {any: [{subject: 'moon.phase', op: exists}, {subject: env:X, op: exists}]}\n"
+        "    when: {any: [{subject: 'disk.fre_percent:/', op: lt, value: 1}, {subject: env:X, op: exists}]}\n"
     )
     assert lines(load_yard(tmp_path, text)) == [
-        "a.yaml:5:28: schedules.nightly.when.any[0].subject: no probe 'moon.phase'"
+        "a.yaml:5:28: schedules.nightly.when.any[0].subject: no probe is called 'disk.fre_percent'; did you mean"
+        " disk.free_percent?"
+    ]
+
+
+def test_given_a_value_that_the_probe_never_has_when_checked_then_refused(tmp_path: Path) -> None:
+    text = f"{START}    check_every: 5m\n    when: {{subject: 'disk.free_percent:/', op: lt, value: few}}\n"
+    assert lines(load_yard(tmp_path, text)) == [
+        "a.yaml:5:59: schedules.nightly.when.value: disk.free_percent is a number; 'few' is not a number such as"
+        " 10"
     ]

@@ -1,7 +1,5 @@
 """Files that are not YAML, or not the YAML that we want."""
 
-# ruff: noqa: E501 - a fault is one line, however long
-
 from __future__ import annotations
 
 import time

@@ -1,7 +1,5 @@
 """What faultless declarations become."""
 
-# ruff: noqa: E501 - YAML lines in the tests
-
 from __future__ import annotations
 
 import datetime as dt

@@ -1,7 +1,5 @@
 """The checked-in JSON Schemas: current, valid, and of one mind with the loader."""
 
-# ruff: noqa: E501 - YAML lines in the tests
-
 from __future__ import annotations
 
 from pathlib import Path
