@@ -52,7 +52,7 @@ def decide(
         return _no("the condition has held since its last run (fire: edge)", memory)
     if cooldown is not None and memory.fired is not None and now < memory.fired + cooldown:
         over = (memory.fired + cooldown).isoformat(timespec="seconds")
-        return _no(f"cooldown of {format_duration(cooldown)} until {over}", replace(memory, holds=False))
+        return _no(f"cooldown of {format_duration(cooldown)} until {over}", memory)
     return Firing(
         run=True,
         reason="",

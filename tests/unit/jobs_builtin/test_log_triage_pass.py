@@ -132,6 +132,26 @@ def test_file_truncated_and_grown_beyond_its_old_size_is_read_from_the_start(yar
     assert yard.counts() == {"other number <*> of a file with some length": 100}
 
 
+def test_rewritten_file_with_the_same_beginning_is_read_from_the_start(yard: Yard) -> None:
+    banner = many(60, "banner")
+    path = yard.write("a.log", *banner, *many(60))
+    yard.run()
+    with path.open("wb") as stream:
+        stream.write(("\n".join([*banner, *many(100, "other")]) + "\n").encode())
+    yard.touch("a.log")
+    assert yard.run().lines == 160
+
+
+def test_of_two_copies_of_a_file_that_is_gone_one_is_read_on(yard: Yard) -> None:
+    path = yard.write("a.log", *many(60))
+    content = path.read_bytes()
+    yard.run()
+    path.unlink()
+    yard.write_bytes("a.log.1", content + b"late words\n")
+    yard.write_bytes("copy.log", content + b"late words\n")
+    assert sorted(yard.counts().values()) == [2, 60]
+
+
 def test_truncated_to_nothing_and_written_anew(yard: Yard) -> None:
     path = yard.write("a.log", "one 1", "one 2")
     yard.run()
