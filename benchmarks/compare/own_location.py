@@ -5,7 +5,7 @@ from __future__ import annotations
 import dagster as dg
 
 from benchmarks.compare.work import PYTHON_JOB, write_start
-from scheduler_defs.definitions import defs as declared
+from scheduler_defs import definitions
 
 
 @dg.job(name=PYTHON_JOB, executor_def=dg.in_process_executor)
@@ -13,4 +13,4 @@ def python_step() -> None:
     write_start()
 
 
-defs = dg.Definitions.merge(declared, dg.Definitions(jobs=[python_step]))
+defs = dg.Definitions.merge(definitions.defs, dg.Definitions(jobs=[python_step]))
