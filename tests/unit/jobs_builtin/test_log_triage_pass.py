@@ -146,9 +146,9 @@ def test_of_two_copies_of_a_file_that_is_gone_one_is_read_on(yard: Yard) -> None
     path = yard.write("a.log", *many(60))
     content = path.read_bytes()
     yard.run()
-    path.unlink()
     yard.write_bytes("a.log.1", content + b"late words\n")
     yard.write_bytes("copy.log", content + b"late words\n")
+    path.unlink()
     assert sorted(yard.counts().values()) == [2, 60]
 
 
