@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
-from functools import lru_cache
+import threading
 
 from resources.task_queue.protocol import TaskQueue
 from scheduler_defs import database
 from scheduler_defs.declarations.models import TaskQueueConfig
 from scheduler_defs.errors import SignalboxError
+
+# By process as well: connections of a parent must not be shared with its children.
+_opened: dict[tuple[str, float, int], TaskQueue] = {}
+_lock = threading.Lock()
 
 
 def open_task_queue(config: TaskQueueConfig) -> TaskQueue:
@@ -23,12 +27,17 @@ def open_task_queue(config: TaskQueueConfig) -> TaskQueue:
         return PostgresTaskQueue(database.engine())
     if config.url is None:
         raise SignalboxError("task_queue: backend tinytask needs url: http://HOST:PORT")
-    return _tinytask(config.url, config.timeout.total_seconds(), os.getpid())
+    key = (config.url, config.timeout.total_seconds(), os.getpid())
+    with _lock:
+        if key not in _opened:
+            from resources.task_queue.tinytask import TinyTaskQueue
+
+            _opened[key] = TinyTaskQueue(config.url, timeout_seconds=key[1])
+        return _opened[key]
 
 
-@lru_cache(maxsize=4)
-def _tinytask(url: str, timeout_seconds: float, _pid: int) -> TaskQueue:
-    # By process: connections of a parent must not be shared with its children.
-    from resources.task_queue.tinytask import TinyTaskQueue
-
-    return TinyTaskQueue(url, timeout_seconds=timeout_seconds)
+def close_task_queues() -> None:
+    """Close the connections of this process. Opening again is fine."""
+    with _lock:
+        for key in [key for key in _opened if key[2] == os.getpid()]:
+            _opened.pop(key).close()

@@ -48,6 +48,7 @@ def do_task(context: dg.OpExecutionContext, config: AgentTaskConfig):  # Dagster
     try:
         task = run.claim(context.log)
     except NotClaimedError as error:
+        record_failure(context.instance, context.run_id, Failure.ERROR, str(error))
         raise dg.Failure(str(error), allow_retries=False) from error
     if task is None:
         return

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
+import socket
 import threading
 import time
 from collections.abc import Callable
@@ -31,7 +33,7 @@ class TinyTaskServer:
         self.before_answer: Callable[[str, str], None] | None = None
         self.lock = threading.Lock()
         self.port = 0
-        self._server: ThreadingHTTPServer | None = None
+        self._server: _Server | None = None
 
     @property
     def url(self) -> str:
@@ -57,11 +59,12 @@ class TinyTaskServer:
         threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
 
     def down(self) -> None:
-        """Stop listening: connections are refused."""
+        """Stop listening, and cut all connections."""
         server, self._server = self._server, None
         if server is not None:
             server.shutdown()
             server.server_close()
+            server.cut_connections()
 
     def answer(self, method: str, target: str, body: bytes) -> tuple[int, Any]:
         """Status and document of the answer to one request."""
@@ -155,6 +158,21 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
     allow_reuse_address = True
     request_queue_size = 128
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self._sockets: list[socket.socket] = []
+
+    def get_request(self) -> tuple[socket.socket, Any]:
+        accepted, address = super().get_request()
+        self._sockets.append(accepted)
+        return accepted, address
+
+    def cut_connections(self) -> None:
+        """As when the process ends: clients that keep their connections find them closed."""
+        for accepted in self._sockets:
+            with contextlib.suppress(OSError):
+                accepted.shutdown(socket.SHUT_RDWR)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Cut connections are what tests ask for: nothing to print."""
