@@ -18,7 +18,7 @@ from scheduler_defs.errors import SignalboxError
 if TYPE_CHECKING:
     from scheduler_defs.graphql.plan import Difference
 
-_RELOAD_SECONDS = 30.0
+_RELOAD_SECONDS = 60.0
 
 
 def plan(as_json: AsJson = False) -> None:

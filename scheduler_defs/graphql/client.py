@@ -26,7 +26,7 @@ class GraphQLClient:
     importing an HTTP client would cost a command more time than its request.
     """
 
-    def __init__(self, url: str, *, timeout_seconds: float = 30.0) -> None:
+    def __init__(self, url: str, *, timeout_seconds: float = 90.0) -> None:
         self.url = url.rstrip("/")
         self.timeout_seconds = timeout_seconds
 

@@ -1,0 +1,105 @@
+"""What a user does with a running stack, through the command; seen again through GraphQL and Postgres."""
+
+import datetime as dt
+
+import psycopg2
+import pytest
+
+from scheduler_defs.settings import sqlalchemy_url
+from tests.integration.running_stack import Stack, until
+
+
+def plain_url(stack: Stack) -> str:
+    return sqlalchemy_url(stack.postgres_url).replace("postgresql+psycopg2://", "postgresql://")
+
+
+def test_a_declared_one_minute_schedule_fires_by_itself_and_a_celery_worker_executes_it(stack: Stack) -> None:
+    def fired() -> list[dict[str, object]]:
+        rows = stack.json("schedules", "history", "heartbeat", "--json")
+        return [row for row in rows if row["trigger"] == "schedule" and row["status"] == "SUCCESS"]
+
+    run = until(fired, "a run of the schedule", 150)[0]
+    workers = {worker["id"]: worker for worker in stack.json("status", "--json")["workers"]}
+    shown = stack.json("runs", "show", str(run["run_id"]), "--json")
+    assert "runs" in workers[shown["worker"]]["queues"]
+    due = dt.datetime.fromisoformat(str(run["scheduled_for"]))
+    assert (due.second, due.tzinfo is not None) == (0, True)
+    with psycopg2.connect(plain_url(stack)) as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT status FROM runs WHERE run_id = %s", (run["run_id"],))
+        assert cursor.fetchone() == ("SUCCESS",)
+    connection.close()
+
+
+def test_run_now_runs_at_once_and_is_tagged_with_who_and_why(stack: Stack) -> None:
+    answer = stack.json("schedules", "run", "heartbeat", "--reason", "a test", "--wait", "--json")
+    assert answer["status"] == "SUCCESS"
+    run = stack.json("runs", "show", answer["run_id"], "--json")
+    assert (run["trigger"], run["schedule"], run["reason"]) == ("run_now", "heartbeat", "a test")
+    assert run["actor"]
+
+
+def test_parameters_out_of_bounds_fail_the_run_with_one_clear_line(stack: Stack) -> None:
+    found = stack.run("jobs", "launch", "disk_report", "--set", "path=here", "--wait", "--json", check=False)
+    assert found.returncode == 1
+    (run, *_) = stack.json("runs", "list", "--job", "disk_report", "--status", "FAILURE", "--json")
+    assert "path must match" in run["error"]
+
+
+def test_a_job_with_steps_runs_them_on_step_workers(stack: Stack) -> None:
+    answer = stack.json("jobs", "launch", "census", "--set", "folder=/usr/share/doc", "--wait", "--json")
+    assert answer["status"] == "SUCCESS"
+
+
+def test_an_unknown_name_is_refused_with_the_nearest_one(stack: Stack) -> None:
+    found = stack.run("schedules", "run", "hartbeat", check=False)
+    assert (found.returncode, found.stderr) == (
+        1,
+        "signalbox: no schedule 'hartbeat'; did you mean 'heartbeat'?\n",
+    )
+
+
+def test_switching_is_idempotent_shows_in_plan_and_apply_resets_it(stack: Stack) -> None:
+    name = "service-map-hourly"
+    try:
+        first = stack.json("schedules", "disable", name, "--json")
+        again = stack.json("schedules", "disable", name, "--json")
+        assert (first["state"], first["changed"], again["changed"]) == ("off", True, False)
+        planned = stack.run("plan", "--json", check=False)
+        assert planned.returncode == 1
+        assert f'"name": "{name}", "change": "switched_off"' in planned.stdout
+    finally:
+        stack.run("apply", "--reset-state")
+    assert stack.run("plan", "--json").returncode == 0
+
+
+def test_a_pause_shows_its_reason_and_end_and_resumes(stack: Stack) -> None:
+    name = "service-map-hourly"
+    stack.run("schedules", "pause", name, "--reason", "migration", "--until", "2h")
+    (row,) = [each for each in stack.json("schedules", "list", "--json") if each["name"] == name]
+    assert (row["state"], row["paused_reason"]) == ("paused", "migration")
+    assert dt.datetime.fromisoformat(row["next"]) >= dt.datetime.fromisoformat(row["paused_until"])
+    assert stack.json("schedules", "resume", name, "--json")["changed"]
+    assert not stack.json("schedules", "resume", name, "--json")["changed"]
+
+
+def test_a_running_command_is_cancelled_with_its_processes(stack: Stack) -> None:
+    added = stack.config / "sleeper.yaml"
+    added.write_text("jobs:\n  sleeper: {command: [sleep, '600']}\n", encoding="utf-8")
+    try:
+        stack.run("apply")
+        run_id = stack.json("jobs", "launch", "sleeper", "--json")["run_id"]
+        until(
+            lambda: stack.json("runs", "show", run_id, "--json")["status"] == "STARTED", "the run has started"
+        )
+        stack.run("runs", "cancel", run_id)
+        until(
+            lambda: stack.json("runs", "show", run_id, "--json")["status"] == "CANCELED", "it is canceled", 20
+        )
+    finally:
+        added.unlink()
+        stack.run("apply")
+
+
+@pytest.mark.parametrize("command", [["schedules", "list"], ["jobs", "list"], ["runs", "list"], ["limits"]])
+def test_lists_are_readable_tables_without_json(stack: Stack, command: list[str]) -> None:
+    assert len(stack.run(*command).stdout.splitlines()) > 2
