@@ -4,9 +4,21 @@ from __future__ import annotations
 
 import signal
 from dataclasses import dataclass, field
+from enum import IntEnum
 from pathlib import Path
 
 from scheduler_defs.stack.spawning import Account
+
+
+class StopPhase(IntEnum):
+    """When a component ends: lowest first, so that nobody loses what it needs."""
+
+    USERS = 0
+    """Daemon, webserver, workers."""
+    CODE = 1
+    """The code server, which daemon and webserver ask until the end."""
+    STORAGE = 2
+    """Postgres and the broker."""
 
 
 @dataclass(frozen=True)
@@ -22,7 +34,6 @@ class Component:
     """A process that always runs, or (`argv` None) somebody else's service that is only asked for its health.
 
     `needs`: names of components and steps that must be ready before this one is started.
-    `stop_phase`: components end phase by phase, lowest first, so that nobody loses what it needs.
     `death_signal`: sent by the kernel when the supervisor dies without a word.
     """
 
@@ -30,7 +41,7 @@ class Component:
     argv: tuple[str, ...] | None
     needs: tuple[str, ...]
     address: str
-    stop_phase: int
+    stop_phase: StopPhase
     cwd: Path | None = None
     account: Account | None = None
     stop_signals: tuple[StopSignal, ...] = (StopSignal(signal.SIGTERM),)

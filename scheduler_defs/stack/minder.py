@@ -102,7 +102,7 @@ class Minder:
             await self._after_end(code, failures)
 
     async def stop(self, limit_seconds: float) -> None:
-        """End the component and everything that it started, within the limit."""
+        """End the component's process within the limit. What it leaves behind is the supervisor's to end."""
         self._stopping.set()
         process = self._process
         if process is not None and process.returncode is None:
@@ -118,9 +118,7 @@ class Minder:
             if not ending.done():
                 process.kill()
             await ending
-        if process is not None:
-            await asyncio.to_thread(self._sweep, 0.5)
-            self._process = None
+        self._process = None
         self._set(State.STOPPED)
 
     async def _start(self, argv: tuple[str, ...]) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from scheduler_defs.settings import PROJECT_ROOT, Settings
 from scheduler_defs.stack import environment, folders, ports, postgres, valkey
-from scheduler_defs.stack.component import Component, StopSignal
+from scheduler_defs.stack.component import Component, StopPhase, StopSignal
 from scheduler_defs.stack.database_url import without_password
 
 LOOPBACK = "127.0.0.1"
@@ -76,10 +76,12 @@ def make(where: Settings, options: Options) -> Plan:
     )
     stack_id = uuid.uuid4().hex
     storage = (
-        _postgres(server) if server else Component("postgres", None, (), without_password(postgres_url), 3),
+        _postgres(server)
+        if server
+        else Component("postgres", None, (), without_password(postgres_url), StopPhase.STORAGE),
         _valkey(broker)
         if broker
-        else Component("broker", None, ("postgres",), without_password(broker_url), 2),
+        else Component("broker", None, ("postgres",), without_password(broker_url), StopPhase.STORAGE),
     )
     return Plan(
         id=stack_id,
@@ -114,10 +116,10 @@ def worker(name: str, queues: Sequence[str], slots: int, stack_id: str) -> Compo
         argv,
         (MIGRATIONS,),
         "queues " + ", ".join(queues),
-        stop_phase=0,
+        stop_phase=StopPhase.USERS,
         cwd=PROJECT_ROOT,
         # SIGTERM lets runs end that are about to; SIGQUIT interrupts the others.
-        stop_signals=(StopSignal(signal.SIGTERM), StopSignal(signal.SIGQUIT, after_seconds=2.0)),
+        stop_signals=(StopSignal(signal.SIGTERM), StopSignal(signal.SIGQUIT, after_seconds=1.5)),
         death_signal=signal.SIGQUIT,
     )
 
@@ -128,16 +130,23 @@ def _postgres(server: postgres.EmbeddedPostgres) -> Component:
         server.argv,
         (),
         str(server.sockets),
-        stop_phase=3,
+        stop_phase=StopPhase.STORAGE,
         account=server.account,
         # Fast shutdown (SIGTERM would wait for the clients), then immediate: recovered at the next start.
-        stop_signals=(StopSignal(signal.SIGINT), StopSignal(signal.SIGQUIT, after_seconds=1.5)),
+        stop_signals=(StopSignal(signal.SIGINT), StopSignal(signal.SIGQUIT, after_seconds=1.2)),
         death_signal=signal.SIGINT,
     )
 
 
 def _valkey(server: valkey.EmbeddedValkey) -> Component:
-    return Component("valkey", server.argv, ("postgres",), str(server.socket), stop_phase=2, cwd=server.data)
+    return Component(
+        "valkey",
+        server.argv,
+        ("postgres",),
+        str(server.socket),
+        stop_phase=StopPhase.STORAGE,
+        cwd=server.data,
+    )
 
 
 def _code_server(host: str, port: int) -> Component:
@@ -147,7 +156,9 @@ def _code_server(host: str, port: int) -> Component:
         # Other processes start Dagster with this Python, not with whatever `dagster` is on PATH.
         *("--use-python-environment-entry-point", "--log-level", "warning"),
     )
-    return Component("code-server", argv, (MIGRATIONS,), f"{host}:{port}", stop_phase=1, cwd=PROJECT_ROOT)
+    return Component(
+        "code-server", argv, (MIGRATIONS,), f"{host}:{port}", stop_phase=StopPhase.CODE, cwd=PROJECT_ROOT
+    )
 
 
 def _webserver(host: str, port: int, ui: str) -> Component:
@@ -155,12 +166,12 @@ def _webserver(host: str, port: int, ui: str) -> Component:
         *("dagster_webserver", "-w", str(PROJECT_ROOT / "workspace.yaml")),
         *("--host", host, "--port", str(port), "--dagster-log-level", "warning"),
     )
-    return Component("webserver", argv, ("code-server",), ui, stop_phase=0, cwd=PROJECT_ROOT)
+    return Component("webserver", argv, ("code-server",), ui, stop_phase=StopPhase.USERS, cwd=PROJECT_ROOT)
 
 
 def _daemon() -> Component:
     argv = _python("dagster._daemon", "run", "-w", str(PROJECT_ROOT / "workspace.yaml"))
-    return Component("daemon", argv, ("code-server",), "", stop_phase=0, cwd=PROJECT_ROOT)
+    return Component("daemon", argv, ("code-server",), "", stop_phase=StopPhase.USERS, cwd=PROJECT_ROOT)
 
 
 def _python(*arguments: str) -> tuple[str, ...]:

@@ -19,7 +19,8 @@ from scheduler_defs.stack.supervisor import Supervisor
 
 # A descriptor in the environment of a detached supervisor: what it writes there, its starter says.
 ANNOUNCE = "SIGNALBOX_ANNOUNCE_DESCRIPTOR"
-DOWN_LIMIT_SECONDS = 10.0
+# The supervisor ends everything sooner; after this it is ended with what is left, within the ten seconds.
+DOWN_LIMIT_SECONDS = 8.5
 
 
 class Announcement:
@@ -111,7 +112,7 @@ def detach(arguments: list[str], where: Settings) -> StackRecord:
 def down(where: Settings) -> bool:
     """End the stack of the state folder, and what a killed supervisor has left; False when nothing ran.
 
-    Returns when every process is gone, after at most ten seconds of asking and then without asking.
+    Returns when every process is gone, within ten seconds.
     """
     pid = lock.holder(where.state)
     found = record.read(where.state)

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 
 from scheduler_defs.errors import SignalboxError
 from scheduler_defs.stack import logs, processes, record
+from scheduler_defs.stack.component import StopPhase
 from scheduler_defs.stack.minder import Minder, StackContext
 from scheduler_defs.stack.one_shot import OneShots
 from scheduler_defs.stack.plan import MIGRATIONS, RUNS_WORKER, STEPS_WORKER, Plan, worker
@@ -19,8 +20,8 @@ from scheduler_defs.stack.queues import Queues, parse
 from scheduler_defs.stack.record import StackRecord
 from scheduler_defs.stack.watch import changes, reload_code
 
-# Everything is gone within ten seconds: each phase of ending has a share, the sweep at the end has the rest.
-STOP_LIMITS_SECONDS = {0: 4.5, 1: 1.5, 2: 0.7, 3: 2.0}
+# Everything is gone within ten seconds: each phase of ending has a share, and a busy machine the rest.
+STOP_LIMITS_SECONDS = {StopPhase.USERS: 3.5, StopPhase.CODE: 1.0, StopPhase.STORAGE: 2.0}
 LOGS_LOOKED_AT_SECONDS = 10.0
 _log = logging.getLogger(__name__)
 
@@ -131,11 +132,14 @@ class Supervisor:
                     logs.rotate(path)
 
     async def _stop(self) -> None:
-        for phase, limit_seconds in sorted(STOP_LIMITS_SECONDS.items()):
-            ending = [item for item in self._minders.values() if item.component.stop_phase == phase]
-            await asyncio.gather(*(minder.stop(limit_seconds) for minder in ending))
-        left = await asyncio.to_thread(processes.marked, self.plan.id)
-        await asyncio.to_thread(processes.end, left, signal.SIGKILL, grace_seconds=0.5)
+        """End everything, storage last, and before it whatever the others have left behind."""
+        for phase in StopPhase:
+            ending = [item for item in self._minders.values() if item.component.stop_phase is phase]
+            if phase is StopPhase.STORAGE:
+                servers = {minder.record().pid for minder in ending}
+                left = [item for item in processes.marked(self.plan.id) if item.pid not in servers]
+                await asyncio.to_thread(processes.end, left, signal.SIGKILL, grace_seconds=0.3)
+            await asyncio.gather(*(minder.stop(STOP_LIMITS_SECONDS[phase]) for minder in ending))
         record.remove(self.plan.state)
 
     def _changed(self) -> None:

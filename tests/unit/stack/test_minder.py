@@ -17,7 +17,7 @@ from scheduler_defs.stack import minder as module
 from scheduler_defs.stack import processes
 from scheduler_defs.stack.backoff import Backoff
 from scheduler_defs.stack.checks import NotHealthy
-from scheduler_defs.stack.component import Component, StopSignal
+from scheduler_defs.stack.component import Component, StopPhase, StopSignal
 from scheduler_defs.stack.minder import Minder, StackContext
 from scheduler_defs.stack.record import ComponentRecord, State
 
@@ -56,7 +56,7 @@ class Bench:
 
 
 def component(*argv: str, **more: object) -> Component:
-    return Component("thing", argv or ("sleep", "60"), (), "here", 0, **more)  # type: ignore[arg-type]
+    return Component("thing", argv or ("sleep", "60"), (), "here", StopPhase.USERS, **more)  # type: ignore[arg-type]
 
 
 def healthy(record: ComponentRecord) -> bool:
@@ -86,7 +86,7 @@ def test_when_a_component_answers_then_it_is_healthy_and_ready(tmp_path: Path) -
 
 def test_given_a_need_that_is_not_ready_then_nothing_is_started(tmp_path: Path) -> None:
     async def story() -> None:
-        bench = Bench(tmp_path, Component("thing", ("sleep", "60"), ("needed",), "", 0))
+        bench = Bench(tmp_path, Component("thing", ("sleep", "60"), ("needed",), "", StopPhase.USERS))
         minding = asyncio.create_task(bench.minder.mind())
         for _ in range(20):
             await asyncio.sleep(0)
@@ -174,7 +174,7 @@ def test_given_somebody_elses_service_that_is_away_then_it_is_reported_as_not_re
         raise OSError("connection refused")
 
     async def story() -> None:
-        bench = Bench(tmp_path, Component("thing", None, (), "db.example", 0), away)
+        bench = Bench(tmp_path, Component("thing", None, (), "db.example", StopPhase.STORAGE), away)
         with pytest.raises(NotReachableError, match=r"thing at db\.example: connection refused"):
             await bench.minder.mind()
 
@@ -205,7 +205,7 @@ def test_given_steps_of_stopping_then_each_signal_comes_at_its_time_and_kill_at_
     assert (tmp_path / "thing.log").read_text().split() == ["set", "term", "quit"]
 
 
-def test_given_grandchildren_in_sessions_of_their_own_when_it_stops_then_they_are_gone(
+def test_given_grandchildren_in_sessions_of_their_own_when_it_dies_then_they_end_before_its_next_start(
     tmp_path: Path,
 ) -> None:
     script = "setsid sleep 61 & setsid sleep 62 & wait"
@@ -214,9 +214,17 @@ def test_given_grandchildren_in_sessions_of_their_own_when_it_stops_then_they_ar
         bench = Bench(tmp_path, component("sh", "-c", script))
         minding = asyncio.create_task(bench.minder.mind())
         await bench.until(lambda _: len(processes.marked(bench.context.id)) == 3)
+        old = processes.marked(bench.context.id)
+        record = bench.minder.record()
+        assert record.pid is not None
+        os.kill(record.pid, signal.SIGKILL)
+        await bench.until(
+            lambda record: record.restarts == 1 and len(processes.marked(bench.context.id)) == 3
+        )
+        assert [process for process in old if process.is_running()] == []
         await bench.minder.stop(5)
         await minding
-        assert processes.marked(bench.context.id) == []
+        processes.end(processes.marked(bench.context.id), grace_seconds=5)
 
     asyncio.run(story())
 
