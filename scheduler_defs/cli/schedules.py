@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from scheduler_defs.cli import schedule_edits
 from scheduler_defs.cli.connection import database_engine, graphql
 from scheduler_defs.cli.loaded import declared, declared_schedule
 from scheduler_defs.cli.output import local_time, print_json, print_table
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     from scheduler_defs.evaluation.pauses import Pause
 
 app = typer.Typer(help="List, show, run, switch and edit schedules.")
+app.command("add")(schedule_edits.add_command)
+app.command("set")(schedule_edits.set_command)
+app.command("remove")(schedule_edits.remove_command)
 app.command("add")(add_command)
 app.command("set")(set_command)
 app.command("remove")(remove_command)
