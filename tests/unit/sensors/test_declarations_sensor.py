@@ -116,3 +116,18 @@ def test_given_no_address_when_asked_to_reload_then_it_says_what_is_missing(
         monkeypatch.delenv(name, raising=False)
     with pytest.raises(NotReachableError, match="SIGNALBOX_CODE_SERVER_HOST and _PORT nor SIGNALBOX_UI_URL"):
         sensor.reload_code_location()
+
+
+def test_given_all_sensors_when_named_then_no_schedule_can_take_their_names(tmp_path: Path) -> None:
+    from scheduler_defs.declarations import load
+    from scheduler_defs.declarations.loading import BUILTIN_SENSORS
+    from sensors import build_sensors
+
+    agents = "agents:\n  v: {queue: dev-1, command: [a]}\nschedules:\n"
+    agents += "  agent-queue-dev-1: {job: log_triage, every: 1d}\n"
+    found = load(write_yard(tmp_path, {"a.yaml": agents}))
+    built = {each.name for each in build_sensors(found.declarations, [])}
+    assert built - BUILTIN_SENSORS == {"agent_queue_dev_1"}
+    assert [each.message for each in found.problems] == [
+        "the name 'agent-queue-dev-1' is taken by the sensor of an agent queue; choose another"
+    ]
