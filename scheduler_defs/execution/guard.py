@@ -207,13 +207,21 @@ class Guarded:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if not self._ended:
-            self.cancel()
         guard_registry.discard(self)
-        self._socket.close()
+        if self._ended:
+            self._socket.close()
+        else:
+            self.cancel()
         if self._guard.poll() is None:
-            # It keeps to the grace, or clears up. Nobody waits for that, but it must not become a zombie.
-            threading.Thread(target=self._guard.wait, name="guard-reaper", daemon=True).start()
+            # It keeps to the grace, or clears up. Nobody waits for that, but it must not become a zombie, and
+            # as long as we live it must not take us for dead.
+            threading.Thread(target=self._reap, name="guard-reaper", daemon=True).start()
+        else:
+            self._socket.close()
+
+    def _reap(self) -> None:
+        self._guard.wait()
+        self._socket.close()
 
     def beat(self, until: float | None = None) -> None:
         """The lease lasts until this instant (monotonic seconds); None: ask for it."""

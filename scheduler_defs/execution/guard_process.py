@@ -6,13 +6,14 @@ It must start fast and outlive whoever started it, so it imports nothing of Sign
 end. FD is a socket on which it first gets its orders (four bytes of length, then `marshal`), then lines:
 
     to the guard    `B <instant>`  the lease now lasts until this instant of the monotonic clock
-                    `C`            end the command: SIGTERM now, SIGKILL after the grace, worker or not
+                    `C`            end the command: SIGTERM now, SIGKILL after the grace
                     `F`            the lease is lost: SIGKILL now
     from the guard  `S <pid>`      the command has started; its pid is also its session and process group
                     `E <stage> <errno>`  it could not be started; stage is `cwd` or `exec`
                     `X <cause> <wait status> <duration> <peak kB> <survivors>`  it has ended
 
-End of file on that socket means that the worker is dead: everything is killed at once.
+End of file on that socket means that the worker is dead: everything is killed at once, or a second later if
+it has been asked to end already.
 """
 
 # The modules behind `ctypes` and `signal`, which take longer to import than everything else here.
@@ -29,6 +30,8 @@ PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
 # What SIGKILL does not end waits for a device or a dead file server: nobody can do anything about it.
 UNKILLABLE_SECONDS = 30.0
+# What is left of the grace of a cancelled command when its worker dies, too: all is over 2 s after that.
+ORPHAN_GRACE_SECONDS = 1.0
 LINUX = sys.platform.startswith("linux")
 
 
@@ -120,7 +123,7 @@ class Guard:
         self.kill_at: float | None = None
         self.killed_at: float | None = None
         self.buffer = b""
-        self.abandoned = False  # cancelled by a worker who may be gone: it ends with all of its grace
+        self.cancelled = False  # by the worker: it has given the lease back
 
     def start(self) -> bool:
         """Start the command in its own session. False when it could not be started."""
@@ -188,7 +191,7 @@ class Guard:
 
     def lease_end(self) -> float | None:
         """When the lease counts as lost; None without a lease, or when it no longer matters."""
-        return None if self.channel is None else self.until
+        return None if self.channel is None or self.cancelled else self.until
 
     def decide(self) -> None:
         """What the clock and the worker's state ask for."""
@@ -196,7 +199,7 @@ class Guard:
         lease_end = self.lease_end()
         if self.killed_at is not None:
             self.kill()
-        elif not self.abandoned and os.getppid() != self.parent:
+        elif self.channel is not None and os.getppid() != self.parent:
             self.worker_died()
         elif lease_end is not None and now >= lease_end:
             self.kill("fenced")
@@ -251,10 +254,7 @@ class Guard:
         except OSError:
             data = b""
         if not data:
-            if self.abandoned:
-                self.hang_up()
-            else:
-                self.worker_died()
+            self.worker_died()
             return
         lines = (self.buffer + data).split(b"\n")
         self.buffer = lines.pop()
@@ -262,7 +262,7 @@ class Guard:
             if line.startswith(b"B "):
                 self.until = float(line[2:])
             elif line == b"C":
-                self.abandoned = True
+                self.cancelled = True
                 self.cancel()
             elif line == b"F":
                 self.kill("fenced")
@@ -275,7 +275,10 @@ class Guard:
     def worker_died(self) -> None:
         """Nobody owns the command any more, and another worker may start it soon."""
         self.hang_up()
-        self.kill("orphaned")
+        if self.cancelled and self.kill_at is not None:
+            self.kill_at = min(self.kill_at, time.monotonic() + ORPHAN_GRACE_SECONDS)
+        else:
+            self.kill("orphaned")
 
     def hang_up(self) -> None:
         if self.channel is not None:
@@ -323,7 +326,7 @@ class Guard:
         """Remove the command's own folder, as soon as the worker has taken what it wants, or is dead."""
         if self.orders["scratch"] is None:
             return
-        while self.channel is not None and os.getppid() == self.parent:
+        while not self.cancelled and self.channel is not None and os.getppid() == self.parent:
             if select.select([self.channel], [], [], 1.0)[0] and not os.read(self.channel, 4096):
                 break
         remove(self.orders["scratch"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shlex
 import time
 from collections.abc import Iterable
@@ -126,7 +127,10 @@ def _keep(
         return
     if spec.artifacts and not found:
         context.log.warning(f"no file matches artifacts: {', '.join(spec.artifacts)}")
-    if found:
+    if not found:
+        with contextlib.suppress(OSError):  # other steps may be writing beside it
+            prepared.kept.rmdir()
+    else:
         metadata["artifacts"] = dg.MetadataValue.table(
             [dg.TableRecord({"path": item.path, "bytes": item.size}) for item in found[:MOST_LISTED]]
         )

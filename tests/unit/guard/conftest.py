@@ -84,6 +84,10 @@ class Worker:
     lease: Path
     outcome: Path
 
+    def cancel(self) -> None:
+        """It cancels its command, and ends."""
+        self.lease.with_name("cancel").touch()
+
     def renew(self, seconds: float) -> None:
         """Its lease lasts for so many seconds from now."""
         fresh = self.lease.with_suffix(".new")
@@ -99,9 +103,12 @@ from scheduler_defs.execution.guard import run_guarded
 lease, outcome, mark, path, program, *arguments = sys.argv[1:]
 lease, outcome = Path(lease), Path(outcome)
 until = (lambda: float(lease.read_text())) if lease.exists() else (lambda: None)
+def tick():
+    if lease.with_name("cancel").exists():
+        raise SystemExit(0)  # with the process, without waiting for the grace
 found = run_guarded(
     [program, *arguments], env={"PATH": path, "GUARD_TEST_MARK": mark}, until=until,
-    grace=timedelta(seconds=3), tick=timedelta(seconds=0.1),
+    grace=timedelta(seconds=30), on_tick=tick, tick=timedelta(seconds=0.1),
 )
 outcome.write_text(found.ending.value)
 """

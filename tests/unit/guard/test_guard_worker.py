@@ -24,6 +24,18 @@ def test_when_the_worker_is_killed_no_descendant_lives_two_seconds_later(
     wait_until(lambda: not marked.alive(), 2)
 
 
+def test_when_the_worker_ends_after_cancelling_its_command_the_grace_is_cut_short(
+    start_worker: StartWorker, marked: Marked
+) -> None:
+    worker = start_worker(*DAEMONS)
+    wait_until(lambda: len(marked.alive()) == 7)
+
+    worker.cancel()
+
+    wait_until(lambda: len(marked.alive()) == 6, 2)  # the command itself heard SIGTERM
+    wait_until(lambda: not marked.alive(), 3)
+
+
 def test_when_the_whole_process_group_of_the_worker_is_killed_no_descendant_lives(
     start_worker: StartWorker, marked: Marked
 ) -> None:
