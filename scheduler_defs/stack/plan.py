@@ -120,7 +120,8 @@ def worker(name: str, queues: Sequence[str], slots: int, stack_id: str) -> Compo
         cwd=PROJECT_ROOT,
         # SIGTERM lets runs end that are about to; SIGQUIT interrupts the others.
         stop_signals=(StopSignal(signal.SIGTERM), StopSignal(signal.SIGQUIT, after_seconds=1.5)),
-        death_signal=signal.SIGQUIT,
+        # Without the supervisor nobody waits: the runs' commands must be gone within 2 s, without their grace.
+        death_signal=signal.SIGKILL,
     )
 
 
