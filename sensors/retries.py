@@ -34,7 +34,7 @@ def retries_sensor(jobs: Sequence[Target]) -> dg.SensorDefinition:
     @dg.sensor(
         name=NAME,
         jobs=list(jobs),
-        minimum_interval_seconds=1,
+        minimum_interval_seconds=5,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Launches the next attempt of failed runs that have one left, when it is due.",
     )

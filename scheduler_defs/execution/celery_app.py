@@ -57,9 +57,9 @@ def make_app(url: str | None) -> Celery:
         task_default_queue=RUN_QUEUE,
         task_default_delivery_mode="persistent",
         task_ignore_result=True,
-        # A worker must hold no more messages than it has free slots, or they wait there while others are idle.
-        # With Redis Celery sees to that itself; elsewhere what is not acknowledged counts, and so messages are
-        # acknowledged at the end. Delivered again, they do no harm.
+        # A worker must hold no more messages than it has free slots, or they wait there while others idle.
+        # With Redis Celery sees to that itself; elsewhere what is not acknowledged counts, and so messages
+        # are acknowledged at the end. Delivered again, they do no harm.
         task_acks_late=not redis,
         task_serializer="json",
         accept_content=["json"],

@@ -43,18 +43,14 @@ class SignalboxComputeLogManager(LocalComputeLogManager):
     @override
     @contextmanager
     def capture_logs(self, log_key: Sequence[str]) -> Generator[CapturedLogContext, None, None]:
-        paths = {kind: self._path(log_key, kind) for kind in ComputeIOType}
-        paths[ComputeIOType.STDOUT].parent.mkdir(parents=True, exist_ok=True)
-        with (
-            _redirected(sys.stdout, sys.__stdout__, paths[ComputeIOType.STDOUT]),
-            _redirected(sys.stderr, sys.__stderr__, paths[ComputeIOType.STDERR]),
-        ):
+        # One look at the path for all three files: resolving it is what takes the time.
+        out = Path(self.get_captured_local_path(log_key, IO_TYPE_EXTENSION[ComputeIOType.STDOUT]))
+        err = out.with_suffix(f".{IO_TYPE_EXTENSION[ComputeIOType.STDERR]}")
+        out.parent.mkdir(parents=True, exist_ok=True)
+        with _redirected(sys.stdout, sys.__stdout__, out), _redirected(sys.stderr, sys.__stderr__, err):
             yield CapturedLogContext(log_key)
         # The file that tells readers that no more will come.
-        Path(self.complete_artifact_path(log_key)).touch()
-
-    def _path(self, log_key: Sequence[str], kind: ComputeIOType) -> Path:
-        return Path(self.get_captured_local_path(log_key, IO_TYPE_EXTENSION[kind]))
+        out.with_suffix(".complete").touch()
 
 
 @contextmanager

@@ -67,7 +67,7 @@ class SignalboxRunLauncher(RunLauncher[DagsterInstance], ConfigurableClass):
 
     @override
     def launch_run(self, context: LaunchRunContext) -> None:
-        """Raises kombu's OperationalError when the broker cannot be reached, NotReachableError without one."""
+        """Raises kombu's OperationalError when the broker is away, NotReachableError when there is none."""
         if settings().broker_url is None:
             raise NotReachableError(f"no broker: set {BROKER_URL}, or run this through `signalbox`")
         run = context.dagster_run

@@ -10,6 +10,7 @@ import dagster as dg
 import sqlalchemy as sa
 from dagster._core.events import ASSET_CHECK_EVENTS, ASSET_EVENTS
 from dagster._core.instance.config import ConcurrencyConfig, PoolConfig
+from dagster._core.storage.event_log import SqlEventLogStorageTable
 from dagster._core.storage.event_log.base import EventLogConnection
 from dagster_postgres.event_log import PostgresEventLogStorage
 from typing_extensions import override
@@ -17,7 +18,7 @@ from typing_extensions import override
 from scheduler_defs.execution.storage_buffer import EventBuffer, Pending
 from scheduler_defs.execution.storage_pool import Pooled, connection, is_outage, patiently
 from scheduler_defs.execution.storage_states import is_state_change
-from scheduler_defs.execution.storage_write import KnownRun, is_stored, log, log_and_move
+from scheduler_defs.execution.storage_write import KnownRun, log, log_and_move, stored_id
 
 
 class PooledEventLogStorage(Pooled, PostgresEventLogStorage):
@@ -50,9 +51,8 @@ class PooledEventLogStorage(Pooled, PostgresEventLogStorage):
     def store_event(self, event: dg.EventLogEntry) -> None:
         kind = event.dagster_event_type
         if kind in ASSET_EVENTS or kind in ASSET_CHECK_EVENTS:
-            # These also write tables of their own, in a transaction.
             self._buffer.flush()
-            super().store_event(event)
+            self._store_with_tables(event)
             return
         changes_state = is_state_change(event.dagster_event)
         change = (event.get_dagster_event(), event.timestamp) if changes_state else None
@@ -63,6 +63,35 @@ class PooledEventLogStorage(Pooled, PostgresEventLogStorage):
         self._buffer.add(pending)
         if changes_state and kind is not dg.DagsterEventType.RUN_START:
             self._buffer.flush()
+
+    def _store_with_tables(self, event: dg.EventLogEntry) -> None:
+        """Write an event of an asset or of a check. These have tables of their own, which name its id."""
+        row = self._event_to_row(event)
+        uncertain = False
+
+        def act() -> int:
+            nonlocal uncertain
+            with self._connect() as conn:
+                found = stored_id(conn, row) if uncertain else None
+                if found is not None:
+                    return found
+                try:
+                    inserted = SqlEventLogStorageTable.insert().values(**row)
+                    return conn.execute(inserted.returning(SqlEventLogStorageTable.c.id)).scalar_one()
+                except Exception as error:
+                    uncertain = is_outage(error)
+                    raise
+
+        event_id = patiently(act)
+        if event.dagster_event_type in ASSET_EVENTS and event.get_dagster_event().asset_key:
+            patiently(lambda: self._store_asset_tables(event, event_id))
+        if event.dagster_event_type in ASSET_CHECK_EVENTS:
+            self.store_asset_check_event(event, event_id)
+
+    def _store_asset_tables(self, event: dg.EventLogEntry, event_id: int) -> None:
+        with self.index_transaction() as conn:
+            self._store_asset_event_tags(conn, [event], [event_id])
+            self._store_asset_event(conn, event, event_id)
 
     def _store(
         self, run_id: str, events: Sequence[Pending], known: KnownRun | None = None
@@ -80,7 +109,7 @@ class PooledEventLogStorage(Pooled, PostgresEventLogStorage):
             with self._connect() as conn:
                 if uncertain:
                     known = None
-                    rows = [] if is_stored(conn, rows[0]) else rows
+                    rows = rows if stored_id(conn, rows[0]) is None else []
                 try:
                     if changes:
                         return log_and_move(conn, run_id, rows, changes, known)

@@ -85,16 +85,16 @@ def _make_engine(options: PoolOptions) -> sa.Engine:
 
 
 def _refuse_closed(connection: Any, _record: Any, _proxy: Any) -> None:
-    """An idle connection with something to read was closed by the server: take another one.
+    """An idle connection with something to read was closed by the server, and so were those beside it.
 
     This finds a restarted Postgres without the round trip per checkout that `pool_pre_ping` costs.
     """
     if connection.closed:
-        raise exc.DisconnectionError("connection is closed")
+        raise exc.InvalidatePoolError("connection is closed")
     poller = select.poll()
     poller.register(connection.fileno(), select.POLLIN | select.POLLHUP | select.POLLERR)
     if poller.poll(0):
-        raise exc.DisconnectionError("the server closed the connection")
+        raise exc.InvalidatePoolError("the server closed the connection")
 
 
 def patience_seconds() -> float:
@@ -112,6 +112,9 @@ def is_outage(error: BaseException) -> bool:
         return isinstance(error, exc.OperationalError) and (
             code is None or code.startswith("57P0") or code == "53300"
         )
+    if isinstance(error, exc.InvalidRequestError):
+        # SQLAlchemy's pool gives up after two fresh connections were closed at once.
+        return "connection is closed" in str(error)
     return isinstance(error, exc.TimeoutError | exc.DisconnectionError)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import sqlalchemy as sa
@@ -50,7 +51,7 @@ LOG = sa.text(_LOG)
 MOVE = sa.text(f"WITH {_MOVE}")
 LOG_AND_MOVE = sa.text(f"WITH logged AS ({_LOG}), {_MOVE}")
 READ = sa.text("SELECT run_body, status FROM runs WHERE run_id = :run_id")
-STORED = sa.text("SELECT 1 FROM event_logs WHERE run_id = :run_id AND event = :event LIMIT 1")
+STORED = sa.text("SELECT id FROM event_logs WHERE run_id = :run_id AND event = :event LIMIT 1")
 
 Row = Mapping[str, Any]
 """A row of `event_logs` as Dagster's `_event_to_row` makes it."""
@@ -63,7 +64,7 @@ class KnownRun:
     body: str
     status: DagsterRunStatus
 
-    @property
+    @cached_property
     def run(self) -> DagsterRun:
         """The run itself, in its state."""
         return deserialize_value(self.body, DagsterRun).with_status(self.status)
@@ -124,10 +125,9 @@ def read(connection: sa.Connection, run_id: str) -> KnownRun | None:
     return None if row is None else KnownRun(row.run_body, DagsterRunStatus(row.status))
 
 
-def is_stored(connection: sa.Connection, row: Row) -> bool:
-    """Whether this very event is in the log: its body holds its time to the microsecond."""
-    found = connection.execute(STORED, {"run_id": row["run_id"], "event": row["event"]})
-    return found.first() is not None
+def stored_id(connection: sa.Connection, row: Row) -> int | None:
+    """The id of this very event in the log (its body holds its time to the microsecond), or None."""
+    return connection.execute(STORED, {"run_id": row["run_id"], "event": row["event"]}).scalar()
 
 
 def _moved(run: DagsterRun, move: Move) -> DagsterRun:
