@@ -8,22 +8,20 @@ and order, and put back; the rest of the file is not touched. Where an entry can
 from __future__ import annotations
 
 import difflib
-import io
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, cast
 
-from ruamel.yaml import YAML
-from ruamel.yaml.comments import CommentedMap, CommentedSeq
+from ruamel.yaml.comments import CommentedMap
 from ruamel.yaml.error import YAMLError
 
+from scheduler_defs.declarations.edit_yaml import STEP, commented, dump, load, on_one_line, rewritten
 from scheduler_defs.declarations.tree import Node, read_tree
 from scheduler_defs.errors import SignalboxError
 
 KEY = "schedules"
-_STEP = 2
 
 
 @dataclass(frozen=True)
@@ -46,10 +44,10 @@ def added(text: str, name: str, entry: Mapping[str, Any]) -> str:
     if root is None or section is None:
         lead = text if not text or text.endswith("\n") else text + "\n"
         gap = "\n" if root is not None and lead.strip() else ""
-        return f"{lead}{gap}{KEY}:\n{_indented(_dump({name: _commented(entry)}), _STEP)}"
+        return f"{lead}{gap}{KEY}:\n{_indented(dump({name: commented(entry)}), STEP)}"
     if section.value is None:
         line = root.keys[KEY][0]
-        return _spliced(text, line, line, _indented(_dump({name: _commented(entry)}), _STEP))
+        return _spliced(text, line, line, _indented(dump({name: commented(entry)}), STEP))
     if not section.is_mapping:
         raise SignalboxError(f"{KEY}: is not a mapping; mend the file first (`signalbox check`)")
     last = list(section.children)[-1] if section.children else None
@@ -57,11 +55,11 @@ def added(text: str, name: str, entry: Mapping[str, Any]) -> str:
     if block is None:
 
         def put(document: Any) -> None:
-            document[KEY][name] = _commented(entry)
+            document[KEY][name] = commented(entry)
 
-        return _whole(text, put)
+        return rewritten(text, put)
     spread = _has_gap(text, section)
-    body = _dump({name: _commented(entry)}, step=block.step)
+    body = dump({name: commented(entry)}, step=block.step)
     made = ("\n" if spread else "") + _indented(body, block.indent)
     return _spliced(text, block.end, block.end, made)
 
@@ -81,13 +79,13 @@ def changed(text: str, name: str, changes: Mapping[str, Any]) -> str:
         lines = [line.rstrip("\r\n") + "\n" for line in text.splitlines()]
         chunk = _dedented(lines[block.first : block.end], block.indent)
         try:
-            document: Any = _load(chunk)
+            document: Any = load(chunk)
         except YAMLError:  # an alias to elsewhere
             document = None
         if document is not None:
-            before = _dump(document, chunk, block.step)
+            before = dump(document, chunk, block.step)
             change(document[name])
-            after = _dump(document, chunk, block.step)
+            after = dump(document, chunk, block.step)
             if after == before:
                 return text
             made = _like(chunk, before, after)
@@ -96,7 +94,7 @@ def changed(text: str, name: str, changes: Mapping[str, Any]) -> str:
     def whole(document: Any) -> None:
         change(document[KEY][name])
 
-    return _whole(text, whole)
+    return rewritten(text, whole)
 
 
 def removed(text: str, name: str) -> str:
@@ -108,7 +106,7 @@ def removed(text: str, name: str) -> str:
         def take(document: Any) -> None:
             del document[KEY][name]
 
-        return _whole(text, take)
+        return rewritten(text, take)
     lines = text.splitlines(keepends=True)
     first, end = block.first, block.end
     comment = re.compile(rf" {{{block.indent}}}#")
@@ -135,25 +133,12 @@ def _set(entry: dict[str, Any], path: list[str], value: Any) -> None:
         if not isinstance(inner, dict):
             if value is None:
                 return
-            inner = entry[parent] = _on_one_line(CommentedMap())
+            inner = entry[parent] = on_one_line(CommentedMap())
         entry = cast("dict[str, Any]", inner)
     if value is None:
         entry.pop(last, None)
     elif last not in entry or entry[last] != value or type(entry[last]) is not type(value):
-        entry[last] = _commented(value)
-
-
-def _commented(value: Any) -> Any:
-    """Mappings inside an entry on one line, as people write them."""
-    if isinstance(value, Mapping):
-        made = CommentedMap()
-        for key, each in cast("Mapping[str, Any]", value).items():
-            inner = _commented(each)
-            made[key] = _on_one_line(inner) if isinstance(inner, CommentedMap) else inner
-        return made
-    if isinstance(value, list):
-        return _on_one_line(CommentedSeq([_commented(each) for each in cast("list[Any]", value)]))
-    return value
+        entry[last] = commented(value)
 
 
 def _root(text: str) -> Node | None:
@@ -185,7 +170,7 @@ def _block(text: str, section: Node, name: str) -> _Block | None:
         end -= 1
     child = section.children[name]
     first_key = next(iter(child.keys.values()), None)
-    step = first_key[1] - column if first_key is not None and first_key[0] > line else _STEP
+    step = first_key[1] - column if first_key is not None and first_key[0] > line else STEP
     return _Block(line - 1, end, column - 1, max(step, 1), is_last=not following)
 
 
@@ -231,42 +216,6 @@ def _like(chunk: str, before: str, after: str) -> str:
     ).get_opcodes():
         made += old[start:end] if tag == "equal" else new[new_start:new_end]
     return "".join(made)
-
-
-def _yaml(text: str, step: int = _STEP) -> YAML:
-    engine = YAML(typ="rt")
-    engine.preserve_quotes = True
-    engine.width = 100_000
-    engine.allow_duplicate_keys = False
-    # Lists are either flush with their key or deeper, as in the text at hand.
-    deeper = re.search(r"^( *)[^\s#-][^\n]*:[ ]*\n\1( +)- ", text, re.MULTILINE)
-    offset = len(deeper[2]) if deeper else 0
-    engine.indent(mapping=step, sequence=_STEP + offset, offset=offset)
-    return engine
-
-
-def _load(text: str) -> Any:
-    return _yaml(text).load(text)  # pyright: ignore[reportUnknownMemberType]
-
-
-def _on_one_line(collection: Any) -> Any:
-    collection.fa.set_flow_style()
-    return collection
-
-
-def _dump(document: Any, like: str = "", step: int = _STEP) -> str:
-    out = io.StringIO()
-    _yaml(like, step).dump(document, out)  # pyright: ignore[reportUnknownMemberType]
-    return out.getvalue()
-
-
-def _whole(text: str, change: Callable[[Any], None]) -> str:
-    try:
-        document = _load(text)
-    except YAMLError as error:
-        raise SignalboxError(f"the file cannot be edited: {str(error).splitlines()[0]}") from error
-    change(document)
-    return _dump(document, text)
 
 
 def _dedented(lines: list[str], indent: int) -> str:

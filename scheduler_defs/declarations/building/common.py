@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from scheduler_defs.declarations.base import Backoff, Retries
 from scheduler_defs.declarations.faults import Entry, near
 from scheduler_defs.declarations.names import dagster_name
-from scheduler_defs.declarations.written.fields import RetriesEntry
+from scheduler_defs.declarations.written.retries import RetriesEntry
 
 PLACEHOLDER = re.compile(r"\{([a-z_]+)\.([^{}\s]*)\}")
 

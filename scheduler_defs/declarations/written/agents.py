@@ -15,7 +15,6 @@ from scheduler_defs.declarations.written.fields import (
     Name,
     Names,
     PositiveDuration,
-    RetriesEntry,
     SchemaOf,
     Tags,
     Text,
@@ -24,6 +23,7 @@ from scheduler_defs.declarations.written.fields import (
     Written,
     wrong,
 )
+from scheduler_defs.declarations.written.retries import RetriesEntry
 
 
 class AgentEntry(Written):

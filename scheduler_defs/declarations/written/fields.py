@@ -6,7 +6,7 @@ import datetime as dt
 import re
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Any, cast
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, GetJsonSchemaHandler, WithJsonSchema
 from pydantic_core import CoreSchema, PydanticCustomError
@@ -83,7 +83,8 @@ def _longer_than_nothing(value: Any) -> Any:
     return duration
 
 
-def _one_or_many(value: Any) -> Any:
+def one_or_many(value: Any) -> Any:
+    """A value alone stands for a list of one."""
     return value if isinstance(value, list) else [value]  # pyright: ignore[reportUnknownVariableType]
 
 
@@ -220,60 +221,18 @@ Tags = Annotated[
 ]
 
 
-def _either(item: dict[str, Any]) -> WithJsonSchema:
+def either(item: dict[str, Any]) -> WithJsonSchema:
+    """The schema of one such item, or a list of them."""
     return WithJsonSchema({"anyOf": [item, {"type": "array", "items": item, "minItems": 1}]})
 
 
 _STRING: dict[str, Any] = {"type": "string"}
-Texts = Annotated[list[Text], BeforeValidator(_one_or_many), Field(min_length=1), _either(_STRING)]
+Texts = Annotated[list[Text], BeforeValidator(one_or_many), Field(min_length=1), either(_STRING)]
 Instants = Annotated[
     list[Instant],
-    BeforeValidator(_one_or_many),
+    BeforeValidator(one_or_many),
     Field(min_length=1),
-    _either({"type": "string", "examples": ["2026-12-31T23:00", "2026-12-31T23:00+01:00"]}),
+    either({"type": "string", "examples": ["2026-12-31T23:00", "2026-12-31T23:00+01:00"]}),
 ]
-Names = Annotated[list[Name], BeforeValidator(_one_or_many), Field(min_length=1), _either(_STRING)]
-Globs = Annotated[list[Glob], BeforeValidator(_one_or_many), _either(_STRING)]
-
-Cause = Literal["timeout", "worker_lost", "error", "exit_code"]
-
-
-def _read_cause(value: Any) -> Any:
-    if isinstance(value, int) and not isinstance(value, bool):
-        if not 1 <= value <= 255:
-            raise wrong(f"the exit code {int(value)} is out of range; failures have 1 to 255")
-        return int(value)
-    if value in ("timeout", "worker_lost", "error", "exit_code"):
-        return value
-    raise wrong(f"{value!r} is unknown; allowed are timeout, worker_lost, error, exit_code and exit codes")
-
-
-Causes = Annotated[
-    list[Annotated[int | str, BeforeValidator(_read_cause)]],
-    BeforeValidator(_one_or_many),
-    _either(
-        {
-            "anyOf": [
-                {"enum": ["timeout", "worker_lost", "error", "exit_code"]},
-                {"type": "integer", "minimum": 1, "maximum": 255},
-            ]
-        }
-    ),
-]
-
-
-class RetriesEntry(Written):
-    """Attempts after a failure."""
-
-    max_attempts: Annotated[int, Field(ge=1, le=1_000)] = 1
-    """Attempts in total, the first one included."""
-    backoff: Literal["none", "fixed", "exponential"] = "exponential"
-    """Wait before the next attempt: none, base, or base x 2^(n-1)."""
-    base: Duration = dt.timedelta(seconds=60)
-    """The first wait."""
-    cap: Duration = dt.timedelta(hours=1)
-    """The longest wait."""
-    jitter: Flag = False
-    """Draw each wait between half of it and all of it."""
-    retry_on: Causes | None = None
-    """Which failures: timeout, worker_lost, error, exit_code, or exit codes. Absent: all."""
+Names = Annotated[list[Name], BeforeValidator(one_or_many), Field(min_length=1), either(_STRING)]
+Globs = Annotated[list[Glob], BeforeValidator(one_or_many), either(_STRING)]

@@ -19,11 +19,11 @@ from scheduler_defs.declarations.written.fields import (
     PositiveDuration,
     Priority,
     Regex,
-    RetriesEntry,
     Tags,
     Text,
     Written,
 )
+from scheduler_defs.declarations.written.retries import RetriesEntry
 
 Value = Annotated[
     Any, BeforeValidator(plain), WithJsonSchema({"type": ["string", "number", "boolean", "null"]})

@@ -17,7 +17,6 @@ from scheduler_defs.declarations.written.fields import (
     Natural,
     PositiveDuration,
     Priority,
-    RetriesEntry,
     SchemaOf,
     Step,
     Tags,
@@ -27,6 +26,7 @@ from scheduler_defs.declarations.written.fields import (
     Written,
     wrong,
 )
+from scheduler_defs.declarations.written.retries import RetriesEntry
 
 CATCH_UP = ("none", "latest", "all")
 RULE_KEYS = ("cron", "every", "rrule", "at", "check_every")
