@@ -117,6 +117,12 @@ def end(connection: sa.Connection, run_key: str, ending: AssignmentEnding, now: 
     connection.execute(statement("end"), values)
 
 
+def of_task(connection: sa.Connection, backend: str, task_id: int) -> list[dict[str, Any]]:
+    """All assignments of a task, ended ones too, newest first: `{run_key, agent, attempt, run_id, ...}`."""
+    rows = connection.execute(statement("of_task"), {"backend": backend, "task_id": task_id})
+    return [dict(row._mapping) for row in rows]
+
+
 def adopt(
     connection: sa.Connection, backend: str, holder: Holder, max_attempts: int, now: dt.datetime
 ) -> None:

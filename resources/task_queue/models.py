@@ -156,3 +156,26 @@ class OpenEdge:
     task_queue: str
     blocker_queue: str
     blocker_state: str
+
+
+@dataclass(frozen=True, slots=True)
+class OpenTask:
+    """An unfinished task as the workload report has it.
+
+    `comments` and `links` are their numbers; None where counting them would take a request per task.
+    """
+
+    id: int
+    title: str
+    description: str | None
+    status: TaskStatus
+    agent: str | None
+    """Whom it is assigned to, or who works on it."""
+    queue: str
+    created_by: str
+    priority: int
+    tags: tuple[str, ...]
+    created: dt.datetime
+    updated: dt.datetime
+    comments: int | None = None
+    links: int | None = None

@@ -6,7 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from resources.task_queue.models import QueueCounts, Task
+from resources.task_queue.models import OpenTask, QueueCounts, Task
 from scheduler_defs.matching import Blocker, Candidate, TaskStatus
 
 
@@ -74,6 +74,25 @@ def waiting_of(row: sa.Row[Any], requested: bool) -> Candidate:
         blocked=bool(blockers),
         blockers=blockers,
         requested_for=row.agent or "an agent" if requested else None,
+    )
+
+
+def open_task_of(row: sa.Row[Any]) -> OpenTask:
+    """A row of the statement `open_tasks`."""
+    return OpenTask(
+        id=row.id,
+        title=row.title,
+        description=row.description,
+        status=TaskStatus(row.status),
+        agent=row.agent if row.status == TaskStatus.WORKING else row.assigned_to,
+        queue=row.queue,
+        created_by=row.created_by,
+        priority=row.priority,
+        tags=tuple(row.tags),
+        created=row.created_at,
+        updated=row.updated_at,
+        comments=row.comments,
+        links=row.links,
     )
 
 

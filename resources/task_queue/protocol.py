@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from resources.task_queue.models import (
     Holder,
     OpenEdge,
+    OpenTask,
     QueueCounts,
     Settled,
     Task,
@@ -97,6 +98,10 @@ class TaskQueue(Protocol):
 
     def arrivals(self, since: dt.datetime) -> dict[str, int]:
         """How many tasks have been added to each queue since then."""
+        ...
+
+    def open_tasks(self, queue: str | None) -> list[OpenTask]:
+        """Unfinished tasks of a queue, or of all: highest priority first, then oldest."""
         ...
 
     # The pass

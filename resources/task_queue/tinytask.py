@@ -15,6 +15,7 @@ from resources.task_queue.models import (
     Holder,
     Link,
     OpenEdge,
+    OpenTask,
     QueueCounts,
     Settled,
     Task,
@@ -86,6 +87,13 @@ class TinyTaskQueue:
     def arrivals(self, since: dt.datetime) -> dict[str, int]:
         created = Counter(row.task.queue for row in self._list(None) if row.task.created >= since)
         return {queue: number for queue, number in sorted(created.items()) if queue}
+
+    def open_tasks(self, queue: str | None) -> list[OpenTask]:
+        going = (TaskStatus.IDLE, TaskStatus.WORKING)
+        found = [row.task for row in self._open().values() if row.task.status in going]
+        wanted = [task for task in found if queue is None or task.queue == queue]
+        wanted.sort(key=lambda task: (-task.priority, task.created, task.id))
+        return [_open_task(task) for task in wanted]
 
     # The pass
 
@@ -237,6 +245,22 @@ def _matches(task: Task, query: TaskQuery) -> bool:
         (not query.statuses or task.status in query.statuses)
         and (not query.ids or task.id in query.ids)
         and (query.assigned_to is None or task.assigned_to == query.assigned_to or works_on_it)
+    )
+
+
+def _open_task(task: Task) -> OpenTask:
+    return OpenTask(
+        id=task.id,
+        title=task.title,
+        description=task.description,
+        status=task.status,
+        agent=task.agent if task.status is TaskStatus.WORKING else task.assigned_to,
+        queue=task.queue,
+        created_by=task.created_by,
+        priority=task.priority,
+        tags=task.tags,
+        created=task.created,
+        updated=task.updated,
     )
 
 

@@ -58,7 +58,12 @@ def build(argv: list[str]) -> typer.Typer:
         if name in asked:
             target = getattr(importlib.import_module(f"scheduler_defs.cli.{module}"), attribute)
             if isinstance(target, typer.Typer):
-                app.add_typer(target, name=name, help=help_line, no_args_is_help=True)
+                app.add_typer(
+                    target,
+                    name=name,
+                    help=help_line,
+                    no_args_is_help=not target.info.invoke_without_command,
+                )
             else:
                 app.command(name)(target)
         else:
