@@ -11,7 +11,6 @@ import sqlalchemy as sa
 from celery import Celery
 from dagster import DagsterInstance, DagsterRun, DagsterRunStatus
 from dagster._core.launcher import CheckRunHealthResult, LaunchRunContext, RunLauncher, WorkerStatus
-from dagster._core.storage import dagster_run
 from dagster._serdes import ConfigurableClass, ConfigurableClassData
 from kombu.exceptions import OperationalError
 from typing_extensions import override
@@ -43,7 +42,6 @@ class SignalboxRunLauncher(RunLauncher[DagsterInstance], ConfigurableClass):
     def __init__(self, inst_data: ConfigurableClassData | None = None) -> None:
         self._inst_data = inst_data
         super().__init__()
-        allow_cancelling_starting_runs()
 
     @property
     @override
@@ -162,12 +160,3 @@ def worker_lost(lease: Lease | None) -> str:
         return "worker lost: it gave up the run without ending it"
     last_beat = lease.renewed.isoformat(timespec="seconds")
     return f"worker lost: {lease.worker_id} on {lease.host}, last beat {last_beat}"
-
-
-def allow_cancelling_starting_runs() -> None:
-    """Let GraphQL and the UI cancel runs that wait for their worker (private: `CANCELABLE_RUN_STATUSES`).
-
-    Dagster refuses, because its launchers have no process to kill yet. Ours cancels them by compare-and-set.
-    """
-    if DagsterRunStatus.STARTING not in dagster_run.CANCELABLE_RUN_STATUSES:
-        dagster_run.CANCELABLE_RUN_STATUSES.append(DagsterRunStatus.STARTING)

@@ -14,6 +14,7 @@ from dagster_postgres.storage import DagsterPostgresStorage
 from dagster_postgres.utils import pg_url_from_config
 from typing_extensions import override
 
+from scheduler_defs.execution.cancelable import allow_cancelling_starting_runs
 from scheduler_defs.execution.storage_events import PooledEventLogStorage
 from scheduler_defs.execution.storage_pool import Pooled, connection
 from scheduler_defs.execution.storage_runs import PooledRunStorage
@@ -76,6 +77,7 @@ class SignalboxStorage(DagsterPostgresStorage):
         self._event_log_storage = PooledEventLogStorage(url, should_autocreate_tables)
         self._schedule_storage = PooledScheduleStorage(url, should_autocreate_tables)
         DagsterStorage.__init__(self)
+        allow_cancelling_starting_runs()
 
     @classmethod
     @override

@@ -23,6 +23,8 @@ from scheduler_defs.execution.workers import Worker
 
 logger = logging.getLogger(__name__)
 
+# Read here, where a fault in the environment ends the worker: Celery only logs errors of signal handlers.
+_TERMS = terms()
 _beat: Beat | None = None
 
 
@@ -51,8 +53,13 @@ def assume_identity(sender: Any, **_: Any) -> None:
 
 @celery.signals.worker_ready.connect
 def begin_to_beat(sender: Any, **_: Any) -> None:
-    """In the main process, when it is about to take messages. `sender` is Celery's consumer."""
+    """In the main process, when it is about to take messages. `sender` is Celery's consumer.
+
+    Celery says so again each time it has lost its broker and found it again.
+    """
     global _beat
+    if _beat is not None:
+        return
     found = identities.identity()
     if found is None:
         raise RuntimeError("worker_init was not sent: this is not a Celery worker")
@@ -65,7 +72,7 @@ def begin_to_beat(sender: Any, **_: Any) -> None:
         versions=identities.versions(),
     )
     pool = Pool(children=lambda: _children(sender.pool), busy=_busy)
-    _beat = Beat(worker, found, pool, terms())
+    _beat = Beat(worker, found, pool, _TERMS)
     _beat.start()
     atexit.register(end)
 

@@ -84,12 +84,10 @@ def test_dagster_leaves_run_states_to_a_store_that_wants_them() -> None:
     assert isinstance(inspect.getattr_static(EventLogStorage, "handles_run_events_in_store_event"), property)
 
 
-def test_starting_runs_can_be_cancelled_through_the_list_that_graphql_reads() -> None:
+def test_starting_runs_can_be_cancelled_through_the_list_that_graphql_reads(setting: Setting) -> None:
     from dagster_graphql.implementation import execution
 
-    from scheduler_defs.execution.launcher import allow_cancelling_starting_runs
-
-    allow_cancelling_starting_runs()
+    assert setting.get(setting.run("STARTING")).is_cancelable
     assert execution.CANCELABLE_RUN_STATUSES is dagster_run.CANCELABLE_RUN_STATUSES
     assert dagster_run.CANCELABLE_RUN_STATUSES.count(DagsterRunStatus.STARTING) == 1
 
