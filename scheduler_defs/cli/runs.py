@@ -104,12 +104,29 @@ def follow_command(
 def cancel_command(
     run_id: Annotated[str, typer.Argument(help="Run id, or the beginning of one.")], as_json: AsJson = False
 ) -> None:
-    """End a queued, starting or running run."""
+    """End a queued, starting or running run, or call off the next attempt of a failed one."""
     from scheduler_defs.graphql.runs import cancel, find_run
 
     client = graphql()
-    answer = cancel(client, find_run(client, run_id)["run_id"])
+    run = find_run(client, run_id)
+    if run["status"] == "FAILURE" and run["retry_at"]:
+        _call_off_retry(run["run_id"])
+        answer = {"run_id": run["run_id"], "status": run["status"]}
+    else:
+        answer = cancel(client, run["run_id"])
     print_json(answer) if as_json else print_table(("RUN", "STATUS"), [tuple(answer.values())], empty="")
+
+
+def _call_off_retry(run_id: str) -> None:
+    from scheduler_defs.errors import NotReachableError
+    from scheduler_defs.execution.retries_due import cancel_retry, runs_of
+    from scheduler_defs.settings import POSTGRES_URL, settings
+
+    url = settings().postgres_url
+    if url is None:
+        raise NotReachableError(f"no database: set {POSTGRES_URL}")
+    if not cancel_retry(runs_of(url), run_id):
+        raise SignalboxError(f"run {run_id} has already ended: FAILURE")
 
 
 def wait_for_end(client: Any, run_id: str) -> dict[str, Any]:
