@@ -6,7 +6,8 @@ import datetime as dt
 from dataclasses import dataclass
 
 import sqlalchemy as sa
-from dagster import DagsterInstance
+from dagster import RunsFilter
+from dagster._core.storage.runs import RunStorage
 
 from scheduler_defs import tags
 
@@ -52,13 +53,20 @@ def still_held(connection: sa.Connection, run_ids: list[str]) -> set[str]:
     return set(connection.execute(LEASED, {"run_ids": run_ids}).scalars()) if run_ids else set()
 
 
-def cancel_retry(instance: DagsterInstance, run_id: str) -> bool:
+def cancel_retry(runs: RunStorage, run_id: str) -> bool:
     """Call off the retry of a failed run. False when none was waiting."""
-    run = instance.get_run_by_id(run_id)
-    if run is None or run.tags.get(tags.RETRY_AT, CANCELLED) == CANCELLED:
+    found = runs.get_runs(RunsFilter(run_ids=[run_id]))
+    if not found or found[0].tags.get(tags.RETRY_AT, CANCELLED) == CANCELLED:
         return False
-    instance.add_run_tags(run_id, {tags.RETRY_AT: CANCELLED})
+    runs.add_run_tags(run_id, {tags.RETRY_AT: CANCELLED})
     return True
+
+
+def runs_of(url: str) -> RunStorage:
+    """The run storage behind a database URL, for commands that have no Dagster instance."""
+    from scheduler_defs.execution.storage_runs import PooledRunStorage
+
+    return PooledRunStorage(url, should_autocreate_tables=False)
 
 
 def instant(when: dt.datetime) -> str:

@@ -65,8 +65,8 @@ def test_given_a_run_that_was_followed_already_then_it_is_not_followed_again(set
 
 def test_given_a_cancelled_retry_then_it_is_not_launched(setting: Setting) -> None:
     run_id = _failed(setting)
-    assert retries_due.cancel_retry(setting.instance, run_id)
-    assert not retries_due.cancel_retry(setting.instance, run_id)
+    assert retries_due.cancel_retry(setting.instance.run_storage, run_id)
+    assert not retries_due.cancel_retry(setting.instance.run_storage, run_id)
     assert _tick(setting)[0] == []
 
 
