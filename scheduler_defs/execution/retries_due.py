@@ -54,9 +54,11 @@ def still_held(connection: sa.Connection, run_ids: list[str]) -> set[str]:
 
 
 def cancel_retry(runs: RunStorage, run_id: str) -> bool:
-    """Call off the retry of a failed run. False when none was waiting."""
+    """Call off the retry of a failed run. False when none was waiting, or when it was launched already."""
     found = runs.get_runs(RunsFilter(run_ids=[run_id]))
     if not found or found[0].tags.get(tags.RETRY_AT, CANCELLED) == CANCELLED:
+        return False
+    if runs.get_runs(RunsFilter(tags={tags.DAGSTER_PARENT_RUN: run_id}), limit=1):
         return False
     runs.add_run_tags(run_id, {tags.RETRY_AT: CANCELLED})
     return True

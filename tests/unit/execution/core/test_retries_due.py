@@ -61,6 +61,7 @@ def test_given_a_run_that_was_followed_already_then_it_is_not_followed_again(set
     first = _failed(setting)
     setting.run("QUEUED", tags={"dagster/parent_run_id": first, "dagster/root_run_id": first})
     assert _tick(setting)[0] == []
+    assert not retries_due.cancel_retry(setting.instance.run_storage, first)
 
 
 def test_given_a_cancelled_retry_then_it_is_not_launched(setting: Setting) -> None:
