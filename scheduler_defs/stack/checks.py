@@ -59,8 +59,10 @@ def check(name: str, variables: Mapping[str, str], pid: int | None, started: flo
         case "valkey" | "broker":
             return broker(variables[settings.BROKER_URL])
         case "code-server":
+            _listens(pid, int(variables[settings.CODE_SERVER_PORT]))
             return location(variables[settings.CODE_SERVER_HOST], int(variables[settings.CODE_SERVER_PORT]))
         case "webserver":
+            _listens(pid, urlsplit(variables[settings.UI_URL]).port)
             return webserver(variables[settings.UI_URL])
         case "daemon":
             return daemon(postgres_url, started or 0.0)
@@ -181,6 +183,20 @@ def graphql(url: str, query: str, timeout_seconds: float = 10.0) -> dict[str, An
     if document.get("errors"):
         raise NotHealthy(f"GraphQL: {document['errors'][0].get('message')}")
     return document["data"]
+
+
+def _listens(pid: int | None, port: int | None) -> None:
+    """It is this process that answers on the port, and not another stack's with whom it was mistaken."""
+    import psutil
+
+    if pid is None:
+        return
+    try:
+        connections = psutil.Process(pid).net_connections("tcp")
+    except psutil.AccessDenied:
+        return  # another user's stack: its answer has to do
+    if not any(item.status == psutil.CONN_LISTEN and item.laddr.port == port for item in connections):
+        raise NotHealthy(f"does not listen on port {port} yet")
 
 
 def _first_line(error: object) -> str:

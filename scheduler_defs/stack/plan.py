@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scheduler_defs.settings import PROJECT_ROOT, Settings
-from scheduler_defs.stack import environment, folders, ports, postgres, valkey
+from scheduler_defs.stack import environment, folders, postgres, valkey
 from scheduler_defs.stack.component import Component, StopPhase, StopSignal
 from scheduler_defs.stack.database_url import without_password
+from scheduler_defs.stack.ports import UI_PORT, Ports
 
 LOOPBACK = "127.0.0.1"
 LOCATION = "signalbox"
@@ -39,7 +40,7 @@ class Options:
 class Plan:
     """A stack that is ready to be started. The workers are added when their queues are known.
 
-    `storage`: the components that the migrations need.
+    `storage`: the components that the migrations need. `ports`: kept while the stack lives.
     """
 
     id: str
@@ -51,6 +52,7 @@ class Plan:
     code_server: tuple[str, int]
     components: tuple[Component, ...]
     storage: tuple[str, ...]
+    ports: tuple[Ports, ...]
     options: Options
 
 
@@ -59,9 +61,11 @@ def make(where: Settings, options: Options) -> Plan:
 
     Call with the state folder's lock held. Raises SignalboxError where the machine does not allow it.
     """
-    ui_port = ports.ui_port(options.host, options.port)
+    ui_ports = Ports(options.host)
+    ui_port = ui_ports.from_(UI_PORT) if options.port is None else ui_ports.exactly(options.port)
     ui = f"http://{_reachable(options.host)}:{ui_port}"
-    code_server = (LOOPBACK, ports.port_for(LOOPBACK, where.state, "code-server"))
+    inner_ports = Ports(LOOPBACK)
+    code_server = (LOOPBACK, inner_ports.of(where.state, "code-server"))
     sockets = folders.socket_folder(where.state)
     if where.postgres_url is None or where.broker_url is None:
         # Passable, because Postgres may run as another user; what is in it is closed.
@@ -98,6 +102,7 @@ def make(where: Settings, options: Options) -> Plan:
             _daemon(),
         ),
         storage=tuple(component.name for component in storage),
+        ports=(ui_ports, inner_ports),
         options=options,
     )
 
@@ -119,8 +124,8 @@ def worker(name: str, queues: Sequence[str], slots: int, stack_id: str) -> Compo
         stop_phase=StopPhase.USERS,
         cwd=PROJECT_ROOT,
         # SIGTERM lets runs end that are about to; SIGQUIT interrupts the others.
-        stop_signals=(StopSignal(signal.SIGTERM), StopSignal(signal.SIGQUIT, after_seconds=1.5)),
-        # Without the supervisor nobody waits: the runs' commands must be gone within 2 s, without their grace.
+        stop_signals=(StopSignal(signal.SIGTERM), StopSignal(signal.SIGQUIT, after_seconds=1.0)),
+        # Without the supervisor nobody waits: commands must be gone within 2 s, without their grace.
         death_signal=signal.SIGKILL,
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import sys
 import zlib
 from pathlib import Path
 
@@ -15,6 +16,56 @@ _FIRST, _COUNT = 20000, 10000
 _TRIES = 200
 
 
+class Ports:
+    """Ports of this host that a stack has chosen, and keeps while its components start and are restarted.
+
+    Between choosing a port and listening on it lie seconds, and another stack may start in them. So each
+    choice is marked with an abstract socket: it lives in the same network namespace as the port, and is
+    gone with this process. Only Linux has them; elsewhere nothing is marked.
+    """
+
+    def __init__(self, host: str) -> None:
+        self.host = host
+        self._marks: list[socket.socket] = []
+
+    def close(self) -> None:
+        """Give all of them up."""
+        while self._marks:
+            self._marks.pop().close()
+
+    def exactly(self, port: int) -> int:
+        """The port that was asked for. Raises SignalboxError when it is busy."""
+        if not self._take(port):
+            raise SignalboxError(f"--port {port}: busy on {self.host}; choose another, or leave --port out")
+        return port
+
+    def from_(self, first: int) -> int:
+        """The first free port at or after `first`."""
+        for port in range(first, first + _TRIES):
+            if self._take(port):
+                return port
+        raise SignalboxError(f"no free port on {self.host} between {first} and {first + _TRIES - 1}")
+
+    def of(self, state: Path, purpose: str) -> int:
+        """A port that this state folder gets again at its next start, unless somebody else has taken it."""
+        offset = zlib.crc32(f"{state}\0{purpose}".encode()) % (_COUNT - _TRIES)
+        return self.from_(_FIRST + offset)
+
+    def _take(self, port: int) -> bool:
+        if not is_free(self.host, port):
+            return False
+        if not sys.platform.startswith("linux"):
+            return True
+        mark = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        try:
+            mark.bind(f"\0signalbox/port/{port}")
+        except OSError:
+            mark.close()
+            return False
+        self._marks.append(mark)
+        return True
+
+
 def is_free(host: str, port: int) -> bool:
     """Whether a server could listen on the port now."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -25,29 +76,3 @@ def is_free(host: str, port: int) -> bool:
         except OSError:
             return False
         return True
-
-
-def ui_port(host: str, asked: int | None) -> int:
-    """The port of the UI: exactly the one asked for, else 3000 or the next free one.
-
-    Raises SignalboxError when the port asked for is busy.
-    """
-    if asked is not None:
-        if not is_free(host, asked):
-            raise SignalboxError(f"--port {asked}: busy on {host}; choose another, or leave --port out")
-        return asked
-    return next_free(host, UI_PORT)
-
-
-def port_for(host: str, state: Path, purpose: str) -> int:
-    """A port that this state folder gets again at its next start, unless somebody else has taken it."""
-    offset = zlib.crc32(f"{state}\0{purpose}".encode()) % (_COUNT - _TRIES)
-    return next_free(host, _FIRST + offset)
-
-
-def next_free(host: str, first: int) -> int:
-    """The first free port at or after `first`."""
-    for port in range(first, first + _TRIES):
-        if is_free(host, port):
-            return port
-    raise SignalboxError(f"no free port on {host} between {first} and {first + _TRIES - 1}")

@@ -20,7 +20,7 @@ from scheduler_defs.stack.supervisor import Supervisor
 # A descriptor in the environment of a detached supervisor: what it writes there, its starter says.
 ANNOUNCE = "SIGNALBOX_ANNOUNCE_DESCRIPTOR"
 # The supervisor ends everything sooner; after this it is ended with what is left, within the ten seconds.
-DOWN_LIMIT_SECONDS = 8.5
+DOWN_LIMIT_SECONDS = 7.5
 
 
 class Announcement:

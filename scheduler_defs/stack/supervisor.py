@@ -21,7 +21,7 @@ from scheduler_defs.stack.record import StackRecord
 from scheduler_defs.stack.watch import changes, reload_code
 
 # Everything is gone within ten seconds: each phase of ending has a share, and a busy machine the rest.
-STOP_LIMITS_SECONDS = {StopPhase.USERS: 3.5, StopPhase.CODE: 1.0, StopPhase.STORAGE: 2.0}
+STOP_LIMITS_SECONDS = {StopPhase.USERS: 3.0, StopPhase.CODE: 0.7, StopPhase.STORAGE: 2.0}
 LOGS_LOOKED_AT_SECONDS = 10.0
 _log = logging.getLogger(__name__)
 
@@ -76,7 +76,8 @@ class Supervisor:
     def snapshot(self) -> StackRecord:
         """The stack as others see it."""
         plan = self.plan
-        components = (*self._one_shots.records(), *(minder.record() for minder in self._minders.values()))
+        passing = () if self._ready else self._one_shots.records()
+        components = (*passing, *(minder.record() for minder in self._minders.values()))
         return StackRecord(plan.id, os.getpid(), self._since, self._ready, plan.ui, plan.exports, components)
 
     async def _until_asked(self) -> None:

@@ -87,10 +87,13 @@ class Stack:
         """Run `signalbox ... --json` and read what it prints."""
         return json.loads(self.run(*arguments, "--json").stdout)
 
+    def status(self) -> dict[str, Any]:
+        """What `signalbox status --json` prints, whether all is well or not."""
+        return json.loads(self.run("status", "--json", check=False).stdout)
+
     def component(self, name: str) -> dict[str, Any]:
         """One component as `signalbox status` shows it now."""
-        status = json.loads(self.run("status", "--json", check=False).stdout)
-        return next(item for item in status["components"] if item["name"] == name)
+        return next(item for item in self.status()["components"] if item["name"] == name)
 
     def pid(self, name: str) -> int:
         """The pid of a component that runs."""

@@ -49,7 +49,7 @@ def test_given_a_file_that_is_added_then_its_job_is_served_and_runs_without_any_
 
 def test_given_a_new_queue_then_it_gets_a_worker_and_runs_on_it_succeed(stack: Stack, added: Path) -> None:
     added.write_text(JOB % ", queue: greetings")
-    until(lambda: any("greetings" in w["queues"] for w in stack.json("status")["workers"]), "a worker for it")
+    until(lambda: any("greetings" in w["queues"] for w in stack.status()["workers"]), "a worker for it")
     until(lambda: "greet" in jobs(stack), "the added job")
     answer = stack.json("jobs", "launch", "greet", "--wait")
     assert answer["status"] == "SUCCESS"
@@ -60,9 +60,9 @@ def test_given_a_file_that_breaks_then_it_is_a_problem_and_the_rest_stays_served
 ) -> None:
     served = jobs(stack)
     added.write_text("jobs:\n  greet: {comand: [echo]}\n")
-    problems = stack.json("status")["problems"]
+    problems = stack.status()["problems"]
     assert [problem for problem in problems if problem.startswith("config/added.yaml:2:")], problems
     assert served <= jobs(stack)
     added.write_text(JOB % "")
     until(lambda: "greet" in jobs(stack), "the mended job")
-    assert not [problem for problem in stack.json("status")["problems"] if "added.yaml" in problem]
+    assert not [problem for problem in stack.status()["problems"] if "added.yaml" in problem]

@@ -126,9 +126,9 @@ def test_given_a_checkout_then_dagsters_project_tool_knows_it(stack: Stack) -> N
 
 @pytest.fixture
 def second_webserver(stack: Stack) -> Iterator[str]:
-    from scheduler_defs.stack import ports
+    from scheduler_defs.stack.ports import Ports
 
-    port = ports.next_free("127.0.0.1", 31000)
+    port = Ports("127.0.0.1").from_(31000)
     process = subprocess.Popen(
         [sys.executable, "-m", "dagster_webserver", "-w", "workspace.yaml", "-p", str(port)],
         env=stack.environment,

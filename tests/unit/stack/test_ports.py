@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from scheduler_defs.errors import SignalboxError
-from scheduler_defs.stack import ports
+from scheduler_defs.stack.ports import Ports, is_free
 
 HOST = "127.0.0.1"
 
@@ -20,24 +22,43 @@ def busy_port() -> Iterator[int]:
         yield server.getsockname()[1]
 
 
-def test_given_a_busy_port_when_it_is_asked_for_then_that_is_an_error(busy_port: int) -> None:
+@pytest.fixture
+def ports() -> Iterator[Ports]:
+    found = Ports(HOST)
+    yield found
+    found.close()
+
+
+def test_given_a_busy_port_when_it_is_asked_for_then_that_is_an_error(ports: Ports, busy_port: int) -> None:
     with pytest.raises(SignalboxError, match=f"--port {busy_port}: busy on {HOST}"):
-        ports.ui_port(HOST, busy_port)
+        ports.exactly(busy_port)
 
 
-def test_given_a_busy_port_when_any_will_do_then_a_later_one_is_taken(busy_port: int) -> None:
-    found = ports.next_free(HOST, busy_port)
+def test_given_a_busy_port_when_any_will_do_then_a_later_one_is_taken(ports: Ports, busy_port: int) -> None:
+    found = ports.from_(busy_port)
     assert found > busy_port
-    assert ports.is_free(HOST, found)
+    assert is_free(HOST, found)
 
 
-def test_when_a_free_port_is_asked_for_then_it_is_that_one(busy_port: int) -> None:
-    free = ports.next_free(HOST, busy_port)
-    assert ports.ui_port(HOST, free) == free
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="abstract sockets are Linux's")
+def test_given_a_stack_that_has_chosen_a_port_and_does_not_listen_yet_then_another_takes_the_next(
+    ports: Ports, busy_port: int
+) -> None:
+    chosen = ports.from_(busy_port)
+    other = (
+        "import sys; from scheduler_defs.stack.ports import Ports; "
+        f"ports = Ports('{HOST}'); print(ports.from_({chosen}), flush=True)"
+    )
+    taken = subprocess.run([sys.executable, "-c", other], capture_output=True, text=True, check=True)
+    assert int(taken.stdout) > chosen
+    ports.close()
+    taken = subprocess.run([sys.executable, "-c", other], capture_output=True, text=True, check=True)
+    assert int(taken.stdout) == chosen
 
 
-def test_given_one_state_folder_then_its_port_stays_and_another_folder_gets_another() -> None:
-    first = ports.port_for(HOST, Path("/srv/a"), "code-server")
-    assert ports.port_for(HOST, Path("/srv/a"), "code-server") == first
-    assert ports.port_for(HOST, Path("/srv/b"), "code-server") != first
+def test_given_one_state_folder_then_its_port_stays_and_another_folder_gets_another(ports: Ports) -> None:
+    first = ports.of(Path("/srv/a"), "code-server")
+    ports.close()
+    assert ports.of(Path("/srv/a"), "code-server") == first
+    assert ports.of(Path("/srv/b"), "code-server") != first
     assert first < 32768  # below the range of client ports
