@@ -29,10 +29,11 @@ TASK_CHANNEL = "signalbox_tasks"
 SETTLE_SECONDS = 0.05
 """After an announcement: what belongs together is announced one after the other."""
 
-AGAIN_SECONDS = 1.1
-"""A sensor that has just ticked is passed over (their shortest interval is a second): look again after it."""
+ALERT_SECONDS = 1.2
+"""So long after an announcement the looks are close together. A sensor that has ticked within the second
+before is passed over by Dagster (their shortest interval is a second), and must not wait for a slow look."""
 
-LEAST_GAP_SECONDS = 0.25
+LEAST_GAP_SECONDS = 0.3
 """Between the starts of two looks, however much is announced."""
 
 
@@ -45,7 +46,7 @@ class SignalboxSensorDaemon(SensorDaemon):
     ) -> DaemonIterator:
         waking = WakingConnection(TASK_CHANNEL)
         futures: dict[str, Future[object]] = {}
-        again_at: float | None = None
+        alert_until = 0.0
         try:
             while not shutdown_event.is_set():
                 started = time.monotonic()
@@ -62,12 +63,10 @@ class SignalboxSensorDaemon(SensorDaemon):
                     self._logger.exception("Looking at the sensors went wrong")
                     yield serializable_error_info_from_exc_info(sys.exc_info())
                 yield SpanMarker.END_SPAN
-                until = started + MIN_INTERVAL_LOOP_TIME
-                if again_at is not None and again_at > started:
-                    until = min(until, again_at)
-                again_at = None
+                alert = time.monotonic() < alert_until
+                until = started + (LEAST_GAP_SECONDS if alert else MIN_INTERVAL_LOOP_TIME)
                 if _wait(waking, shutdown_event, until):
-                    again_at = time.monotonic() + AGAIN_SECONDS
+                    alert_until = time.monotonic() + ALERT_SECONDS
                     shutdown_event.wait(max(SETTLE_SECONDS, started + LEAST_GAP_SECONDS - time.monotonic()))
                 yield None
         finally:
