@@ -32,7 +32,7 @@ def occurrences(spec: Spec, after: datetime, policies: Policies | None = None) -
     spec is exhausted. `after` must be aware (ValueError).
     """
     place = spec.place
-    for instant in _allowed(spec, utc(after), policies):
+    for instant in policed_occurrences(spec, utc(after), policies):
         yield in_zone(instant, place)
 
 
@@ -49,7 +49,7 @@ def previous_occurrence(
     for step in _BACK_STEPS:
         begin = max(limit - step, _EPOCH) - MINUTE
         last = None
-        for instant in takewhile(lambda each: each <= limit, _allowed(spec, begin, policies)):
+        for instant in takewhile(lambda each: each <= limit, policed_occurrences(spec, begin, policies)):
             last = instant
         if last is not None:
             return in_zone(last, spec.place)
@@ -93,7 +93,8 @@ def raw_occurrences(spec: Spec, begin: datetime) -> Iterator[datetime]:
     return union
 
 
-def _allowed(spec: Spec, begin: datetime, policies: Policies | None) -> Iterator[datetime]:
+def policed_occurrences(spec: Spec, begin: datetime, policies: Policies | None) -> Iterator[datetime]:
+    """The spec's occurrences after the instant that the policies allow, in UTC."""
     if policies is None:
         yield from raw_occurrences(spec, begin)
         return

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from math import gcd
 
-from scheduler_defs.timing.clock_changes import clock_changes, minute_shifts
+from scheduler_defs.timing.clock_changes import clock_changes
 from scheduler_defs.timing.cron import ALIASES
 from scheduler_defs.timing.cron_table import CronTable
 from scheduler_defs.timing.durations import Unit
@@ -145,15 +145,7 @@ def _elapsed(spec: EverySpec, step: int) -> Pattern:
     changes = clock_changes(spec.timezone)
     offset = zone(spec.timezone).utcoffset(datetime(2000, 1, 1)) or timedelta()
     anchor = spec.anchor_instant + offset
-    minutes = tuple(
-        sorted(
-            {
-                (minute + shift) % 60
-                for minute in _every_so_many(anchor.minute, step, 0, 60)
-                for shift in minute_shifts(spec.timezone)
-            }
-        )
-    )
+    minutes = tuple(_every_so_many(anchor.minute, step, 0, 60))
     hours = None
     if step % 60 == 0 and not changes:
         hours = tuple(_every_so_many(anchor.hour, step // 60, 0, 24))

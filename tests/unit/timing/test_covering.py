@@ -97,6 +97,10 @@ def test_given_a_spec_that_cron_can_say_then_the_cover_is_exact(spec: Spec, cron
         (CronSpec(("0 10 29 2 *",)), "0 10 29 feb *"),
         # two crons with * for the hour lose order in a repeated hour
         (CronSpec(("0 * * * *", "30 * * * *"), "Europe/Berlin"), "*/30 * * * *"),
+        (CronSpec(("*/15 * * * *", "20 1 * * *"), "Europe/London"), "0,15,20,30,45 * * * *"),
+        # day of month and day of week are alternatives: they cannot be joined with other days
+        (CronSpec(("15 * 31 * 5", "45 * 29 11 *"), "Europe/Berlin"), "15,45 * * * *"),
+        (EverySpec.parse("2h", "Australia/Lord_Howe"), "*/30 * * * *"),
     ],
 )
 def test_given_what_cron_or_dagster_cannot_do_then_the_cover_is_wider(spec: Spec, cron: str) -> None:

@@ -73,6 +73,11 @@ def test_given_an_outage_longer_than_the_window_then_only_its_occurrences_run() 
     assert "8 missed not caught up with (catch_up: all)" in decision.reason
 
 
+def test_given_the_tick_itself_is_older_than_the_window_then_its_occurrence_runs() -> None:
+    policies = Policies(catch_up=CatchUp.ALL, catch_up_window=timedelta(minutes=30))
+    assert ran(decide(TENS, policies, at("10:50"), at("11:40"), last=at("10:30"))) == ["10:50"]
+
+
 def test_given_more_than_a_hundred_missed_then_the_latest_hundred_run() -> None:
     policies = Policies(catch_up=CatchUp.ALL, catch_up_window=timedelta(hours=8))
     decision = decide(EverySpec.parse("1m"), policies, at("10:00"), at("10:00"), last=at("06:00"))

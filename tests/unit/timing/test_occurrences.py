@@ -110,6 +110,11 @@ def test_given_an_hourly_rule_then_it_runs_in_both_copies_and_in_no_skipped_hour
     assert [each[11:] for each in spring] == ["01:30-05:00", "03:30-04:00"]
 
 
+def test_given_the_first_copy_of_an_hour_has_passed_when_asked_then_the_second_is_still_to_come() -> None:
+    for spec in (HOURLY["cron"], HOURLY["rrule"], CronSpec(("30 1 * * *",), NEW_YORK)):
+        assert first(spec, "2026-11-01T01:40-04:00", 1) == ["2026-11-01T01:30-05:00"]
+
+
 def test_given_the_repeated_hour_then_occurrences_compare_as_instants() -> None:
     copies = list(islice(occurrences(HOURLY["cron"], instant("2026-11-01T01:00-04:00")), 2))
     assert copies[0] < copies[1]

@@ -78,6 +78,8 @@ def test_given_no_exclusion_then_the_error_says_how_to_write_one(value: object, 
 def test_given_start_and_end_then_both_are_included() -> None:
     policies = Policies(start=instant("2026-01-03T12:00-06:00"), end=instant("2026-01-05T12:00-06:00"))
     assert days(policies, "2026-01-01T00:00+00:00", 9) == ["01-03", "01-04", "01-05"]
+    due = [is_due(NOON, instant(f"2026-01-0{day}T12:00-06:00"), policies) for day in range(2, 7)]
+    assert due == [False, True, True, True, False]
 
 
 def test_given_excluded_dates_then_they_are_days_of_the_schedules_zone() -> None:
@@ -115,6 +117,12 @@ def test_given_a_long_exclusion_then_the_search_jumps_over_it() -> None:
     nights = Policies(exclude=(ExcludedCron("* 0-7 * * *"), ExcludedHolidays("DE")))
     first = next_occurrence(minutely, after + timedelta(minutes=5), nights)
     assert first == instant("2026-02-01T08:00+00:00")
+
+
+def test_given_many_exclusions_but_not_in_a_row_then_the_search_goes_on() -> None:
+    policies = Policies(exclude=(ExcludedCron("0 9 * * *"),))
+    spec = CronSpec(("0 9,12 * * *",))
+    assert len(list(islice(occurrences(spec, instant("2026-01-01T00:00+00:00"), policies), 1_100))) == 1_100
 
 
 def test_given_months_of_excluded_minutes_then_the_search_gets_past_them() -> None:

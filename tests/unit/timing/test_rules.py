@@ -86,6 +86,19 @@ def test_given_the_first_monday_then_it_is_not_monday_and_the_first() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("wkst", "days"),
+    [("MO", ["08-05", "08-10", "08-19", "08-24"]), ("SU", ["08-05", "08-17", "08-19", "08-31"])],
+)
+def test_given_the_start_of_the_week_then_every_second_week_begins_there(wkst: str, days: list[str]) -> None:
+    # the example of RFC 5545, 3.8.5.3
+    spec = RRuleSpec(
+        (f"FREQ=WEEKLY;INTERVAL=2;COUNT=4;BYDAY=TU,SU;WKST={wkst}",), start=datetime(1997, 8, 5, 9)
+    )
+    after = datetime.fromisoformat("1997-01-01T00:00+00:00")
+    assert [each.strftime("%m-%d") for each in occurrences(spec, after)] == days
+
+
 def test_given_numbered_and_plain_weekdays_then_either_matches() -> None:
     # RFC 5545; dateutil asks for both
     assert first("FREQ=MONTHLY;BYDAY=1MO,FR;BYHOUR=9", 4) == [

@@ -1,0 +1,271 @@
+"""The state of a forecast: which runs go on, which wait for what, and what has been seen so far."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from heapq import heappop, heappush
+from operator import attrgetter
+
+from scheduler_defs.timing.forecast_model import ExpectedRun, Forecast, PileUp, Planned
+
+_Keys = tuple[str, ...]
+_Entry = tuple[int, int, int, int]
+"""A waiting run: priority (smallest first), due, schedule, token."""
+_NONE = (0, 0)
+
+
+class Yard:
+    """Give it arrivals in the order of time; it starts, queues and ends runs within the limits."""
+
+    def __init__(
+        self, planned: Sequence[Planned], limits: Mapping[str, int], begin: int, end: int, step: int
+    ) -> None:
+        self._planned = planned
+        self._room = dict(limits)
+        self._keys = [self._keys_of(each) for each in planned]
+        self._durations = [max(1, round(each.duration.total_seconds())) for each in planned]
+        self._used = dict.fromkeys(self._room, 0)
+        self._tokens = 0
+        self._active: list[dict[int, tuple[int, int]]] = [{} for _ in planned]
+        """By schedule: runs that go on, token -> (due, start)."""
+        self._ends: list[tuple[int, int, int]] = []
+        self._waiting: list[dict[int, int]] = [{} for _ in planned]
+        """By schedule: waiting runs, token -> due."""
+        self._queues: dict[_Keys, list[_Entry]] = {}
+        self._held_by: dict[_Keys, str] = {}
+        """The full limit at which each queue with waiting runs is looked at again."""
+        self._held: dict[str, list[tuple[_Entry, _Keys]]] = {}
+        """By limit: heaps of the queues it holds up, with their heads (some out of date)."""
+        self._blocked_by: dict[int, str] = {}
+        self._seen = _Seen(begin, end, step)
+
+    def _keys_of(self, planned: Planned) -> _Keys:
+        keys = tuple(key for key in planned.limits if key in self._room)
+        if planned.overlap == "queue":
+            own = f"schedule {planned.name}"
+            self._room[own] = 1
+            keys = (*keys, own)
+        return keys
+
+    def arrive(self, index: int, due: int) -> None:
+        """A run of this schedule is due now."""
+        planned, keys = self._planned[index], self._keys[index]
+        active, waiting = self._active[index], self._waiting[index]
+        if any(self._room[key] == 0 for key in keys):
+            self._seen.skipped[planned.name] += 1
+            return
+        match planned.overlap:
+            case "skip" if active or waiting:
+                self._seen.skipped[planned.name] += 1
+                return
+            case "queue" if waiting:
+                self._seen.skipped[planned.name] += 1
+                return
+            case "cancel_running" if active or waiting:
+                self._cancel(index, due)
+            case _:
+                pass
+        self._tokens += 1
+        blocker = self._full(keys) if keys else None
+        if blocker is None:
+            self._start(index, due, due, self._tokens)
+        else:
+            self._queue(index, due, self._tokens, blocker)
+
+    def pass_time(self, now: int) -> None:
+        """End the runs that end up to now, and start what waited for them."""
+        while self._ends and self._ends[0][0] <= now:
+            moment, index, token = heappop(self._ends)
+            if token not in self._active[index]:
+                continue  # cancelled
+            self._end(index, token, moment)
+            if self._held_by:
+                self._wake(self._keys[index], moment)
+
+    def result(self, end: int) -> Forecast:
+        """What has been seen, once all has arrived and time has passed to the end of the window."""
+        seen = self._seen
+        seen.advance(end)
+        for index, active in enumerate(self._active):
+            name, duration = self._planned[index].name, self._durations[index]
+            seen.runs += [ExpectedRun(name, due, start, start + duration) for due, start in active.values()]
+        seen.runs.sort(key=attrgetter("start"))
+        waiting = {
+            planned.name: len(tokens) for planned, tokens in zip(self._planned, self._waiting, strict=True)
+        }
+        for tokens in self._waiting:
+            for token, due in tokens.items():
+                seen.note_wait(self._blocked_by[token], end - due)
+        return Forecast(
+            begin=seen.begin,
+            end=end,
+            runs=seen.runs,
+            skipped=dict(seen.skipped),
+            unstarted={name: count for name, count in waiting.items() if count},
+            peaks=seen.peaks,
+            pileups=seen.pileups,
+            step_seconds=seen.step,
+            running=seen.running,
+            waiting=seen.waiting,
+        )
+
+    def _full(self, keys: _Keys) -> str | None:
+        for key in keys:
+            if self._used[key] >= self._room[key]:
+                return key
+        return None
+
+    def _start(self, index: int, due: int, now: int, token: int) -> None:
+        self._active[index][token] = (due, now)
+        heappush(self._ends, (now + self._durations[index], index, token))
+        for key in self._keys[index]:
+            self._used[key] = used = self._used[key] + 1
+            self._seen.peak(key, used, now)
+        self._seen.started(now)
+
+    def _end(self, index: int, token: int, now: int) -> None:
+        due, start = self._active[index].pop(token)
+        for key in self._keys[index]:
+            self._used[key] -= 1
+        self._seen.ended(now, ExpectedRun(self._planned[index].name, due, start, now))
+
+    def _queue(self, index: int, due: int, token: int, blocker: str) -> None:
+        keys = self._keys[index]
+        queue = self._queues.setdefault(keys, [])
+        heappush(queue, (-self._planned[index].priority, due, index, token))
+        self._waiting[index][token] = due
+        self._blocked_by[token] = blocker
+        if queue[0][3] == token:
+            self._hold(keys, self._held_by.get(keys, blocker))
+        self._seen.blocked(blocker, self._planned[index].name, due)
+
+    def _hold(self, keys: _Keys, limit: str) -> None:
+        """The queue is looked at again when this limit, which is full, has room."""
+        self._held_by[keys] = limit
+        heappush(self._held.setdefault(limit, []), (self._queues[keys][0], keys))
+
+    def _leave(self, index: int, token: int, now: int) -> int:
+        """A waiting run waits no longer. When it was due."""
+        due = self._waiting[index].pop(token)
+        self._seen.unblocked(self._blocked_by.pop(token), now, now - due)
+        return due
+
+    def _cancel(self, index: int, now: int) -> None:
+        for token in list(self._active[index]):
+            self._end(index, token, now)
+        for token in list(self._waiting[index]):
+            self._leave(index, token, now)
+            self._seen.skipped[self._planned[index].name] += 1
+        self._settle(self._keys[index])
+
+    def _settle(self, keys: _Keys) -> None:
+        """Hold the queue up by its first run that still waits; forget it when none does."""
+        queue = self._queues.get(keys, [])
+        while queue and queue[0][3] not in self._waiting[queue[0][2]]:
+            heappop(queue)
+        if queue:
+            self._hold(keys, self._full(keys) or self._held_by[keys])
+        else:
+            self._held_by.pop(keys, None)
+
+    def _wake(self, freed: _Keys, now: int) -> None:
+        """Start what waits for the freed limits, by priority and then by due time, while there is room."""
+        while True:
+            best: tuple[tuple[_Entry, _Keys], str] | None = None
+            for limit in freed:
+                held = self._held.get(limit)
+                if held and self._used[limit] < self._room[limit] and (best is None or held[0] < best[0]):
+                    best = held[0], limit
+            if best is None:
+                return
+            (head, keys), limit = best
+            heappop(self._held[limit])
+            if self._held_by.get(keys) != limit or self._queues[keys][0] != head:
+                continue  # out of date: a queue is held again whenever its head or its limit changes
+            blocker = self._full(keys)
+            if blocker is not None:
+                self._hold(keys, blocker)
+                continue
+            _, _, index, token = heappop(self._queues[keys])
+            self._start(index, self._leave(index, token, now), now, token)
+            self._settle(keys)
+
+
+class _Seen:
+    """What the forecast reports, gathered while time passes."""
+
+    def __init__(self, begin: int, end: int, step: int) -> None:
+        self.begin, self.step = begin, step
+        steps = -(-(end - begin) // step)
+        self.running, self.waiting = [0] * steps, [0] * steps
+        self.runs: list[ExpectedRun] = []
+        self.skipped: Counter[str] = Counter()
+        self.peaks: dict[str, tuple[int, int]] = {}
+        self.pileups: list[PileUp] = []
+        self._open: dict[str, PileUp] = {}
+        self._last: dict[str, PileUp] = {}
+        self._blocked: Counter[str] = Counter()
+        self._going = self._queued = self._at = 0
+        self._next_step = begin + step
+
+    def advance(self, now: int) -> None:
+        """Note that nothing has changed up to now."""
+        here = min((now - self.begin) // self.step, len(self.running) - 1)
+        while self._at < here:
+            self._at += 1
+            self.running[self._at], self.waiting[self._at] = self._going, self._queued
+        self._next_step = self.begin + (self._at + 1) * self.step
+
+    def started(self, now: int) -> None:
+        """One more run goes on."""
+        if now >= self._next_step:
+            self.advance(now)
+        self._going = going = self._going + 1
+        if going > self.running[self._at]:
+            self.running[self._at] = going
+            self.peak("", going, now)
+
+    def ended(self, now: int, run: ExpectedRun) -> None:
+        """One run fewer goes on."""
+        if now > self._next_step:
+            self.advance(now - 1)
+        self._going -= 1
+        self.runs.append(run)
+
+    def peak(self, key: str, used: int, now: int) -> None:
+        """So many runs count against the limit."""
+        if used > self.peaks.get(key, _NONE)[0]:
+            self.peaks[key] = used, now
+
+    def blocked(self, limit: str, schedule: str, now: int) -> None:
+        """A run of the schedule begins to wait for the limit."""
+        if now >= self._next_step:
+            self.advance(now)
+        self._queued += 1
+        self.waiting[self._at] = max(self.waiting[self._at], self._queued)
+        if limit not in self._open:
+            last = self._last.get(limit)
+            if last is None or now - (last.end or now) > self.step:
+                last = self._last[limit] = PileUp(limit, now)
+                self.pileups.append(last)
+            last.end = None
+            self._open[limit] = last
+        pileup = self._open[limit]
+        pileup.schedules[schedule] += 1
+        self._blocked[limit] += 1
+        pileup.most_waiting = max(pileup.most_waiting, self._blocked[limit])
+
+    def unblocked(self, limit: str, now: int, waited: int) -> None:
+        """A run that waited for the limit does so no longer."""
+        if now > self._next_step:
+            self.advance(now - 1)
+        self._queued -= 1
+        self.note_wait(limit, waited)
+        self._blocked[limit] -= 1
+        if not self._blocked[limit]:
+            self._open.pop(limit).end = now
+
+    def note_wait(self, limit: str, waited: int) -> None:
+        pileup = self._open[limit]
+        pileup.longest_wait_seconds = max(pileup.longest_wait_seconds, waited)
