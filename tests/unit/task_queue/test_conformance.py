@@ -16,7 +16,7 @@ from resources.task_queue.protocol import (
     UnknownTaskError,
 )
 from scheduler_defs.errors import SignalboxError
-from scheduler_defs.matching import Blocker, Ending, Policy, TaskStatus, Verdict
+from scheduler_defs.matching import Ending, Policy, TaskStatus, Verdict
 from tests.unit.task_queue.asking import add, candidates, comments, counts, now, request
 
 MINUTE = dt.timedelta(minutes=1)
