@@ -33,8 +33,8 @@ down: venv ## Stop it.
 test: tools ## Run the test suite. ARGS="tests/unit -k timing" are passed on.
 	@$(RUN) pytest $(ARGS)
 
-chaos: tools ## Run the long tests too: every fault, against the real stack.
-	@$(RUN) pytest -m "slow or not slow" --timeout 1800 tests/chaos $(ARGS)
+chaos: tools ## Every fault against the real thing: lost workers, outages, killed components.
+	@$(RUN) pytest --timeout 1800 tests/integration/execution tests/integration/steps tests/integration/stack $(ARGS)
 
 bench: venv ## Measure this stack against stock Dagster, side by side.
 	@$(RUN) benchmarks $(ARGS)
