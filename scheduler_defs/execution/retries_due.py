@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 from dagster import RunsFilter
-from dagster._core.storage.runs import RunStorage
 
 from scheduler_defs import tags
+
+if TYPE_CHECKING:  # importing it would cost every load of the code location a third of a second
+    from dagster._core.storage.runs import RunStorage
 
 CANCELLED = "cancelled"
 """Value of the tag `signalbox/retry_at` of a run whose retry was called off."""
