@@ -9,7 +9,7 @@ EVERY_MINUTE = "* * * * *"
 
 
 def cron_of(schedule: Schedule) -> str | list[str]:
-    """The cron that Dagster runs: every minute where an occurrence may have to wait for a limit."""
-    if schedule.max_global or schedule.max_per_job:
+    """The cron that Dagster runs: every minute where an occurrence may wait for a limit or its jitter."""
+    if schedule.max_global or schedule.max_per_job or schedule.policies.jitter:
         return EVERY_MINUTE
     return covering_cron(schedule.timing)

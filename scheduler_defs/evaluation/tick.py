@@ -17,7 +17,7 @@ from scheduler_defs.evaluation.memory import HandledOccurrences
 from scheduler_defs.evaluation.pauses import Pause
 from scheduler_defs.evaluation.rules import Do, Verdict
 from scheduler_defs.evaluation.rules import decide as decide_by_runs
-from scheduler_defs.timing import CatchUp
+from scheduler_defs.timing import CatchUp, jitter_delay
 from scheduler_defs.timing.decision import TickDecision
 from scheduler_defs.timing.decision import decide as decide_by_time
 
@@ -70,7 +70,7 @@ class Evaluator:
             return TickOutcome(reason=decision.reason)
         if schedule.when is not None:
             return self._by_condition(declarations, schedule, schedule.when, decision, now)
-        return self._by_runs(declarations, schedule, decision)
+        return self._by_runs(declarations, schedule, decision, now)
 
     def _by_condition(
         self,
@@ -95,7 +95,7 @@ class Evaluator:
             return TickOutcome(reason=reason, failed=observed.result is Result.ERROR)
         # Checks that were missed are not made up for: what matters is what holds now.
         outcome = self._by_runs(
-            declarations, schedule, replace(decision, run=decision.run[-1:], reason=observed.text)
+            declarations, schedule, replace(decision, run=decision.run[-1:], reason=observed.text), now
         )
         kept = firing.memory if outcome.launches else firing.memory_if_not_launched
         self.conditions.put(schedule.name, kept)
@@ -110,8 +110,10 @@ class Evaluator:
         switched_on: SwitchedOn,
     ) -> TickDecision:
         policies = schedule.policies
+        if policies.jitter and policies.misfire_grace is not None:
+            policies = replace(policies, misfire_grace=policies.misfire_grace + policies.jitter)
         if schedule.name in self._deferred:
-            # It was on time, and a limit held it back: that is not a missed occurrence.
+            # It was on time, and a limit or its jitter held it back: that is not a missed occurrence.
             policies = replace(policies, catch_up=CatchUp.LATEST)
         last = self.handled.get(schedule.name)
         resumed = pause.until if pause is not None else None
@@ -123,7 +125,9 @@ class Evaluator:
         since = max((moment for moment in (resumed, on_since) if moment is not None), default=None)
         return decide_by_time(schedule.timing, policies, tick, now, last, since)
 
-    def _by_runs(self, declarations: Declarations, schedule: Schedule, decision: TickDecision) -> TickOutcome:
+    def _by_runs(
+        self, declarations: Declarations, schedule: Schedule, decision: TickDecision, now: dt.datetime
+    ) -> TickOutcome:
         launches: list[launching.Launch] = []
         with self.ledger.lock:
             # Overlap is decided once: occurrences that are caught up together do not skip each other.
@@ -132,6 +136,9 @@ class Evaluator:
             for due in decision.run:
                 if launches:
                     verdict = decide_by_runs(schedule, self.ledger.active(), overlap=False)
+                start = due + jitter_delay(schedule.name, due, schedule.policies.jitter)
+                if start > now:
+                    verdict = Verdict(Do.DEFER, f"starts at {start.isoformat(timespec='seconds')} (jitter)")
                 if verdict.do is not Do.RUN:
                     break
                 self.ledger.grant(schedule.job, schedule.name, due.isoformat())

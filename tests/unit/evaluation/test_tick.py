@@ -23,7 +23,7 @@ from scheduler_defs.evaluation.facts import KnownRun, Ledger, Stage
 from scheduler_defs.evaluation.memory import HandledOccurrences
 from scheduler_defs.evaluation.pauses import pause, read_pauses, resume
 from scheduler_defs.evaluation.tick import Evaluator, TickOutcome
-from scheduler_defs.timing import CatchUp, CronSpec, Policies
+from scheduler_defs.timing import CatchUp, CronSpec, Policies, jitter_delay
 
 HOURLY = CronSpec(("0 * * * *",), "UTC")
 
@@ -232,3 +232,17 @@ def test_a_condition_that_cannot_be_evaluated_is_an_error_not_a_no(yard: Yard) -
     first, second = yard.tick(broken, at(9)), yard.tick(broken, at(10))
     assert (first.launches, first.failed, second.failed) == ((), True, True)
     assert "2 times in a row" in second.reason
+
+
+def test_jitter_delays_a_run_by_the_same_time_whenever_it_is_asked(yard: Yard) -> None:
+    policies = Policies(jitter=dt.timedelta(minutes=20), catch_up=CatchUp.NONE)
+    delay = jitter_delay("hourly", at(9), policies.jitter)
+    assert dt.timedelta(minutes=1) < delay < dt.timedelta(minutes=20)
+    jittered = schedule(policies=policies)
+    launched = {}
+    for minute in range(25):
+        for due_text in due(yard.tick(jittered, at(9, minute), late=dt.timedelta())):
+            launched[due_text] = at(9, minute)
+    (when,) = launched.values()
+    assert list(launched) == ["2026-03-02T09:00:00+00:00"]
+    assert at(9) + delay <= when < at(9) + delay + dt.timedelta(minutes=1)
