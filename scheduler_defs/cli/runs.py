@@ -36,11 +36,12 @@ def list_command(
 
     if status is not None and status.upper() not in STATUSES:
         raise SignalboxError(f"--status {status!r}: allowed are {', '.join(STATUSES)}")
-    wanted = {tags.SCHEDULE: schedule, tags.JOB: job, tags.AGENT: agent, tags.QUEUE: queue}
+    wanted = {tags.SCHEDULE: schedule, tags.AGENT: agent, tags.QUEUE: queue}
     found = list_runs(
         graphql(),
         with_tags={key: value for key, value in wanted.items() if value is not None},
         statuses=(status.upper(),) if status else (),
+        job=job,
         limit=limit,
     )
     if as_json:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from scheduler_defs import tags
+from scheduler_defs.declarations.names import dagster_name
 from scheduler_defs.errors import SignalboxError
 from scheduler_defs.graphql.client import LOCATION, REPOSITORY, GraphQLClient
 
@@ -55,10 +56,16 @@ def list_runs(
     with_tags: Mapping[str, str] | None = None,
     statuses: tuple[str, ...] = (),
     run_ids: tuple[str, ...] = (),
+    job: str | None = None,
     limit: int = 20,
 ) -> list[dict[str, Any]]:
-    """The newest runs first that carry all of `with_tags` and have one of `statuses`."""
+    """The newest runs first that are of `job`, carry all of `with_tags` and have one of `statuses`.
+
+    The job is asked for by its Dagster name: a run launched with Dagster's own command has no tag for it.
+    """
     wanted: dict[str, Any] = {}
+    if job is not None:
+        wanted["pipelineName"] = dagster_name(job)
     if with_tags:
         wanted["tags"] = [{"key": key, "value": value} for key, value in with_tags.items()]
     if statuses:
