@@ -128,7 +128,8 @@ def test_given_a_checkout_then_dagsters_project_tool_knows_it(stack: Stack) -> N
 def second_webserver(stack: Stack) -> Iterator[str]:
     from scheduler_defs.stack.ports import Ports
 
-    port = Ports("127.0.0.1").from_(31000)
+    ports = Ports("127.0.0.1")
+    port = ports.from_(31000)
     process = subprocess.Popen(
         [sys.executable, "-m", "dagster_webserver", "-w", "workspace.yaml", "-p", str(port)],
         env=stack.environment,
@@ -138,6 +139,7 @@ def second_webserver(stack: Stack) -> Iterator[str]:
     yield f"http://127.0.0.1:{port}"
     process.terminate()
     process.wait(20)
+    ports.close()
 
 
 def test_given_the_exports_then_a_plain_dagster_webserver_serves_the_same_stack(
