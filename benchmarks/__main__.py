@@ -87,18 +87,20 @@ def measure(name: str, rounds: int, chosen: list[str], sizes: Sizes, slots: int,
 
 
 def medians(rounds: list[Numbers]) -> Numbers:
-    return {key: statistics.median(numbers[key] for numbers in rounds) for key in rounds[0]}
+    keys = dict.fromkeys(key for numbers in rounds for key in numbers)
+    return {key: statistics.median(numbers.get(key, 0.0) for numbers in rounds) for key in keys}
 
 
 def table(median: dict[str, Numbers]) -> str:
     """One line per number; with both stacks, how many times better ours is."""
     names = list(median)
+    keys = list(dict.fromkeys(key for numbers in median.values() for key in numbers))
     lines = [
-        f"{'':34}" + "".join(f"{name:>12}" for name in names) + ("      better" if len(names) == 2 else "")
+        f"{'':42}" + "".join(f"{name:>12}" for name in names) + ("      better" if len(names) == 2 else "")
     ]
-    for key in median[names[0]]:
-        values = [median[name][key] for name in names]
-        line = f"{key:34}" + "".join(f"{value:12.3f}" for value in values)
+    for key in keys:
+        values = [median[name].get(key, 0.0) for name in names]
+        line = f"{key:42}" + "".join(f"{value:12.3f}" for value in values)
         if len(values) == 2 and all(values):
             ours, stock = values
             better = ours / stock if key in HIGHER_IS_BETTER else stock / ours

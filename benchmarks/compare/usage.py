@@ -33,6 +33,35 @@ def cpu_seconds(processes: Iterable[psutil.Process]) -> dict[int, float]:
     return seconds
 
 
+ROLES = {
+    "daemon": ("dagster._daemon", "dagster-daemon"),
+    "webserver": ("dagster_webserver", "dagster-webserver"),
+    "code_server": ("dagster api grpc", "dagster code-server", "-m dagster api grpc"),
+    "workers": ("celery",),
+    "postgres": ("postgres",),
+    "broker": ("valkey",),
+}
+"""What a process is, by words of its command line; the first that fits."""
+
+
+def role(process: psutil.Process) -> str:
+    """The part of the stack that a process belongs to."""
+    try:
+        line = " ".join(process.cmdline())
+    except psutil.Error:
+        return "others"
+    return next((name for name, words in ROLES.items() if any(word in line for word in words)), "others")
+
+
+def cpu_by_role(processes: Iterable[psutil.Process]) -> dict[str, float]:
+    """CPU seconds so far, by part of the stack."""
+    found: dict[str, float] = {}
+    for process in processes:
+        name = role(process)
+        found[name] = found.get(name, 0.0) + sum(cpu_seconds([process]).values())
+    return found
+
+
 def memory_megabytes(processes: Iterable[psutil.Process]) -> float:
     """Proportional memory (PSS): shared pages are divided among those who share them."""
     kilobytes = 0

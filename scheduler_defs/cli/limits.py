@@ -26,7 +26,7 @@ def limits(as_json: AsJson = False) -> None:
     in_force = effective_limits(declared())
     try:
         with database_engine().connect() as connection:
-            state = QueueReader(terms().silence).read(connection)
+            state = QueueReader(terms().silence).read(connection, in_force)
     except OperationalError as error:
         reason = str(error.orig).strip().splitlines()[0]
         raise NotReachableError(f"the database cannot be reached: {reason}") from None

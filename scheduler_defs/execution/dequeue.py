@@ -92,7 +92,8 @@ class SignalboxQueueDaemon(QueuedRunCoordinatorDaemon):
             return
         reader = self._reader = self._reader or QueueReader(terms().silence)
         connection = self._waking.get()
-        state = reader.read(connection)
+        limits = coordinator.limits()
+        state = reader.read(connection, limits)
         for untaken in self._untaken(state):
             put_back(instance, untaken.run_id, f"no worker took it within {UNTAKEN.seconds} seconds")
         if not state.queued or time.monotonic() < self._hold_until:
@@ -100,7 +101,7 @@ class SignalboxQueueDaemon(QueuedRunCoordinatorDaemon):
         selection = select(
             state.queued,
             state.active,
-            coordinator.limits(),
+            limits,
             state.workers,
             ageing=coordinator.ageing,
             pools=pools_now(instance, state.queued, state.active),
@@ -108,7 +109,9 @@ class SignalboxQueueDaemon(QueuedRunCoordinatorDaemon):
         )
         if not selection.picks:
             return
-        runs = claim(instance, connection, [run.run_id for run in selection.picks])
+        picked = [run.run_id for run in selection.picks]
+        runs = claim(instance, connection, picked)
+        reader.launched(picked)
         executor = self._get_executor(coordinator.dequeue_num_workers)
         for run in runs:
             with self._lock:

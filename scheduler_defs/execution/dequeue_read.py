@@ -1,7 +1,7 @@
 """What the dequeue loop reads: queued and active runs, live workers, leases. A few statements, small rows.
 
-Dagster's own loop loads every queued run in full at each pass. A queued run's tags do not change while it
-waits, so here each run is read once, when it first shows up, and from then on only ids and states are.
+Dagster's own loop loads every queued run in full at each pass. Here each run is read once, when it first
+shows up, and only as far as it matters.
 """
 
 from __future__ import annotations
@@ -9,37 +9,27 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
+from scheduler_defs import tags
 from scheduler_defs.execution.capacity import STEP_QUEUE, LiveWorker
+from scheduler_defs.execution.dequeue_memory import Marks, WaitingRuns, read_marks
 from scheduler_defs.execution.dequeue_select import ActiveRun, QueuedRun
+from scheduler_defs.limits import TagLimit
 
-if TYPE_CHECKING:
-    from dagster._core.storage.dagster_run import RunOpConcurrency
+THOROUGHLY_EVERY = 20
+"""Looks between two that read all waiting runs, whatever is remembered of them."""
 
-# Every run that is queued or out, without its body, and who holds it: in one snapshot, so that a run that a
-# worker takes at this moment is either on its way or held. `changed` differs whenever the run was written.
-RUNS = sa.text(
+# The runs that are out, and who holds them: in one snapshot, so that a run that a worker takes at this moment
+# is either on its way or held.
+OUT = sa.text(
     """
-    SELECT runs.id, runs.run_id, status, start_time, worker_id,
-           extract(epoch FROM create_timestamp)::float8 AS created,
-           extract(epoch FROM update_timestamp)::float8 AS changed,
+    SELECT runs.run_id, status, start_time, worker_id,
            extract(epoch FROM now() AT TIME ZONE 'UTC' - update_timestamp)::float8 AS unchanged_seconds
     FROM runs LEFT JOIN signalbox.leases
         ON leases.run_id = runs.run_id AND step_key = '' AND expires > now()
-    WHERE status IN ('QUEUED', 'STARTING', 'STARTED', 'CANCELING')
-    ORDER BY runs.id
-    """
-)
-TAGS = sa.text("SELECT run_id, key, value FROM run_tags WHERE run_id = ANY(:run_ids)")
-# The part of the body that says which of Dagster's pools the run needs; most runs need none.
-POOLS = sa.text(
-    """
-    SELECT run_id, (run_body::json -> 'run_op_concurrency')::text AS pools
-    FROM runs
-    WHERE run_id = ANY(:run_ids) AND run_body LIKE '%"RunOpConcurrency"%'
+    WHERE status IN ('STARTING', 'STARTED', 'CANCELING')
     """
 )
 WORKERS = sa.text(
@@ -73,89 +63,70 @@ class QueueState:
     workers: Sequence[LiveWorker]
 
 
-@dataclass(slots=True)
-class _Known:
-    """What was read of one run when it was first seen, or last changed while queued."""
-
-    changed: float
-    tags: dict[str, str]
-    pools: RunOpConcurrency | None
-
-
 class QueueReader:
     """Reads the queue's state, remembering what it has read of each run before."""
 
     def __init__(self, silence: timedelta) -> None:
         self._silence_seconds = silence.total_seconds()
-        self._known: dict[str, _Known] = {}
+        self._waiting = WaitingRuns(frozenset())
+        self._out: dict[str, Marks] = {}
+        self._looks = 0
 
-    def read(self, connection: sa.Connection) -> QueueState:
+    def read(self, connection: sa.Connection, limits: Iterable[TagLimit]) -> QueueState:
         """The state now. A worker counts as live until it has been silent for longer than `silence`.
 
-        Workers of the queue of steps take no runs: runs that wait for their steps would fill them, for ever.
+        Of the runs' tags, those are read that the limits are about. Workers of the queue of steps take no
+        runs: runs that wait for their steps would fill them, for ever.
         """
+        keys = frozenset({tags.PRIORITY, tags.CELERY_QUEUE, *(limit.key for limit in limits)})
+        if keys != self._waiting.keys:
+            self._waiting = WaitingRuns(keys)
+            self._out.clear()
         workers = [
             LiveWorker(row.id, frozenset(row.queues), row.slots)
             for row in connection.execute(
                 WORKERS, {"silence_seconds": self._silence_seconds, "step_queue": STEP_QUEUE}
             )
         ]
-        rows = connection.execute(RUNS).all()
+        rows = connection.execute(OUT).all()
         # Leases after the runs: a run that ends meanwhile counts as out for one pass too many.
         leases = connection.execute(LEASES).all()
-        self._learn(connection, rows)
-        queued: list[QueuedRun] = []
-        active: list[OutRun] = []
-        for row in rows:
-            known = self._known[row.run_id]
-            if row.status == "QUEUED":
-                queued.append(QueuedRun(row.run_id, row.id, row.created, known.tags, known.pools))
-            else:
-                active.append(_out(row, known))
-        out = {run.run_id for run in active}
+        self._learn(connection, [row.run_id for row in rows])
+        active = [_out(row, self._out[row.run_id]) for row in rows]
         # A lease outlives its run's end by the moments in which its worker tidies up: that slot is taken.
         # So are those of steps, on workers that serve runs and steps of the same queue.
         others = [
             OutRun(row.run_id, {}, row.worker_id, status="STEP" if row.step_key else "ENDED")
             for row in leases
-            if row.step_key or row.run_id not in out
+            if row.step_key or row.run_id not in self._out
         ]
-        return QueueState(queued, [*active, *others], workers)
+        # The waiting ones last: a run that is launched or put back meanwhile is not overlooked.
+        self._looks += 1
+        queued = self._waiting.look(connection, thoroughly=self._looks % THOROUGHLY_EVERY == 0)
+        return QueueState([run for run in queued if run.run_id not in self._out], [*active, *others], workers)
 
-    def _learn(self, connection: sa.Connection, rows: Iterable[sa.Row]) -> None:
-        before = self._known
-        self._known = {}
-        new: list[str] = []
-        for row in rows:
-            known = before.get(row.run_id)
-            if known is None or (row.status == "QUEUED" and known.changed != row.changed):
-                new.append(row.run_id)
-                known = _Known(row.changed, {}, None)
-            self._known[row.run_id] = known
-        if not new:
-            return
-        for row in connection.execute(TAGS, {"run_ids": new}):
-            self._known[row.run_id].tags[row.key] = row.value
-        for row in connection.execute(POOLS, {"run_ids": new}):
-            self._known[row.run_id].pools = _pools(row.pools)
+    def launched(self, run_ids: Sequence[str]) -> None:
+        """These runs have been taken out of the queue."""
+        self._out.update(
+            {run_id: marks for run_id in run_ids if (marks := self._waiting.marks(run_id)) is not None}
+        )
+        self._waiting.forget(run_ids)
+
+    def _learn(self, connection: sa.Connection, run_ids: Sequence[str]) -> None:
+        before = self._out
+        new = [run_id for run_id in run_ids if run_id not in before]
+        found = read_marks(connection, new, self._waiting.keys)
+        self._out = {run_id: before.get(run_id) or found[run_id] for run_id in run_ids}
 
 
-def _out(row: sa.Row, known: _Known) -> OutRun:
+def _out(row: sa.Row, marks: Marks) -> OutRun:
     return OutRun(
         run_id=row.run_id,
-        tags=known.tags,
+        tags=marks.tags,
         worker=row.worker_id,
-        pools=known.pools,
+        pools=marks.pools,
         on_its_way=row.status == "STARTING",
         status=row.status,
         unchanged_seconds=row.unchanged_seconds,
         start_time=row.start_time,
     )
-
-
-def _pools(body: str) -> RunOpConcurrency:
-    # Imported here: `signalbox limits` reads the queue, too, and should not wait for Dagster's import.
-    from dagster._core.storage.dagster_run import RunOpConcurrency
-    from dagster_shared.serdes import deserialize_value
-
-    return deserialize_value(body, RunOpConcurrency)

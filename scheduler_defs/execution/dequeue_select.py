@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
 from typing import Any, Protocol
@@ -33,18 +33,22 @@ class QueuedRun:
     tags: Mapping[str, str]
     pools: Any = None
     """What Dagster's pools need to know of the run; None when it uses no pool."""
+    queue: str = field(init=False)
+    priority: int = field(init=False)
+    """`dagster/priority`, larger is sooner; 0 when absent or not a number, as in Dagster."""
+    kind: frozenset[tuple[str, str]] = field(init=False, repr=False)
+    """Runs of one kind go to the same queue and are counted by the same limits."""
 
-    @property
-    def queue(self) -> str:
-        return self.tags.get(tags.CELERY_QUEUE, RUN_QUEUE)
-
-    @property
-    def priority(self) -> int:
-        """`dagster/priority`, larger is sooner; 0 when absent or not a number, as in Dagster."""
+    def __post_init__(self) -> None:
         try:
-            return int(self.tags.get(tags.PRIORITY, "0"))
+            priority = int(self.tags.get(tags.PRIORITY, "0"))
         except ValueError:
-            return 0
+            priority = 0
+        # Once per run, and not once per look at the queue: there are many looks.
+        kind = frozenset(item for item in self.tags.items() if item[0] != tags.PRIORITY)
+        object.__setattr__(self, "priority", priority)
+        object.__setattr__(self, "queue", self.tags.get(tags.CELERY_QUEUE, RUN_QUEUE))
+        object.__setattr__(self, "kind", kind)
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,25 +188,34 @@ def select(
 
     picks: list[QueuedRun] = []
     waiting: dict[str, Wait] = {}
-    no_worker = _shared(Reason.NO_WORKER)
-    no_slot = _shared(Reason.NO_SLOT)
+    # A limit that is full and a slot that is taken stay so: what holds one run back holds its whole kind.
+    kinds_that_wait: dict[frozenset[tuple[str, str]], Wait] = {}
     for run in in_order(queued, ageing):
         if not explain and slots.exhausted:
             break
-        queue = run.queue
-        if not slots.serves(queue):
-            waiting[run.run_id] = no_worker[queue]
-        elif full := counts.full(run.tags):
-            waiting[run.run_id] = Wait(Reason.LIMIT, queue, full)
-        elif gate.blocks(run):
-            waiting[run.run_id] = Wait(Reason.POOL, queue)
-        elif not slots.take(queue):
-            waiting[run.run_id] = no_slot[queue]
-        else:
+        wait = kinds_that_wait.get(run.kind) or _why_it_waits(run, counts, slots, gate)
+        if wait is None:
             counts.add(run.tags)
             gate.take(run)
             picks.append(run)
+            continue
+        waiting[run.run_id] = wait
+        if wait.reason is not Reason.POOL:
+            kinds_that_wait[run.kind] = wait
     return Selection(tuple(picks), waiting)
+
+
+def _why_it_waits(run: QueuedRun, counts: LimitCounts, slots: Slots, gate: Pools) -> Wait | None:
+    """None when nothing holds it back; then a slot has been taken for it."""
+    if not slots.serves(run.queue):
+        return Wait(Reason.NO_WORKER, run.queue)
+    if full := counts.full(run.tags):
+        return Wait(Reason.LIMIT, run.queue, full)
+    if gate.blocks(run):
+        return Wait(Reason.POOL, run.queue)
+    if not slots.take(run.queue):
+        return Wait(Reason.NO_SLOT, run.queue)
+    return None
 
 
 def in_order(queued: Iterable[QueuedRun], ageing: timedelta = AGEING) -> list[QueuedRun]:
@@ -214,11 +227,3 @@ def in_order(queued: Iterable[QueuedRun], ageing: timedelta = AGEING) -> list[Qu
     if not point:
         return sorted(queued, key=lambda run: (-run.priority, run.order))
     return sorted(queued, key=lambda run: (run.created - run.priority * point, run.order))
-
-
-def _shared(reason: Reason) -> dict[str, Wait]:
-    class PerQueue(dict[str, Wait]):
-        def __missing__(self, queue: str) -> Wait:
-            return self.setdefault(queue, Wait(reason, queue))
-
-    return PerQueue()
