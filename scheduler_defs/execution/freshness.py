@@ -11,6 +11,7 @@ from __future__ import annotations
 import importlib
 import linecache
 import logging
+import os
 import sys
 import sysconfig
 import time
@@ -122,7 +123,7 @@ def _starts(name: str, prefixes: Iterable[str]) -> bool:
 
 def _stamp(file: str) -> Stamp | None:
     try:
-        found = Path(file).stat()
+        found = os.stat(file)  # noqa: PTH116 - for some hundred files before each run, pathlib is too slow
     except OSError:
         return None
     return found.st_mtime_ns, found.st_size

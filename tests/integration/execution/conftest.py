@@ -11,14 +11,14 @@ from tests.integration.execution.worked_yard import Yard, yard
 
 
 @pytest.fixture
-def worked_yard(postgres_url: str, valkey_url: str, tmp_path: Path) -> Iterator[Yard]:
+def worked_yard(dagster_url: str, valkey_url: str, tmp_path: Path) -> Iterator[Yard]:
     """A fresh database and broker queue, with workers as the test starts them. Leases live for 6 s."""
     import redis
 
     with redis.Redis.from_url(valkey_url) as client:
         client.flushall()
     terms = {"SIGNALBOX_BEAT_SECONDS": "1", "SIGNALBOX_LEASE_SECONDS": "6"}
-    with yard(postgres_url, valkey_url, tmp_path, terms) as found:
+    with yard(dagster_url, valkey_url, tmp_path, terms) as found:
         yield found
 
 

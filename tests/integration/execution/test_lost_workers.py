@@ -117,9 +117,9 @@ def test_given_code_that_holds_the_interpreter_then_its_lease_is_renewed_all_the
     worked_yard: Yard, tmp_path: Path
 ) -> None:
     worked_yard.start_worker(slots=1)
-    run_id = worked_yard.launch("busy_job", {"seconds": 12, "marks": str(tmp_path / "marks")})
+    run_id = worked_yard.launch("busy_job", {"seconds": 9, "marks": str(tmp_path / "marks")})
     worked_yard.wait_for((tmp_path / "marks").exists, "the run to begin")
-    until = time.monotonic() + 10
+    until = time.monotonic() + 7.5
     while time.monotonic() < until:
         worked_yard.monitor()
         assert worked_yard.status(run_id) == "STARTED"

@@ -82,11 +82,11 @@ def test_given_postgres_is_away_for_less_than_a_lease_then_runs_in_progress_end_
     with _yard(own_postgres, valkey_url, tmp_path) as found:
         worker = found.start_worker(slots=2)
         ends_meanwhile, goes_on = tmp_path / "a", tmp_path / "b"
-        first = found.launch("nap_job", {"seconds": 3.0, "marks": str(ends_meanwhile)})
-        second = found.launch("nap_job", {"seconds": 12.0, "marks": str(goes_on)})
+        first = found.launch("nap_job", {"seconds": 2.0, "marks": str(ends_meanwhile)})
+        second = found.launch("nap_job", {"seconds": 8.0, "marks": str(goes_on)})
         found.wait_for(lambda: ends_meanwhile.exists() and goes_on.exists(), "both runs to begin")
         _down(own_postgres, kill=kill)
-        time.sleep(7)
+        time.sleep(5)
         assert "end" in ends_meanwhile.read_text()
         _up(own_postgres)
         found.monitor()
@@ -109,7 +109,7 @@ def test_given_postgres_is_away_for_longer_than_a_lease_then_the_worker_kills_it
         pid = int(marks.read_text().split()[1])
         _down(own_postgres)
         found.wait_for(lambda: not runs(pid), "the run's process to be killed", 6)
-        time.sleep(4)
+        time.sleep(2)
         assert worker.process.poll() is None
         _up(own_postgres)
         found.wait_for(lambda: bool(found.column("SELECT 1 FROM signalbox.workers")), "a beat")
@@ -124,16 +124,16 @@ def test_given_postgres_is_away_for_longer_than_a_lease_then_the_worker_kills_it
 
 
 def test_given_the_broker_is_away_then_runs_in_progress_go_on_and_new_ones_are_taken_afterwards(
-    postgres_url: str, own_valkey: Any, tmp_path: Path
+    dagster_url: str, own_valkey: Any, tmp_path: Path
 ) -> None:
     from kombu.exceptions import OperationalError
 
     url = f"redis://127.0.0.1:{own_valkey.port}/0"
     terms = {"SIGNALBOX_BEAT_SECONDS": "1", "SIGNALBOX_LEASE_SECONDS": "6"}
-    with yard(postgres_url, url, tmp_path, terms) as found:
+    with yard(dagster_url, url, tmp_path, terms) as found:
         found.start_worker(slots=2)
         marks = tmp_path / "marks"
-        run_id = found.launch("nap_job", {"seconds": 6.0, "marks": str(marks)})
+        run_id = found.launch("nap_job", {"seconds": 4.0, "marks": str(marks)})
         found.wait_for(marks.exists, "the run to begin")
         own_valkey.stop()
         asked = time.monotonic()

@@ -11,9 +11,9 @@ from tests.integration.execution.worked_yard import Yard, yard
 
 
 @pytest.fixture
-def rabbit_yard(postgres_url: str, rabbitmq_url: str, tmp_path: Path) -> Iterator[Yard]:
+def rabbit_yard(dagster_url: str, rabbitmq_url: str, tmp_path: Path) -> Iterator[Yard]:
     terms = {"SIGNALBOX_BEAT_SECONDS": "1", "SIGNALBOX_LEASE_SECONDS": "6"}
-    with yard(postgres_url, rabbitmq_url, tmp_path, terms) as found:
+    with yard(dagster_url, rabbitmq_url, tmp_path, terms) as found:
         yield found
 
 

@@ -180,6 +180,9 @@ class Yard:
             "SELECT run_id FROM signalbox.leases WHERE coalesce(:run_id, run_id) = run_id", run_id=run_id
         )
 
+    def live_leases(self) -> Sequence[Any]:
+        return self.column("SELECT run_id FROM signalbox.leases WHERE expires > now()")
+
     def column(self, statement: str, **parameters: Any) -> Sequence[Any]:
         with database.engine().connect() as connection:
             return connection.execute(sa.text(statement), parameters).scalars().all()

@@ -4,9 +4,12 @@ import os
 import subprocess
 import sys
 import time
+from datetime import timedelta
 from pathlib import Path
 
 import dagster as dg
+
+from scheduler_defs.execution.lease_held import allow_grace
 
 
 class Touch(dg.Config):
@@ -51,7 +54,8 @@ def nap(config: Nap) -> None:
 
 @dg.op
 def stubborn(config: Nap) -> None:
-    """Does not let itself be interrupted."""
+    """Does not let itself be interrupted, and allows itself two seconds to clean up."""
+    allow_grace(timedelta(seconds=2))
     _mark(config, "begin")
     until = time.monotonic() + config.seconds
     while time.monotonic() < until:

@@ -11,43 +11,16 @@ from scheduler_defs.execution.storage import SignalboxStorage
 from scheduler_defs.execution.storage_pool import PoolOptions, pooled_engine
 from tests.unit.execution.core.setting import Setting, instance_over
 
-TEMPLATE = "execution_core"
-
-
-@pytest.fixture(scope="session")
-def prepared(postgres_server: str) -> str:
-    """Name of a database with Dagster's tables and ours, to be copied: quicker than making them each time."""
-    admin = sa.create_engine(postgres_server, isolation_level="AUTOCOMMIT")
-    with admin.connect() as connection:
-        connection.execute(sa.text(f"CREATE DATABASE {TEMPLATE}"))
-    admin.dispose()
-    url = sa.make_url(postgres_server).set(database=TEMPLATE).render_as_string(hide_password=False)
-    SignalboxStorage(url)
-    pooled_engine(PoolOptions(url)).dispose()
-    engine = sa.create_engine(url)
-    database.upgrade(engine)
-    engine.dispose()
-    return TEMPLATE
-
 
 @pytest.fixture
-def setting(
-    tmp_path: Path, postgres_url: str, prepared: str, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Setting]:
+def setting(tmp_path: Path, dagster_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Setting]:
     """A Dagster instance with our storage on a database of its own, our tables included."""
-    name = sa.make_url(postgres_url).database
-    server = sa.make_url(postgres_url).set(database="postgres")
-    admin = sa.create_engine(server, isolation_level="AUTOCOMMIT")
-    with admin.connect() as connection:
-        connection.execute(sa.text(f"DROP DATABASE {name}"))
-        connection.execute(sa.text(f"CREATE DATABASE {name} TEMPLATE {prepared}"))
-    admin.dispose()
-    monkeypatch.setenv("SIGNALBOX_POSTGRES_URL", postgres_url)
+    monkeypatch.setenv("SIGNALBOX_POSTGRES_URL", dagster_url)
     monkeypatch.setenv("SIGNALBOX_STATE", str(tmp_path))
-    storage = SignalboxStorage(postgres_url)
+    storage = SignalboxStorage(dagster_url)
     with instance_over(storage, tmp_path) as instance:
         yield Setting(instance, storage)
-    pooled_engine(PoolOptions(postgres_url)).dispose()
+    pooled_engine(PoolOptions(dagster_url)).dispose()
     database.engine().dispose()
 
 

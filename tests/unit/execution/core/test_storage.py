@@ -43,21 +43,21 @@ def test_given_config_as_in_dagster_yaml_then_the_subclass_is_built(postgres_url
 
 
 def test_given_many_statements_then_one_connection_serves_the_three_storages(
-    setting: Setting, postgres_url: str
+    setting: Setting, dagster_url: str
 ) -> None:
-    before = _backends(postgres_url)
+    before = _backends(dagster_url)
     for _ in range(5):
         setting.status(setting.run("QUEUED"))
         setting.instance.all_instigator_state()
-    assert _backends(postgres_url) == before
+    assert _backends(dagster_url) == before
     assert len(before) <= 2  # creating the tables nests two
 
 
 def test_given_a_fork_then_the_child_has_connections_of_its_own_and_the_parents_still_work(
-    setting: Setting, postgres_url: str
+    setting: Setting, dagster_url: str
 ) -> None:
     run_id = setting.run("QUEUED")
-    before = _backends(postgres_url)
+    before = _backends(dagster_url)
     pool = multiprocessing.get_context("fork")
     queue = pool.Queue()
 
@@ -68,12 +68,12 @@ def test_given_a_fork_then_the_child_has_connections_of_its_own_and_the_parents_
     process.start()
     assert queue.get(timeout=10)[0] == "QUEUED"
     process.join(10)
-    assert before <= _backends(postgres_url)
+    assert before <= _backends(dagster_url)
     assert setting.status(run_id) == "QUEUED"
 
 
 def test_given_the_webserver_optimises_then_there_is_a_statement_time_out_and_still_a_pool(
-    setting: Setting, postgres_url: str
+    setting: Setting, dagster_url: str
 ) -> None:
     for storage in (
         setting.storage.run_storage,
@@ -87,7 +87,7 @@ def test_given_the_webserver_optimises_then_there_is_a_statement_time_out_and_st
 
 
 def test_given_the_server_closes_idle_connections_then_the_next_statement_takes_another(
-    setting: Setting, postgres_url: str
+    setting: Setting, dagster_url: str
 ) -> None:
     run_id = setting.run("QUEUED")
     with database.engine().begin() as admin:
@@ -291,5 +291,5 @@ class TestCollecting:
             return found.execute(statement, {"run_id": run_id}).scalar_one()
 
 
-def test_given_the_same_options_then_the_same_engine_in_this_process(postgres_url: str) -> None:
-    assert pooled_engine(PoolOptions(postgres_url)) is pooled_engine(PoolOptions(postgres_url))
+def test_given_the_same_options_then_the_same_engine_in_this_process(dagster_url: str) -> None:
+    assert pooled_engine(PoolOptions(dagster_url)) is pooled_engine(PoolOptions(dagster_url))
