@@ -55,6 +55,11 @@ class Plan:
     ports: tuple[Ports, ...]
     options: Options
 
+    def close(self) -> None:
+        """Give the ports back."""
+        for chosen in self.ports:
+            chosen.close()
+
 
 def make(where: Settings, options: Options) -> Plan:
     """Choose ports, prepare the data of what is embedded, and lay out the components in starting order.

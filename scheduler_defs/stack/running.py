@@ -63,15 +63,15 @@ def run(where: Settings, options: Options, announcement: Announcement) -> None:
         left = record.read(where.state)
         if left is not None and (ended := processes.end_leftovers(left)):
             sys.stderr.write(f"signalbox: ended {len(ended)} processes of a stack that was killed\n")
-        planned = plan.make(where, options)
-        if sys.stdout.isatty():
-            with (
-                outlook.Refreshed(lambda: outlook.read(where, planned.exports)) as latest,
-                display.live(latest) as show,
-            ):
-                asyncio.run(Supervisor(planned, show).run())
-        else:
-            asyncio.run(Supervisor(planned, announcement.after(display.Lines())).run())
+        with contextlib.closing(plan.make(where, options)) as planned:
+            if sys.stdout.isatty():
+                with (
+                    outlook.Refreshed(lambda: outlook.read(where, planned.exports)) as latest,
+                    display.live(latest) as show,
+                ):
+                    asyncio.run(Supervisor(planned, show).run())
+            else:
+                asyncio.run(Supervisor(planned, announcement.after(display.Lines())).run())
 
 
 def detach(arguments: list[str], where: Settings) -> StackRecord:
