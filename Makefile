@@ -8,6 +8,8 @@ RUN := $(VENV)/bin/python -m
 # Older than what has to be installed means: install. A second `make` installs nothing.
 READY := $(VENV)/.ready
 TOOLS := $(VENV)/.tools
+# Most tests wait for something most of the time. The long ones come first.
+PARALLEL := --numprocesses 3 --dist loadgroup --no-loadscope-reorder
 
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' Makefile
@@ -31,7 +33,7 @@ down: venv ## Stop it.
 	@$(RUN) scheduler_defs.cli.main down $(ARGS)
 
 test: tools ## Run the test suite. ARGS="tests/unit -k timing" are passed on.
-	@$(RUN) pytest $(ARGS)
+	@$(RUN) pytest $(PARALLEL) $(ARGS)
 
 chaos: tools ## Every fault against the real thing: lost workers, outages, killed components.
 	@$(RUN) pytest --timeout 1800 tests/integration/execution tests/integration/steps tests/integration/stack $(ARGS)

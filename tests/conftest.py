@@ -12,6 +12,18 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+OWN_PROCESSES = {"execution", "steps"}
+"""Folders of integration tests that start what they need themselves, not the session's stack."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """With `pytest -n`: what shares the session's stack stays in one process, and so does each module."""
+    for item in items:
+        folders = item.path.parent.parts
+        shared = "integration" in folders and not OWN_PROCESSES & set(folders)
+        group = "stack" if shared and "stack" in getattr(item, "fixturenames", ()) else str(item.path)
+        item.add_marker(pytest.mark.xdist_group(group))
+
 
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[str]:
