@@ -72,6 +72,8 @@ class TaskQueueConfig(Model):
     url: str | None = None
     timeout: dt.timedelta = dt.timedelta(seconds=10)
     """For one request to a TinyTask server."""
+    first_tasks: str | None = None
+    """Absolute path of JSON lines, added when there has never been a task; postgres only."""
     default: QueueSettings = QueueSettings()
     queues: Mapping[str, QueueSettings] = Field(default_factory=dict)
     """Queues that differ from `default`, complete."""

@@ -114,7 +114,7 @@ def _build_all(
         limits=tuple(limits.values()),
         directives=directives,
         agents=agents,
-        task_queue=build_task_queue(collected.single["task_queue"], served),
+        task_queue=build_task_queue(collected.single["task_queue"], served, recipes),
         alerts=alerts,
         fingerprint=sources.fingerprint,
         sources=tuple(f"{label}/{name}" for name in sources.files),

@@ -99,6 +99,8 @@ class Schedule(Model):
     """None: as its job says."""
     timeout: dt.timedelta | None = None
     """None: as its job says."""
+    expected: dt.timedelta | None = None
+    """How long a run usually takes. None: as its job says."""
     directive: str | None = None
     config: Mapping[str, Any] = Field(default_factory=dict)
     """The job's parameters; or run config as Dagster spells it, when it has a key such as `ops`."""
@@ -159,6 +161,8 @@ class Job(Model):
     """Names of environment variables that the command gets from the worker."""
     cwd: str | None = None
     timeout: dt.timedelta | None = None
+    expected: dt.timedelta | None = None
+    """How long a run usually takes."""
     grace: dt.timedelta = dt.timedelta(seconds=10)
     """Between SIGTERM and SIGKILL."""
     queue: str | None = None

@@ -56,7 +56,8 @@ def _dues(planned: Planned, first: int, last: int) -> list[int]:
         if due >= last:
             break
         if policies.jitter:
-            due += int(jitter_delay(planned.name, occurrence, policies.jitter).total_seconds())
+            delay = int(jitter_delay(planned.name, occurrence, policies.jitter).total_seconds())
+            due += -(-delay // 60) * 60  # at the first tick after it
         if first <= due < last:
             dues.append(due)
     return dues

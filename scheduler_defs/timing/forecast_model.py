@@ -24,9 +24,14 @@ class Planned:
     spec: Spec
     duration: timedelta
     """How long a run is expected to take."""
+    job: str = "job"
     policies: Policies = _NO_POLICIES
     limits: tuple[str, ...] = ()
-    """Names of the limits that its runs count against."""
+    """Names of the limits that its runs count against; at a full one they wait in the queue."""
+    max_global: int | None = None
+    """It starts only while fewer runs are queued or running; 0: never. Looked at each minute."""
+    max_per_job: int | None = None
+    """The same, counting runs of its job only."""
     overlap: Overlap = "skip"
     priority: int = 0
     """Of waiting runs the one with the highest starts first; then the one due first."""

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from heapq import heappop, heappush
 from operator import attrgetter
 
-from scheduler_defs.timing.forecast_model import ExpectedRun, Forecast, PileUp, Planned
+from scheduler_defs.timing.forecast_gates import Gate, Gates
+from scheduler_defs.timing.forecast_model import ExpectedRun, Forecast, Planned
+from scheduler_defs.timing.forecast_seen import Seen
 
 _Keys = tuple[str, ...]
 _Entry = tuple[int, int, int, int]
 """A waiting run: priority (smallest first), due, schedule, token."""
-_NONE = (0, 0)
+_NEVER = 1 << 60
 
 
 class Yard:
@@ -38,7 +39,12 @@ class Yard:
         self._held: dict[str, list[tuple[_Entry, _Keys]]] = {}
         """By limit: heaps of the queues it holds up, with their heads (some out of date)."""
         self._blocked_by: dict[int, str] = {}
-        self._seen = _Seen(begin, end, step)
+        self._gates = Gates(planned)
+        self._look_again = _NEVER
+        """The minute at which occurrences that wait at a gate are looked at again."""
+        self._graces: list[tuple[int, int, int]] = []
+        """When they are given up: moment, schedule, due."""
+        self._seen = Seen(begin, end, step)
 
     def _keys_of(self, planned: Planned) -> _Keys:
         keys = tuple(key for key in planned.limits if key in self._room)
@@ -50,38 +56,77 @@ class Yard:
 
     def arrive(self, index: int, due: int) -> None:
         """A run of this schedule is due now."""
-        planned, keys = self._planned[index], self._keys[index]
-        active, waiting = self._active[index], self._waiting[index]
-        if any(self._room[key] == 0 for key in keys):
-            self._seen.skipped[planned.name] += 1
-            return
-        match planned.overlap:
-            case "skip" if active or waiting:
-                self._seen.skipped[planned.name] += 1
-                return
-            case "queue" if waiting:
-                self._seen.skipped[planned.name] += 1
-                return
-            case "cancel_running" if active or waiting:
-                self._cancel(index, due)
-            case _:
-                pass
-        self._tokens += 1
-        blocker = self._full(keys) if keys else None
-        if blocker is None:
-            self._start(index, due, due, self._tokens)
-        else:
-            self._queue(index, due, self._tokens, blocker)
+        if self._gates.due(index) is not None:
+            self._skip(index)
+            self._give_up(index, due)
+        self._admit(index, due, due)
 
     def pass_time(self, now: int) -> None:
         """End the runs that end up to now, and start what waited for them."""
-        while self._ends and self._ends[0][0] <= now:
-            moment, index, token = heappop(self._ends)
-            if token not in self._active[index]:
-                continue  # cancelled
-            self._end(index, token, moment)
-            if self._held_by:
-                self._wake(self._keys[index], moment)
+        while True:
+            end = self._ends[0][0] if self._ends else _NEVER
+            given_up = self._graces[0][0] if self._graces else _NEVER
+            moment = min(end, given_up, self._look_again)
+            if moment > now:
+                return
+            if moment == end:
+                _, index, token = heappop(self._ends)
+                if token in self._active[index]:  # else: cancelled
+                    self._end(index, token, moment)
+                    if self._held_by:
+                        self._wake(self._keys[index], moment)
+            elif moment == given_up:
+                _, index, due = heappop(self._graces)
+                if self._gates.due(index) == due:
+                    self._skip(index)
+                    self._give_up(index, moment)
+            else:
+                self._look_again = _NEVER
+                for index in self._gates.opened():
+                    self._admit(index, self._give_up(index, moment), moment)
+
+    def _admit(self, index: int, due: int, now: int) -> None:
+        planned, keys = self._planned[index], self._keys[index]
+        active, waiting = self._active[index], self._waiting[index]
+        if self._gates.never(index) or any(self._room[key] == 0 for key in keys):
+            self._skip(index)
+            return
+        leaving = 0
+        if waiting if planned.overlap == "queue" else planned.overlap == "skip" and (active or waiting):
+            self._skip(index)
+            return
+        if planned.overlap == "cancel_running":
+            leaving = len(active) + len(waiting)
+        gate = self._gates.closed(index, leaving)
+        if gate is not None:
+            self._look_again_later(index, due, now, gate)
+            return
+        if leaving:
+            self._cancel(index, now)
+        self._tokens += 1
+        self._gates.entered(index)
+        blocker = self._full(keys) if keys else None
+        if blocker is None:
+            self._start(index, due, now, self._tokens)
+        else:
+            self._queue(index, due, now, self._tokens, blocker)
+
+    def _skip(self, index: int) -> None:
+        self._seen.skipped[self._planned[index].name] += 1
+
+    def _look_again_later(self, index: int, due: int, now: int, gate: Gate) -> None:
+        planned = self._planned[index]
+        self._gates.wait(index, due, gate)
+        self._seen.blocked(str(gate), planned.name, now)
+        if planned.policies.misfire_grace is not None:
+            grace = int(planned.policies.misfire_grace.total_seconds())
+            heappush(self._graces, (due + grace // 60 * 60 + 60, index, due))
+
+    def _give_up(self, index: int, now: int) -> int:
+        """The occurrence waits at its gate no longer. When it was due."""
+        gate, due = self._gates.give_up(index)
+        self._seen.unblocked(str(gate), now, now - due)
+        return due
 
     def result(self, end: int) -> Forecast:
         """What has been seen, once all has arrived and time has passed to the end of the window."""
@@ -97,6 +142,9 @@ class Yard:
         for tokens in self._waiting:
             for token, due in tokens.items():
                 seen.note_wait(self._blocked_by[token], end - due)
+        for index, gate, due in self._gates.all_held():
+            waiting[self._planned[index].name] += 1
+            seen.note_wait(str(gate), end - due)
         return Forecast(
             begin=seen.begin,
             end=end,
@@ -128,9 +176,15 @@ class Yard:
         due, start = self._active[index].pop(token)
         for key in self._keys[index]:
             self._used[key] -= 1
+        self._gone(index, now)
         self._seen.ended(now, ExpectedRun(self._planned[index].name, due, start, now))
 
-    def _queue(self, index: int, due: int, token: int, blocker: str) -> None:
+    def _gone(self, index: int, now: int) -> None:
+        self._gates.left(index)
+        if self._gates.held():
+            self._look_again = min(self._look_again, -(-now // 60) * 60)
+
+    def _queue(self, index: int, due: int, now: int, token: int, blocker: str) -> None:
         keys = self._keys[index]
         queue = self._queues.setdefault(keys, [])
         heappush(queue, (-self._planned[index].priority, due, index, token))
@@ -138,7 +192,7 @@ class Yard:
         self._blocked_by[token] = blocker
         if queue[0][3] == token:
             self._hold(keys, self._held_by.get(keys, blocker))
-        self._seen.blocked(blocker, self._planned[index].name, due)
+        self._seen.blocked(blocker, self._planned[index].name, now)
 
     def _hold(self, keys: _Keys, limit: str) -> None:
         """The queue is looked at again when this limit, which is full, has room."""
@@ -156,7 +210,8 @@ class Yard:
             self._end(index, token, now)
         for token in list(self._waiting[index]):
             self._leave(index, token, now)
-            self._seen.skipped[self._planned[index].name] += 1
+            self._gone(index, now)
+            self._skip(index)
         self._settle(self._keys[index])
 
     def _settle(self, keys: _Keys) -> None:
@@ -190,82 +245,3 @@ class Yard:
             _, _, index, token = heappop(self._queues[keys])
             self._start(index, self._leave(index, token, now), now, token)
             self._settle(keys)
-
-
-class _Seen:
-    """What the forecast reports, gathered while time passes."""
-
-    def __init__(self, begin: int, end: int, step: int) -> None:
-        self.begin, self.step = begin, step
-        steps = -(-(end - begin) // step)
-        self.running, self.waiting = [0] * steps, [0] * steps
-        self.runs: list[ExpectedRun] = []
-        self.skipped: Counter[str] = Counter()
-        self.peaks: dict[str, tuple[int, int]] = {}
-        self.pileups: list[PileUp] = []
-        self._open: dict[str, PileUp] = {}
-        self._last: dict[str, PileUp] = {}
-        self._blocked: Counter[str] = Counter()
-        self._going = self._queued = self._at = 0
-        self._next_step = begin + step
-
-    def advance(self, now: int) -> None:
-        """Note that nothing has changed up to now."""
-        here = min((now - self.begin) // self.step, len(self.running) - 1)
-        while self._at < here:
-            self._at += 1
-            self.running[self._at], self.waiting[self._at] = self._going, self._queued
-        self._next_step = self.begin + (self._at + 1) * self.step
-
-    def started(self, now: int) -> None:
-        """One more run goes on."""
-        if now >= self._next_step:
-            self.advance(now)
-        self._going = going = self._going + 1
-        if going > self.running[self._at]:
-            self.running[self._at] = going
-            self.peak("", going, now)
-
-    def ended(self, now: int, run: ExpectedRun) -> None:
-        """One run fewer goes on."""
-        if now > self._next_step:
-            self.advance(now - 1)
-        self._going -= 1
-        self.runs.append(run)
-
-    def peak(self, key: str, used: int, now: int) -> None:
-        """So many runs count against the limit."""
-        if used > self.peaks.get(key, _NONE)[0]:
-            self.peaks[key] = used, now
-
-    def blocked(self, limit: str, schedule: str, now: int) -> None:
-        """A run of the schedule begins to wait for the limit."""
-        if now >= self._next_step:
-            self.advance(now)
-        self._queued += 1
-        self.waiting[self._at] = max(self.waiting[self._at], self._queued)
-        if limit not in self._open:
-            last = self._last.get(limit)
-            if last is None or now - (last.end or now) > self.step:
-                last = self._last[limit] = PileUp(limit, now)
-                self.pileups.append(last)
-            last.end = None
-            self._open[limit] = last
-        pileup = self._open[limit]
-        pileup.schedules[schedule] += 1
-        self._blocked[limit] += 1
-        pileup.most_waiting = max(pileup.most_waiting, self._blocked[limit])
-
-    def unblocked(self, limit: str, now: int, waited: int) -> None:
-        """A run that waited for the limit does so no longer."""
-        if now > self._next_step:
-            self.advance(now - 1)
-        self._queued -= 1
-        self.note_wait(limit, waited)
-        self._blocked[limit] -= 1
-        if not self._blocked[limit]:
-            self._open.pop(limit).end = now
-
-    def note_wait(self, limit: str, waited: int) -> None:
-        pileup = self._open[limit]
-        pileup.longest_wait_seconds = max(pileup.longest_wait_seconds, waited)

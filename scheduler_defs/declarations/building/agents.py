@@ -64,7 +64,7 @@ def build_agent(entry: Entry, recipes: Path) -> Agent | None:
     )
 
 
-def build_task_queue(entries: list[Entry], served: Iterable[str]) -> TaskQueueConfig:
+def build_task_queue(entries: list[Entry], served: Iterable[str], recipes: Path) -> TaskQueueConfig:
     """The task queue's settings from all files; what has faults is as if it were not there.
 
     `served` are the queues that some agent serves.
@@ -86,12 +86,13 @@ def build_task_queue(entries: list[Entry], served: Iterable[str]) -> TaskQueueCo
             elif name not in known:
                 hint = near(name, sorted(known)) if known else ""
                 entry.fault(f"no agent serves the queue {name!r}{hint}", "queues", name, on_key=True)
+        first_tasks = written.first_tasks and _recipe(entry, written.first_tasks, recipes, "first_tasks")
         if not entry.faulty:
-            found = _task_queue(written)
+            found = _task_queue(written, str(first_tasks) if first_tasks else None)
     return found or TaskQueueConfig()
 
 
-def _task_queue(written: TaskQueueEntry) -> TaskQueueConfig:
+def _task_queue(written: TaskQueueEntry, first_tasks: str | None) -> TaskQueueConfig:
     default = QueueSettings(blocking=written.blocking, ageing=_ageing(written.ageing))
     queues = {
         name: QueueSettings(
@@ -102,7 +103,12 @@ def _task_queue(written: TaskQueueEntry) -> TaskQueueConfig:
         for name, queue in written.queues.items()
     }
     return TaskQueueConfig(
-        backend=written.backend, url=written.url, timeout=written.timeout, default=default, queues=queues
+        backend=written.backend,
+        url=written.url,
+        timeout=written.timeout,
+        first_tasks=first_tasks,
+        default=default,
+        queues=queues,
     )
 
 
@@ -142,25 +148,25 @@ def _command(entry: Entry, written: AgentEntry, recipe: Path | None) -> tuple[st
     return COMMANDS_OF_RECIPES[suffix]
 
 
-def _recipe(entry: Entry, given: str, recipes: Path) -> Path | None:
-    """The recipe's real path. It must be a file inside the folder, with all symbolic links followed."""
+def _recipe(entry: Entry, given: str, recipes: Path, field: str = "recipe") -> Path | None:
+    """The real path of what `field` names. It must be a file inside the folder, with all symbolic links followed."""
     folder = recipes.resolve()
     relative = Path(given)
     if relative.is_absolute() or given.startswith("~"):
-        entry.fault(f"{given!r} must be relative to the recipes folder {recipes.name}/", "recipe")
+        entry.fault(f"{given!r} must be relative to the recipes folder {recipes.name}/", field)
         return None
     if relative.parts[:1] == (recipes.name,) and not (folder / relative).exists():
         relative = Path(*relative.parts[1:])
     try:
         path = (folder / relative).resolve()
     except (OSError, RuntimeError, ValueError):  # a loop of links, a NUL in the name
-        entry.fault(f"{given!r} cannot be resolved", "recipe")
+        entry.fault(f"{given!r} cannot be resolved", field)
         return None
     if not path.is_relative_to(folder) or path == folder:
-        entry.fault(f"{given!r} leads outside the recipes folder {recipes.name}/", "recipe")
+        entry.fault(f"{given!r} leads outside the recipes folder {recipes.name}/", field)
         return None
     if not path.is_file():
         names = sorted(each.name for each in folder.glob("*") if each.is_file()) if folder.is_dir() else []
-        entry.fault(f"there is no file {given!r} in {recipes.name}/{near(relative.name, names)}", "recipe")
+        entry.fault(f"there is no file {given!r} in {recipes.name}/{near(relative.name, names)}", field)
         return None
     return path

@@ -44,6 +44,7 @@ def build_job(entry: Entry) -> Job | None:
         env=tuple(written.env or ()),
         cwd=written.cwd,
         timeout=written.timeout,
+        expected=written.expected,
         grace=written.grace,
         queue=written.queue,
         artifacts=tuple(written.artifacts or ()),

@@ -119,6 +119,7 @@ def build_schedule(entry: Entry, defaults: Defaults, around: Surroundings) -> Sc
         priority=written.priority or 0,
         retries=retries(written.retries),
         timeout=written.timeout,
+        expected=written.expected,
         directive=written.directive,
         config=written.config,
         tags=written.tags or {},

@@ -105,7 +105,7 @@ def read_policies(entry: Entry, written: ScheduleEntry) -> Policies | None:
     entry.faulty = False
     zone = written.timezone
     start = _instant(entry, written.start, zone, "start")
-    end = _instant(entry, written.end, zone, "end")
+    end = _instant(entry, written.end, zone, "end", end_of_day=True)
     if start is not None and end is not None and end < start:
         entry.fault(f"end {written.end} is before start {written.start}", "end")
     exclude = _exclusions(entry, written.exclude)
@@ -193,8 +193,12 @@ def _instant_or_date(text: str, zone: str) -> dt.datetime | dt.date:
     return parse_date(text) if "T" not in text and " " not in text.strip() else parse_instant(text, zone)
 
 
-def _instant(entry: Entry, text: str | None, zone: str, key: str) -> dt.datetime | None:
-    return None if text is None else _try(entry, lambda: parse_instant(text, zone), key)
+def _instant(
+    entry: Entry, text: str | None, zone: str, key: str, *, end_of_day: bool = False
+) -> dt.datetime | None:
+    if text is None:
+        return None
+    return _try(entry, lambda: parse_instant(text, zone, end_of_day=end_of_day), key)
 
 
 def _try(entry: Entry, read: Callable[[], _Read], *where: str | int) -> _Read | None:

@@ -126,6 +126,8 @@ class TaskQueueEntry(Written):
     """off: blockers are ignored, priority alone orders."""
     ageing: AgeingField = Field(default_factory=AgeingEntry)
     """What waiting is worth: on, off, or its terms."""
+    first_tasks: Text | None = None
+    """A file of JSON lines in the recipes folder: added once, when there has never been a task."""
     queues: dict[str, QueueEntry] = Field(default_factory=dict)
     """What differs for single queues, by name."""
 
@@ -136,6 +138,8 @@ class TaskQueueEntry(Written):
                 raise wrong("backend tinytask needs url: http://HOST:PORT")
             if not self.url.startswith(("http://", "https://")):
                 raise wrong(f"url {self.url!r} must begin with http:// or https://")
+            if self.first_tasks is not None:
+                raise wrong("first_tasks belongs to backend: postgres; a TinyTask server has its own")
         elif self.url is not None:
             raise wrong("url belongs to backend: tinytask; the postgres backend uses the stack's database")
         return self

@@ -89,6 +89,8 @@ class JobEntry(Written):
     """Working directory, relative to the project; absent: a fresh one per run."""
     timeout: PositiveDuration | None = None
     """A run is ended after this time."""
+    expected: PositiveDuration | None = None
+    """How long a run usually takes; `signalbox forecast` reckons with it until the history tells."""
     grace: Duration = dt.timedelta(seconds=10)
     """Between SIGTERM and SIGKILL."""
     queue: Name | None = None

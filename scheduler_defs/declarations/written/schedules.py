@@ -128,6 +128,8 @@ class ScheduleDefaults(Written):
     """Attempts after a failure; absent: as the job says."""
     timeout: PositiveDuration | None = None
     """A run is ended after this time; absent: as the job says."""
+    expected: PositiveDuration | None = None
+    """How long a run usually takes, for `signalbox forecast`; absent: as the job says."""
     directive: Text | None = None
     """Name of the directive that the run works under."""
     tags: Tags | None = None
@@ -172,7 +174,7 @@ class ScheduleEntry(ScheduleDefaults):
     start: Instant | None = None
     """Nothing is due before."""
     end: Instant | None = None
-    """Nothing is due after."""
+    """Nothing is due after. A date alone means the end of that day."""
     config: Config = Field(default_factory=dict)
     """The job's parameters."""
     description: Text | None = None

@@ -19,7 +19,7 @@ from scheduler_defs.declarations.models import (
     Position,
     Retries,
 )
-from scheduler_defs.timing import AtSpec, CatchUp, CronSpec, EverySpec, RRuleSpec, Unit, Window
+from scheduler_defs.timing import AtSpec, CatchUp, CronSpec, EverySpec, RRuleSpec, Unit, Window, occurrences
 from tests.unit.declarations.yards import NOW, lines, load_yard
 
 
@@ -280,3 +280,24 @@ def test_given_declarations_when_changed_then_refused(tmp_path: Path) -> None:
     ]
     with pytest.raises(ValidationError):
         schedule.job = "other"  # type: ignore[misc]
+
+
+def test_given_a_date_alone_as_end_when_loaded_then_that_day_is_included_in_the_zone(tmp_path: Path) -> None:
+    text = """
+schedules:
+  june: {job: log_triage, every: 6h, timezone: Asia/Tokyo, start: 2026-06-01, end: 2026-06-30}
+"""
+    june = load_yard(tmp_path, text).declarations.schedules["june"]
+    due = list(occurrences(june.timing, NOW - dt.timedelta(days=9), june.policies))
+    assert due[0].isoformat() == "2026-06-01T00:00:00+09:00"
+    assert due[-1].isoformat() == "2026-06-30T18:00:00+09:00"
+
+
+def test_given_an_expected_duration_when_loaded_then_schedule_and_job_keep_it(tmp_path: Path) -> None:
+    text = """
+jobs: {clean: {command: [echo], expected: 5m}}
+schedules: {nightly: {job: clean, every: 1d, expected: 90s}}
+"""
+    found = load_yard(tmp_path, text).declarations
+    assert found.jobs["clean"].expected == dt.timedelta(minutes=5)
+    assert found.schedules["nightly"].expected == dt.timedelta(seconds=90)
