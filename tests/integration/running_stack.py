@@ -8,9 +8,9 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -26,9 +26,13 @@ DEADLINE_SECONDS = 60.0
 
 @dataclass(frozen=True)
 class Stack:
-    """A folder with `config/`, `recipes/` and `state/`, and the command that works on it."""
+    """A folder with `config/`, `recipes/` and `state/`, and the command that works on it.
+
+    `variables` are added to the command's environment, and so to that of all components.
+    """
 
     folder: Path
+    variables: Mapping[str, str] = field(default_factory=dict[str, str])
 
     @property
     def state(self) -> Path:
@@ -65,13 +69,13 @@ class Stack:
     @property
     def environment(self) -> dict[str, str]:
         """This process' environment with the exports."""
-        return {**clean_environment(), **self.exports}
+        return {**clean_environment(), **self.variables, **self.exports}
 
     def run(self, *arguments: str, check: bool = True, **options: Any) -> subprocess.CompletedProcess[str]:
         """Run `signalbox` on this stack's folders."""
         done = subprocess.run(
             [*SIGNALBOX, "--state", str(self.state), "--config", str(self.config), *arguments],
-            env=clean_environment(),
+            env={**clean_environment(), **self.variables},
             cwd=self.folder,
             capture_output=True,
             text=True,
@@ -122,12 +126,19 @@ def clean_environment() -> dict[str, str]:
     return {**kept, "PYTHONPATH": str(PROJECT_ROOT)}
 
 
-def new_yard(folder: Path) -> Stack:
-    """A folder with a copy of the declarations and recipes, in which a stack can be started."""
+def new_yard(folder: Path, *, first_tasks: bool = False) -> Stack:
+    """A folder with a copy of the declarations and recipes, in which a stack can be started.
+
+    Without the example's first tasks, unless they are asked for: they keep the workers busy.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     for name in ("config", "recipes"):
         if (PROJECT_ROOT / name).is_dir():
             shutil.copytree(PROJECT_ROOT / name, folder / name, dirs_exist_ok=True)
+    if not first_tasks:
+        agents = folder / "config" / "agents.yaml"
+        kept = [line for line in agents.read_text().splitlines(True) if "first_tasks:" not in line]
+        agents.write_text("".join(kept))
     return Stack(folder)
 
 

@@ -1,0 +1,128 @@
+"""The declarations that a stack in chaos works on, and the stack with all that is to be known of its past."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+import yaml
+
+from scheduler_defs.execution.terms import BEAT, EXPIRY
+from tests.chaos.evidence import CatchUp
+from tests.integration.running_stack import Stack
+
+SHORT_TERMS = {BEAT: "1", EXPIRY: "6"}
+"""A worker that is lost is known to be after six seconds instead of twenty."""
+
+MARK = Path(__file__).with_name("mark.py")
+SCHEDULES = {f"each_{policy}": policy for policy in CatchUp}
+STEPS = {"diamond": ("first", "left", "right", "last")}
+AGENTS = ("chaos_ann", "chaos_bob", "chaos_eve")
+
+
+@dataclass
+class Yard:
+    """A running stack. `ids`: of all stacks that have run here. `begun`: since when schedules are on."""
+
+    stack: Stack
+    slots: int
+    ids: set[str] = field(default_factory=set[str])
+    begun: dt.datetime = field(default_factory=lambda: dt.datetime.now(dt.UTC))
+
+    @property
+    def marks(self) -> Path:
+        """Where the commands write down how they live."""
+        return self.stack.folder / "marks"
+
+    def up(self) -> None:
+        """Start the stack, and wait until it is ready."""
+        self.stack.run("up", "--detach", "--workers", str(self.slots))
+        self.ids.add(self.stack.record.id)
+
+    @contextmanager
+    def database(self) -> Iterator[sa.Connection]:
+        """A connection of its own: nothing of it outlives a fault."""
+        engine = sa.create_engine(self.stack.postgres_url, poolclass=sa.NullPool)
+        with engine.connect() as connection:
+            yield connection
+
+
+@contextmanager
+def running_yard(
+    folder: Path, *, long_seconds: float, slots: int, terms: Mapping[str, str] = SHORT_TERMS
+) -> Iterator[Yard]:
+    """A yard at work; nothing of it is left afterwards."""
+    folder.mkdir(parents=True, exist_ok=True)
+    yard = Yard(Stack(folder, dict(terms)), slots)
+    yard.marks.mkdir()
+    yard.stack.config.mkdir()
+    (yard.stack.config / "chaos.yaml").write_text(
+        yaml.safe_dump(declarations(yard.marks, long_seconds), sort_keys=False)
+    )
+    before = {name: os.environ.get(name) for name in terms}
+    os.environ.update(terms)  # what this process reads, it reads with the stack's terms
+    try:
+        yard.up()
+        yard.begun = dt.datetime.now(dt.UTC)
+        yield yard
+    finally:
+        yard.stack.run("down", check=False)
+        for name, value in before.items():
+            os.environ.pop(name) if value is None else os.environ.update({name: value})
+
+
+def declarations(marks: Path, long_seconds: float) -> dict[str, Any]:
+    """Jobs of all kinds, schedules of each minute, and agents: every command writes down its life."""
+
+    def command(seconds: float, failures: int = 0, *more: str) -> list[str]:
+        return [sys.executable, "-I", "-S", str(MARK), str(marks), str(seconds), str(failures), *more]
+
+    def job(*arguments: Any, attempts: int = 6, **more: Any) -> dict[str, Any]:
+        return {"command": command(*arguments), "retries": retries(attempts), **more}
+
+    return {
+        "jobs": {
+            "short": job(1),
+            "long": job(long_seconds, 0, "--child"),
+            "diamond": {
+                "steps": {
+                    "first": {"command": command(1)},
+                    "left": {"command": command(2), "needs": ["first"]},
+                    "right": {"command": command(1), "needs": ["first"]},
+                    "last": {"command": command(0.5), "needs": ["left", "right"]},
+                },
+                "retries": retries(6),
+            },
+            "hopeless": job(0.2, 99, attempts=1),
+            "failing": job(0.2, 99, attempts=2),
+            "flaky": job(0.3, 2, attempts=8),
+            "keeper": job(0.5, 0, "--keep", "100000", artifacts=["kept.bin"], attempts=10),
+        },
+        "schedules": {
+            name: {
+                "job": "short",
+                "cron": "* * * * *",
+                "overlap": "allow",
+                "catch_up": {"policy": policy.value, "window": "1h"},
+                "retries": retries(6),
+            }
+            for name, policy in SCHEDULES.items()
+        },
+        "agents": {
+            "chaos_ann": {"queue": "chaos", "limit": 2, "command": command(1.5), "retries": retries(8)},
+            "chaos_bob": {"queue": "chaos", "limit": 1, "command": command(3), "retries": retries(8)},
+            "chaos_eve": {"queue": "lost", "limit": 1, "command": command(0.2, 99), "retries": retries(2)},
+        },
+    }
+
+
+def retries(attempts: int) -> dict[str, Any]:
+    """So many attempts, soon one after the other."""
+    return {"max_attempts": attempts, "backoff": "exponential", "base": "1s", "cap": "4s"}
