@@ -89,19 +89,34 @@ def idle_latency(stack: Stack, sizes: Sizes) -> Numbers:
 
 
 def due_together(stack: Stack, sizes: Sizes) -> Numbers:
-    """Many schedules due in the same minute: until the last has started, in seconds after the minute."""
+    """Many schedules due in the same minute, in seconds after the minute; each must have run exactly once."""
     file = stack.folder / "starts-command"
     file.unlink(missing_ok=True)
     due = (dt.datetime.now(dt.UTC) + dt.timedelta(seconds=100)).replace(second=0, microsecond=0)
     stack.declare_schedules(sizes.schedules, f"{due.minute} {due.hour} {due.day} {due.month} *")
 
-    def all_started() -> list[float]:
-        lines = file.read_text().split() if file.exists() else []
-        return [float(line) for line in lines] if len(lines) >= sizes.schedules else []
+    def run_ids() -> list[str]:
+        found = stack.rows(
+            "SELECT run_id FROM runs WHERE create_timestamp >= :due", due=due.replace(tzinfo=None)
+        )
+        return [row.run_id for row in found] if len(found) >= sizes.schedules else []
 
-    starts = until(all_started, LONGEST_SECONDS, f"{stack.name}: all {sizes.schedules} schedules started")
-    _await_end(stack, [row[0] for row in stack.rows("SELECT run_id FROM runs WHERE status <> 'SUCCESS'")])
-    return {"schedules_last_start_seconds": max(starts) - due.timestamp()}
+    ids = until(run_ids, LONGEST_SECONDS, f"{stack.name}: {sizes.schedules} runs")
+    ended = _await_end(stack, ids)
+    ((created,),) = stack.rows(
+        "SELECT extract(epoch FROM max(create_timestamp)) FROM runs WHERE run_id = ANY(:ids)", ids=ids
+    )
+    names = stack.rows(
+        "SELECT value FROM run_tags WHERE key = 'dagster/schedule_name' AND run_id = ANY(:ids)", ids=ids
+    )
+    starts = [float(line) for line in file.read_text().split()]
+    if not len(starts) == len(ids) == len({row.value for row in names}) == sizes.schedules:
+        raise RuntimeError(f"{stack.name}: {len(ids)} runs and {len(starts)} starts of {sizes.schedules}")
+    return {
+        "schedules_created_seconds": float(created) - due.timestamp(),
+        "schedules_last_start_seconds": max(starts) - due.timestamp(),
+        "schedules_finished_seconds": ended - due.timestamp(),
+    }
 
 
 def idle_cost(stack: Stack, sizes: Sizes) -> Numbers:

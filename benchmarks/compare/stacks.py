@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 import psutil
 import sqlalchemy as sa
 
+from benchmarks.compare import stock_environment
 from benchmarks.compare.graphql import Client
 from benchmarks.compare.work import FOLDER
 from scheduler_defs.settings import PROJECT_ROOT
@@ -253,7 +254,7 @@ class StockStack(Stack):
             "load_from:\n  - python_module:\n      module_name: benchmarks.compare.stock_location\n"
             f"      location_name: {self.location}\n"
         )
-        programs = Path(sys.executable).parent
+        programs = stock_environment.programs()
         self.environment |= {
             "DAGSTER_HOME": str(home),
             "BENCH_BROKER": broker,
@@ -272,7 +273,7 @@ class StockStack(Stack):
         self.wait_for_webserver()
 
     def _start_daemon(self) -> None:
-        daemon = str(Path(sys.executable).parent / "dagster-daemon")
+        daemon = str(stock_environment.programs() / "dagster-daemon")
         self.start_process("daemon", [daemon, "run", "-w", "workspace.yaml"])
 
     def _service_pids(self) -> list[int | None]:
