@@ -14,6 +14,7 @@ from typing import Any
 
 import dagster as dg
 
+from resources.agent_pool import assignments
 from resources.agent_pool.assignments import Assignment
 from resources.agent_pool.declared import served_queues
 from resources.agent_pool.flow import HOUR, flows
@@ -30,6 +31,10 @@ INTERVAL_SECONDS = 1
 """Dagster's sensor loop comes by every five seconds, or at once when tasks have changed."""
 
 SWEEP_EVERY = dt.timedelta(seconds=30)
+FORGET_EVERY = dt.timedelta(days=1)
+KEPT = dt.timedelta(days=400)
+"""Ended assignments, which `tasks show` lists and `capacity` measures by, are kept for so long."""
+
 OBSERVE_EVERY = dt.timedelta(seconds=15)
 OBSERVE_AT_LEAST = dt.timedelta(minutes=15)
 _FAULTS_SHOWN = 10
@@ -70,7 +75,11 @@ class Memory:
     swept: str = ""
     observed: str = ""
     numbers: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    forgot: str = ""
     cycles: Sequence[Sequence[int]] = ()
+    """Rings of blockers that the last pass saw, each from its smallest task."""
+    faults: Sequence[str] = ()
+    """What a person should mend, as of the last pass, one line each."""
     last: str = ""
     """What the last pass did, for whoever reads the cursor."""
 
@@ -130,6 +139,10 @@ def tick(
     ]
     said = summary(passed)
     memory = replace(memory, last=said, swept=now.isoformat() if sweep else memory.swept)
+    if memory.is_past(memory.forgot, FORGET_EVERY, now):
+        with engine.begin() as connection:
+            assignments.forget(connection, now - KEPT)
+        memory = replace(memory, forgot=now.isoformat())
     numbers = _numbers(passed, now)
     events: list[dg.AssetObservation] = []
     if _worth_observing(memory, numbers, now):
@@ -140,7 +153,11 @@ def tick(
     for cycle in passed.view.cycles:
         if list(cycle) not in [list(known) for known in memory.cycles]:
             context.log.error("tasks wait for each other: %s", " -> ".join(map(str, cycle)))
-    memory = replace(memory, cycles=[list(cycle) for cycle in passed.view.cycles])
+    memory = replace(
+        memory,
+        cycles=[list(cycle) for cycle in passed.view.cycles],
+        faults=passed.view.faults[:_FAULTS_SHOWN],
+    )
     return dg.SensorResult(
         run_requests=requests,
         skip_reason=None if requests else said,

@@ -141,6 +141,11 @@ def adopt(
     connection.execute(statement("adopt"), values)
 
 
+def forget(connection: sa.Connection, before: dt.datetime) -> int:
+    """Drop what ended before then, of tasks with nothing later; how many rows that were."""
+    return connection.execute(statement("forget"), {"before": before}).rowcount
+
+
 def loads(assignments: Collection[Assignment]) -> Mapping[str, int]:
     """How many slots of each agent are taken."""
     counted: dict[str, int] = {}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +21,9 @@ from scheduler_defs.matching.healing import Doubtful, Finding, Remedy, RunState,
 
 _LOOK_UP_AFTER = dt.timedelta(seconds=5)
 """A request is left alone for so long before its run is looked for."""
+
+_CLOCKS_DIFFER = dt.timedelta(minutes=5)
+"""So much at most between the database and the hosts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +44,8 @@ def find(
     started = {a.run_id: a for a in live if a.run_id is not None}
     requested = {a.run_key: a for a in live if a.run_id is None and is_due(a, now)}
     by_id = runs.by_id(list(started))
-    by_key = runs.by_key(list(requested))
+    since = min((a.requested_at for a in requested.values()), default=now)
+    by_key = runs.by_key(list(requested), since - _CLOCKS_DIFFER)
     if by_key:
         with engine.begin() as connection:
             for run_key, seen in by_key.items():
@@ -109,11 +113,17 @@ def sweep(
 def _doubtful(assignment: Assignment, seen: SeenRun | None) -> Doubtful:
     return Doubtful(
         claimed=assignment.claimed_at is not None,
-        noted=assignment.outcome is not None,
+        noted=_is_readable(assignment),
         run=seen.state if seen else RunState.MISSING,
         failure=seen.failure if seen else None,
         requested=assignment.requested_at,
     )
+
+
+def _is_readable(assignment: Assignment) -> bool:
+    """Whether it is noted how the work ended. A note that cannot be read is none: the run's state counts."""
+    outcome = assignment.outcome
+    return isinstance(outcome, Mapping) and outcome.get("ending") in set(Ending)
 
 
 def _apply(
@@ -147,8 +157,8 @@ def _settle(
     run_id: str,
     now: dt.datetime,
 ) -> tuple[AssignmentEnding, str]:
-    noted: dict[str, Any] = dict(assignment.outcome or {})
-    ending = Ending(noted["ending"]) if "ending" in noted else finding.ending or Ending.WORKER_LOST
+    noted = dict(assignment.outcome or {}) if _is_readable(assignment) else dict[str, Any]()
+    ending = Ending(noted["ending"]) if noted else finding.ending or Ending.WORKER_LOST
     agent = declarations.agents.get(assignment.agent)
     request = ClaimRequest(run_id, assignment.agent, assignment.queue, assignment.max_attempts)
     settled = task_queue.settle(

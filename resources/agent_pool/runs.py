@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
@@ -35,8 +36,11 @@ class Runs(Protocol):
         """The runs with these ids, by id."""
         ...
 
-    def by_key(self, run_keys: Collection[str]) -> Mapping[str, SeenRun]:
-        """The newest run for each of these run keys, by key."""
+    def by_key(self, run_keys: Collection[str], since: dt.datetime) -> Mapping[str, SeenRun]:
+        """The newest run since then for each of these run keys, by key.
+
+        Older ones were for requests that are forgotten by now, whose keys may be used again.
+        """
         ...
 
 
@@ -63,13 +67,14 @@ class InstanceRuns:
                 seen[run.run_id] = seen_run(run.run_id, run.status.value, run.tags)
         return seen
 
-    def by_key(self, run_keys: Collection[str]) -> Mapping[str, SeenRun]:
+    def by_key(self, run_keys: Collection[str], since: dt.datetime) -> Mapping[str, SeenRun]:
         """As `Runs.by_key`."""
         if not run_keys:
             return {}
         import dagster as dg
 
-        runs: Sequence[dg.DagsterRun] = self._instance.get_runs(dg.RunsFilter(tags={RUN_KEY: list(run_keys)}))
+        wanted = dg.RunsFilter(tags={RUN_KEY: list(run_keys)}, created_after=since)
+        runs: Sequence[dg.DagsterRun] = self._instance.get_runs(wanted)
         newest_last = reversed(runs)
         return {run.tags[RUN_KEY]: seen_run(run.run_id, run.status.value, run.tags) for run in newest_last}
 

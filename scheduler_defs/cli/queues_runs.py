@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Collection, Mapping
 from typing import Any
 
@@ -24,12 +25,12 @@ class GraphQLRuns:
         found = list_runs(self._client, run_ids=tuple(run_ids), limit=len(run_ids))
         return {run["run_id"]: _seen(run) for run in found}
 
-    def by_key(self, run_keys: Collection[str]) -> Mapping[str, SeenRun]:
+    def by_key(self, run_keys: Collection[str], since: dt.datetime) -> Mapping[str, SeenRun]:
         """As `Runs.by_key`."""
         found: dict[str, SeenRun] = {}
         for run_key in run_keys:
             newest = list_runs(self._client, with_tags={RUN_KEY: run_key}, limit=1)
-            if newest:
+            if newest and dt.datetime.fromisoformat(newest[0]["created"]) >= since:
                 found[run_key] = _seen(newest[0])
         return found
 

@@ -70,3 +70,9 @@ def show_command(task_id: Id, as_json: AsJson = False) -> None:
         sys.stdout.write(f"{local_time(comment['created'])}  {comment['created_by']}: {comment['content']}\n")
     for link in shown["links"]:
         sys.stdout.write(f"{link['url']}  {link['description'] or ''}\n")
+    for run in shown["runs"]:
+        state = run["ending"] or ("working" if run["claimed_at"] else "requested")
+        sys.stdout.write(
+            f"{local_time(run['requested_at'])}  attempt {run['attempt']}  {run['agent']}  {state}"
+            f"  run {run['run_id'] or 'not launched yet'}\n"
+        )

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import dagster as dg
 import sqlalchemy as sa
@@ -31,11 +31,13 @@ from resources.task_queue.protocol import (
 )
 from scheduler_defs.declarations.models import Agent
 from scheduler_defs.errors import SignalboxError
+from scheduler_defs.execution.storage_pool import patiently
 from scheduler_defs.jobs.agent_task_process import Ended, run_command
 from scheduler_defs.matching import Ending
 from scheduler_defs.matching.claiming import ClaimRequest
 
 Clock = Callable[[], dt.datetime]
+_T = TypeVar("_T")
 
 
 class NotClaimedError(SignalboxError):
@@ -59,8 +61,9 @@ class AgentRun:
 
         Raises NotClaimedError when the task queue is away.
         """
-        with self.engine.begin() as connection:
-            taken = assignments.take(connection, self.run_key, self.request.run_id, self.clock())
+        taken = self._noted(
+            lambda connection: assignments.take(connection, self.run_key, self.request.run_id, self.clock())
+        )
         if taken is None:
             log.info(f"Not needed: task {self.task_id} is no longer requested for {self.agent.name}")
             return None
@@ -78,9 +81,12 @@ class AgentRun:
     def settle(self, ended: Ended, attempt: int, log: Any) -> None:
         """Note how the work ended; then tell the task queue, now or, when it is away, with a later pass."""
         now = self.clock()
-        with self.engine.begin() as connection:
+
+        def note(connection: sa.Connection) -> None:
             assignments.note_outcome(connection, self.run_key, ended.noted())
             agent_states.note_start(connection, self.agent.name, failed=_failed_to_start(ended), now=now)
+
+        self._noted(note)
         try:
             for comment in ended.comments:
                 self.task_queue.comment(self.task_id, comment, author=self.agent.name)
@@ -108,8 +114,16 @@ class AgentRun:
         )
 
     def _end(self, ending: AssignmentEnding) -> None:
-        with self.engine.begin() as connection:
-            assignments.end(connection, self.run_key, ending, self.clock())
+        self._noted(lambda connection: assignments.end(connection, self.run_key, ending, self.clock()))
+
+    def _noted(self, note: Callable[[sa.Connection], _T]) -> _T:
+        """Write to our own tables, waiting for the database if it is away: what was done must not be lost."""
+
+        def write() -> _T:
+            with self.engine.begin() as connection:
+                return note(connection)
+
+        return patiently(write)
 
 
 def work(context: dg.OpExecutionContext, run: AgentRun, task: Task, recipes: Path, home: Path) -> Ended:

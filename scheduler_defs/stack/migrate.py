@@ -1,9 +1,16 @@
-"""Bring the database up to date: Dagster's tables and Signalbox's own, in one process.
+"""Bring the database up to date: Dagster's tables and Signalbox's own, in one process; and its first tasks.
 
 Run as `python -m scheduler_defs.stack.migrate`, with the exports of `signalbox env`. Safe to repeat.
 """
 
 from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+from scheduler_defs.errors import SignalboxError
+
+_log = logging.getLogger(__name__)
 
 
 def migrate() -> None:
@@ -15,6 +22,27 @@ def migrate() -> None:
     database.upgrade(database.engine())
     with DagsterInstance.get() as instance:
         instance.upgrade()
+    add_declared_tasks()
+
+
+def add_declared_tasks() -> None:
+    """Add what `task_queue.first_tasks` names, once. A fault in that file is no reason not to start."""
+    from resources.task_queue.first_tasks import add_first_tasks
+    from scheduler_defs import database
+    from scheduler_defs.declarations import current
+    from scheduler_defs.settings import settings
+
+    where = settings()
+    file = current(where.config, where.state).declarations.task_queue.first_tasks
+    if file is None:
+        return
+    try:
+        added = add_first_tasks(database.engine(), Path(file))
+    except SignalboxError as error:
+        _log.error("first_tasks: %s", error)
+    else:
+        if added:
+            _log.warning("%d first tasks added", added)
 
 
 if __name__ == "__main__":

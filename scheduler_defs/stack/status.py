@@ -9,7 +9,7 @@ from typing import Any
 from scheduler_defs import settings
 from scheduler_defs.errors import NotReachableError
 from scheduler_defs.settings import Settings
-from scheduler_defs.stack import checks, lock, record
+from scheduler_defs.stack import checks, external, lock, record
 from scheduler_defs.stack.problems import problems
 from scheduler_defs.stack.record import ComponentRecord, StackRecord, State
 from scheduler_defs.stack.workers import WorkerRow, live_workers
@@ -34,10 +34,11 @@ def document(where: Settings) -> dict[str, Any]:
     """What `signalbox status --json` prints. `healthy` is true only when every component is."""
     found = running_stack(where)
     url = found.exports[settings.POSTGRES_URL]
-    with ThreadPoolExecutor(max_workers=len(found.components) + 2) as pool:
+    with ThreadPoolExecutor(max_workers=len(found.components) + 3) as pool:
         asked = [pool.submit(_component, item, found.exports) for item in found.components]
         workers = pool.submit(_workers, url)
-        components = [future.result() for future in asked]
+        relied_on = pool.submit(external.task_queue, where)
+        components = [*(future.result() for future in asked), *relied_on.result()]
         rows = workers.result()
         faults = problems(where, rows)
     return {

@@ -66,5 +66,15 @@ ORDER BY requested_at DESC
 LIMIT 100
 
 -- name: forget
--- Ended long ago.
-DELETE FROM signalbox.assignments WHERE ended_at < :before
+-- Ended long ago, of tasks that are at rest: names of later requests for a task count on the earlier ones.
+DELETE FROM signalbox.assignments AS old
+WHERE old.ended_at < :before
+  AND NOT EXISTS (
+      SELECT FROM signalbox.tasks AS task
+      WHERE old.backend = 'postgres' AND task.id = old.task_id AND task.status IN ('idle', 'working')
+  )
+  AND NOT EXISTS (
+      SELECT FROM signalbox.assignments AS later
+      WHERE later.backend = old.backend AND later.task_id = old.task_id
+        AND (later.ended_at IS NULL OR later.ended_at >= :before)
+  )

@@ -19,3 +19,7 @@ COPY signalbox.task_comments (task_id, content, created_by, created_at) FROM STD
 -- name: analyze
 -- After a large import the planner must know that the table has grown.
 ANALYZE signalbox.tasks, signalbox.task_blockers
+
+-- name: ever_added
+-- Whether an id was ever given out: true also when all tasks have been deleted since.
+SELECT is_called FROM signalbox.tasks_id_seq

@@ -149,7 +149,7 @@ def _command(entry: Entry, written: AgentEntry, recipe: Path | None) -> tuple[st
 
 
 def _recipe(entry: Entry, given: str, recipes: Path, field: str = "recipe") -> Path | None:
-    """The real path of what `field` names. It must be a file inside the folder, with all symbolic links followed."""
+    """The real path of what `field` names: a file inside the folder, with all symbolic links followed."""
     folder = recipes.resolve()
     relative = Path(given)
     if relative.is_absolute() or given.startswith("~"):

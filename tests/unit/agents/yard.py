@@ -59,7 +59,7 @@ class KnownRuns:
     def by_id(self, run_ids: Collection[str]) -> Mapping[str, SeenRun]:
         return {run_id: self.found[run_id] for run_id in run_ids if run_id in self.found}
 
-    def by_key(self, run_keys: Collection[str]) -> Mapping[str, SeenRun]:
+    def by_key(self, run_keys: Collection[str], since: dt.datetime) -> Mapping[str, SeenRun]:
         return {key: self.found[self.keys[key]] for key in run_keys if key in self.keys}
 
 
