@@ -5,3 +5,4 @@ from tests.standins.task_queues import (  # noqa: F401
     tinytask_queue,
     tinytask_server,
 )
+from tests.unit.agents.bench import bench  # noqa: F401
