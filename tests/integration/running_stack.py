@@ -21,7 +21,7 @@ from scheduler_defs.stack import processes, record
 from scheduler_defs.stack.record import StackRecord
 
 START_LIMIT_SECONDS = 180
-DEADLINE_SECONDS = 60.0
+DEADLINE_SECONDS = 120.0
 
 
 @dataclass(frozen=True)

@@ -23,17 +23,16 @@ def _pid(marks: Path) -> int:
 def test_given_a_running_run_when_its_child_is_killed_then_it_fails_as_worker_lost(
     worked_yard: Yard, tmp_path: Path
 ) -> None:
-    worker = worked_yard.start_worker(slots=1)
+    # A beat tells, not the expiry of the lease.
+    worker = worked_yard.start_worker(slots=1, environment={"SIGNALBOX_LEASE_SECONDS": "600"})
     run_id = _running_nap(worked_yard, tmp_path / "marks")
     os.kill(_pid(tmp_path / "marks"), signal.SIGKILL)
-    killed = time.monotonic()
 
     def failed() -> bool:
         worked_yard.monitor()
         return worked_yard.status(run_id) == "FAILURE"
 
     worked_yard.wait_for(failed, "the run to be failed")
-    assert time.monotonic() - killed < 4  # a beat, not the expiry of the lease
     found = worked_yard.tags(run_id)
     assert found["signalbox/failure"] == "worker_lost"
     assert found["signalbox/error"].startswith("worker lost: w0-")

@@ -46,11 +46,11 @@ def own_valkey(tmp_path: Path) -> Iterator[Any]:
 
 
 def _yard(
-    own_postgres: Any, valkey_url: str, tmp_path: Path, lease_seconds: float = 20, beat_seconds: float = 1
+    own_postgres: Any, broker_url: str, tmp_path: Path, lease_seconds: float = 20, beat_seconds: float = 1
 ) -> Any:
     url = own_postgres.get_uri(driver="psycopg2")
     terms = {"SIGNALBOX_BEAT_SECONDS": str(beat_seconds), "SIGNALBOX_LEASE_SECONDS": str(lease_seconds)}
-    return yard(url, valkey_url, tmp_path, terms)
+    return yard(url, broker_url, tmp_path, terms)
 
 
 def _down(server: Any, *, kill: bool = False) -> None:
@@ -77,9 +77,9 @@ def _up(server: Any) -> None:
 
 @pytest.mark.parametrize("kill", [False, True], ids=["restarted", "killed"])
 def test_given_postgres_is_away_for_less_than_a_lease_then_runs_in_progress_end_as_if_nothing_was(
-    own_postgres: Any, valkey_url: str, tmp_path: Path, kill: bool
+    own_postgres: Any, broker_url: str, tmp_path: Path, kill: bool
 ) -> None:
-    with _yard(own_postgres, valkey_url, tmp_path) as found:
+    with _yard(own_postgres, broker_url, tmp_path) as found:
         worker = found.start_worker(slots=2)
         ends_meanwhile, goes_on = tmp_path / "a", tmp_path / "b"
         first = found.launch("nap_job", {"seconds": 2.0, "marks": str(ends_meanwhile)})
@@ -99,9 +99,9 @@ def test_given_postgres_is_away_for_less_than_a_lease_then_runs_in_progress_end_
 
 
 def test_given_postgres_is_away_for_longer_than_a_lease_then_the_worker_kills_its_work_and_lives(
-    own_postgres: Any, valkey_url: str, tmp_path: Path
+    own_postgres: Any, broker_url: str, tmp_path: Path
 ) -> None:
-    with _yard(own_postgres, valkey_url, tmp_path, lease_seconds=6) as found:
+    with _yard(own_postgres, broker_url, tmp_path, lease_seconds=6) as found:
         worker = found.start_worker(slots=1)
         marks = tmp_path / "marks"
         run_id = found.launch("nap_job", {"seconds": 60.0, "marks": str(marks)})

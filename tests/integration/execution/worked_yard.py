@@ -26,6 +26,7 @@ from dagster._core.remote_origin import (
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 
 from scheduler_defs import database
+from tests.patience import PATIENCE
 
 ROOT = Path(__file__).resolve().parents[3]
 YARD = Path(__file__).with_name("yard.py")
@@ -159,11 +160,11 @@ class Yard:
         return self.status(run_id)
 
     def wait_for(self, condition: Callable[[], Any], what: str, seconds: float = 15) -> None:
-        deadline = time.monotonic() + seconds
+        deadline = time.monotonic() + seconds * PATIENCE
         while not condition():
             if time.monotonic() > deadline:
                 logs = "\n".join(f"--- {w.log.name}\n{w.log.read_text()[-6000:]}" for w in self.workers)
-                raise AssertionError(f"waited {seconds} s for {what}\n{logs}")
+                raise AssertionError(f"waited {seconds * PATIENCE} s for {what}\n{logs}")
             time.sleep(0.02)
 
     def messages(self, run_id: str) -> list[str]:
@@ -193,6 +194,15 @@ class Yard:
             self.instance.run_launcher.check_run_worker_health(run)
 
 
+def forget_messages(broker_url: str) -> None:
+    """Empty the queues of a broker that other tests have used."""
+    from kombu import Connection
+
+    with Connection(broker_url) as connection, connection.channel() as channel:
+        for queue in ("runs", "steps"):
+            channel.queue_delete(queue)
+
+
 @contextlib.contextmanager
 def yard(
     postgres_url: str, broker_url: str, state: Path, extra: Mapping[str, str] | None = None
@@ -210,6 +220,7 @@ def yard(
     os.environ.update(environment)
     from scheduler_defs.execution import celery_app
 
+    forget_messages(broker_url)
     celery_app.app = celery_app.make_app(broker_url)
     database.upgrade(database.engine())
     instance = dg.DagsterInstance.get()

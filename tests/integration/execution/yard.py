@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import time
+import uuid
 from datetime import timedelta
 from pathlib import Path
 
@@ -19,9 +20,17 @@ class Touch(dg.Config):
 
 
 def _mark(config: Touch, text: str) -> None:
-    if config.marks:
-        with Path(config.marks).open("a") as file:
-            file.write(f"{text} {os.getpid()} {time.time()}\n")
+    if not config.marks:
+        return
+    marks, line = Path(config.marks), f"{text} {os.getpid()} {time.time()}\n"
+    first = marks.with_name(f"{marks.name}-{uuid.uuid4()}")
+    first.write_text(line)
+    try:
+        marks.hardlink_to(first)  # whoever sees the file sees its first line
+    except FileExistsError:
+        with marks.open("a") as file:
+            file.write(line)
+    first.unlink()
 
 
 @dg.op

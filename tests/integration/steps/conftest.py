@@ -28,13 +28,13 @@ def own_database(postgres_server: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory, own_database: str, valkey_url: str) -> Iterator[Stack]:
+def running(tmp_path_factory: pytest.TempPathFactory, own_database: str, broker_url: str) -> Iterator[Stack]:
     folder: Path = tmp_path_factory.mktemp("stack")
-    found = environment(folder, own_database, valkey_url)
+    found = environment(folder, own_database, broker_url)
     with pytest.MonkeyPatch.context() as patch:
         for name, value in found.items():
             patch.setenv(name, value)
-        patch.setattr(celery_app, "app", celery_app.make_app(valkey_url))
+        patch.setattr(celery_app, "app", celery_app.make_app(broker_url))
         database.upgrade(database.engine(own_database))
         with dg.DagsterInstance.from_config(str(PROJECT_ROOT)) as instance:
             stack = Stack(folder, own_database, found, instance)

@@ -26,16 +26,17 @@ from dagster._core.run_coordinator.base import SubmitRunContext
 from scheduler_defs import database
 from scheduler_defs.settings import PROJECT_ROOT
 from tests.integration.steps import jobs
+from tests.patience import PATIENCE
 
 T = TypeVar("T")
 ENDED = {"SUCCESS", "FAILURE", "CANCELED"}
 
 
-def until(ask: Callable[[], T], seconds: float = 60, what: str = "") -> T:
+def until(ask: Callable[[], T], seconds: float = 30, what: str = "") -> T:
     """The first true answer of `ask`, asked until the time is up."""
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + seconds * PATIENCE
     while not (answer := ask()):
-        assert time.monotonic() < deadline, f"not within {seconds} s: {what or ask}"
+        assert time.monotonic() < deadline, f"not within {seconds * PATIENCE} s: {what or ask}"
         time.sleep(0.02)
     return answer
 
@@ -107,7 +108,7 @@ class Stack:
         assert run is not None
         return run.status.value
 
-    def wait(self, run_id: str, seconds: float = 60) -> str:
+    def wait(self, run_id: str, seconds: float = 30) -> str:
         """The state in which the run ended."""
 
         def ended() -> str | None:

@@ -6,8 +6,8 @@ import os
 import signal
 import time
 
+import kombu
 import psutil
-import redis
 
 from scheduler_defs.execution import celery_app
 from tests.integration.steps import jobs
@@ -105,14 +105,23 @@ def message_of(stack: Stack, run_id: str) -> str:
     )
 
 
+def _waiting(connection: kombu.Connection, queue: str) -> int:
+    """How many messages the broker holds for a queue. Without any, Valkey knows no such queue."""
+    try:
+        with connection.channel() as channel:
+            return channel.queue_declare(queue, passive=True).message_count
+    except connection.channel_errors:
+        return 0
+
+
 def test_given_messages_that_are_lost_with_the_broker_when_slots_are_free_then_they_are_sent_again(
-    stack: Stack, valkey_url: str
+    stack: Stack, broker_url: str
 ) -> None:
     stack.stop("steps")
     run_id = stack.launch(jobs.diamond)
-    broker = redis.Redis.from_url(valkey_url)
-    until(lambda: broker.llen("steps") == 1)
-    broker.flushall()
+    with kombu.Connection(broker_url) as connection:
+        until(lambda: _waiting(connection, "steps") == 1)
+        connection.default_channel.queue_purge("steps")
     stack.start_worker("steps", "steps", 2)
     assert stack.wait(run_id, 40) == "SUCCESS"
     assert len(stack.notes()) == 4
