@@ -8,6 +8,7 @@ import dagster as dg
 
 from scheduler_defs.declarations import Declarations
 from sensors.agent_queues import build_agent_queue_sensors
+from sensors.alerts import alerts_sensors
 from sensors.declarations import declarations_sensor
 from sensors.retries import Target, retries_sensor
 
@@ -18,4 +19,5 @@ def build_sensors(declarations: Declarations, jobs: Sequence[Target]) -> list[dg
         declarations_sensor(declarations),
         retries_sensor(jobs),
         *build_agent_queue_sensors(declarations),
+        *alerts_sensors(declarations),
     ]

@@ -35,6 +35,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "queues": ("queues", "app", "Depth, age and throughput of the agent queues."),
     "capacity": ("capacity", "capacity", "Slots that each queue needs."),
     "report": ("report", "app", "Reports on the agents' workload."),
+    "alerts": ("alerts", "app", "List alert channels and rules; test a channel."),
     "import": ("importing", "app", "Bring declarations over from another system."),
 }
 

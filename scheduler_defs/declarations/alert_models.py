@@ -37,6 +37,8 @@ class AlertRule(Model):
     queues: tuple[str, ...] = ()
     after: int = 1
     throttle: dt.timedelta = dt.timedelta(hours=1)
+    late_by: dt.timedelta = dt.timedelta(minutes=5)
+    """on late: how much later than its occurrence a run begins."""
     description: str | None = None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 from collections.abc import Mapping
 from typing import Any, cast
@@ -20,6 +21,7 @@ from scheduler_defs.declarations.written.others import (
 )
 
 _DAGSTER_PER_VALUE = "applyLimitPerUniqueValue"
+_LATE_BY = dt.timedelta(minutes=5)
 
 
 def build_limit(entry: Entry) -> Limit | None:
@@ -126,5 +128,6 @@ def _rule(entry: Entry, name: str, written: RuleEntry) -> AlertRule:
         queues=tuple(written.queues or ()),
         after=written.after,
         throttle=written.throttle,
+        late_by=_LATE_BY if written.late_by is None else written.late_by,
         description=written.description,
     )

@@ -90,8 +90,18 @@ class RuleEntry(Written):
     """How many times in a row."""
     throttle: Duration = dt.timedelta(hours=1)
     """Silence after a notification; 0: none."""
+    late_by: Duration | None = None
+    """on late: how much later than its occurrence a run begins; absent: 5m."""
     description: Text | None = None
     """Shown in the UI."""
+
+    @model_validator(mode="after")
+    def asks_for_what_happens(self) -> RuleEntry:
+        if self.late_by is not None and self.on != "late":
+            raise wrong(f"late_by goes with on: late, and not with on: {self.on}")
+        if self.on == "blocker_cycle" and self.after > 1:
+            raise wrong("after does not go with on: blocker_cycle: a cycle is told once, when it is seen")
+        return self
 
 
 class AlertsEntry(Written):

@@ -1,0 +1,1 @@
+"""Alerts: which of the things that go wrong are told to whom, and how often."""

@@ -1,0 +1,134 @@
+"""One look at what is new: read, decide, remember, and write down what is to be sent. One transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+
+from scheduler_defs.alerting import store
+from scheduler_defs.alerting.deciding import Key, decide
+from scheduler_defs.alerting.facts import Gathering, Names
+from scheduler_defs.alerting.model import Kind, Streak
+from scheduler_defs.alerting.seen import MARGIN, ROWS, Position, new_rows, unfinished_after
+from scheduler_defs.alerting.watches import Watches
+from scheduler_defs.declarations.models import Declarations
+from scheduler_defs.execution import alert_facts
+
+Cycles = Callable[[], Mapping[str, str] | None]
+"""The rings of tasks that are there now and their queues; None when that is not known."""
+
+_TIMELINESS = (Kind.MISSED, Kind.LATE)
+_OF_RUNS = (Kind.RUN_FAILED, Kind.WORKER_LOST, *_TIMELINESS)
+
+
+@dataclass(frozen=True)
+class Looked:
+    """What one look has found."""
+
+    events: int = 0
+    alerts: tuple[str, ...] = ()
+    """The lines of the alerts that were decided."""
+    faults: tuple[str, ...] = ()
+    """What went wrong with single rules."""
+
+
+def look(
+    engine: sa.Engine,
+    declarations: Declarations,
+    watches: Watches,
+    names: Names,
+    cycles: Cycles,
+    now: datetime,
+    ui_url: str | None = None,
+) -> Looked:
+    """Look once. The first look only notes where to begin, so that history is not told.
+
+    Either all of it is written or nothing: what is killed meanwhile is looked at again.
+    """
+    with engine.begin() as connection:
+        was = store.remembered(connection)
+        if was is None or not any(watches.all()):
+            store.save(connection, Position.beginning(now, alert_facts.newest_tick(connection)), {})
+            return Looked()
+        found = Gathering(was.position, names, thresholds(watches))
+        position = _read(connection, declarations, watches, was, found, cycles, now)
+        decision = decide(watches, found.events, was.streaks, now)
+        position = replace(position, failing=found.failing).having_counted(found.counted)
+        store.save(connection, position, decision.streaks)
+        store.add(
+            connection,
+            [
+                (channel, alert.rule, alert.document(ui_url))
+                for alert in decision.alerts
+                for channel in alert.channels
+            ],
+            now,
+        )
+    return Looked(len(found.events), tuple(alert.text for alert in decision.alerts), decision.faults)
+
+
+def thresholds(watches: Watches) -> tuple[timedelta, ...]:
+    """The different `late_by` of the rules, shortest first."""
+    return tuple(sorted({watch.late_by for watch in watches.all() if watch.late_by is not None}))
+
+
+def _read(
+    connection: sa.Connection,
+    declarations: Declarations,
+    watches: Watches,
+    was: store.Remembered,
+    found: Gathering,
+    cycles: Cycles,
+    now: datetime,
+) -> Position:
+    position = was.position
+    timeliness = watches.wants(*_TIMELINESS)
+    if watches.wants(*_OF_RUNS):
+        succeeded = timeliness or _some_go_wrong(was.streaks)
+        runs, until = new_rows(
+            lambda since: alert_facts.ended_runs(connection, since, succeeded=succeeded, most=ROWS),
+            lambda run: run.updated,
+            position.runs,
+            position.began,
+            now,
+        )
+        found.ended(runs)
+        position = replace(position, runs=until)
+    else:
+        position = replace(position, runs=now)
+    if timeliness:
+        late = now - min(found.thresholds, default=MARGIN)
+        found.delayed(alert_facts.delayed_runs(connection, late, most=ROWS), now)
+    ticks = alert_facts.ticks(
+        connection, position.tick, position.unfinished.keys(), reasons=timeliness, most=ROWS
+    )
+    found.ticks(ticks)
+    newest, unfinished = unfinished_after(position, {tick.id: tick.ended for tick in ticks}, now)
+    position = replace(position, tick=newest, unfinished=unfinished)
+    if watches.wants(Kind.TASK_FAILED):
+        queues = sorted({queue for agent in declarations.agents.values() for queue in agent.queues})
+        backend = declarations.task_queue.backend
+        tasks, until = new_rows(
+            lambda since: store.ended_tasks(connection, backend, queues, since, ROWS),
+            lambda task: task.at,
+            position.tasks,
+            position.began,
+            now,
+        )
+        found.tasks(tasks)
+        position = replace(position, tasks=until)
+    else:
+        position = replace(position, tasks=now)
+    present = cycles() if watches.wants(Kind.BLOCKER_CYCLE) else None
+    if present is not None:
+        found.cycles(present, now)
+        position = replace(position, cycles=dict(present))
+    return position
+
+
+def _some_go_wrong(streaks: Mapping[Key, Streak]) -> bool:
+    """Only then does it matter which runs have succeeded."""
+    return any(streak.count and streak.last.kind in _OF_RUNS for streak in streaks.values())

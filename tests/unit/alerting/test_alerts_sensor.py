@@ -1,0 +1,285 @@
+"""The sensor on a real database: what is read, decided, written down and sent."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+
+import dagster as dg
+import pytest
+import sqlalchemy as sa
+
+from scheduler_defs import database
+from scheduler_defs.alerting import sending
+from sensors import alerts
+from sensors.alerts import alerts_sensors
+from tests.unit.alerting.yard import Yard, declared
+
+NOTIFIED = "schedules:\n  nightly: {job: line, cron: '0 2 * * *', notify: [file]}\nalerts:\n  channels:\n"
+HOUR = dt.timedelta(hours=1)
+
+
+def rule(on: str, **more: object) -> str:
+    fields = {"on": on, "channels": ["file"], **more}
+    return f"  rules:\n    rule: {json.dumps(fields)}\n"
+
+
+def test_given_no_channel_when_sensors_are_built_then_there_is_none_for_alerts(yard: Yard) -> None:
+    assert alerts_sensors(yard.declare("")) == []
+    (sensor,) = alerts_sensors(yard.declare("alerts: {channels: {l: {type: log}}}\n"))
+    assert sensor.name == "alerts"
+
+
+def test_given_a_notified_schedule_when_it_fails_and_recovers_then_each_is_told_once(yard: Yard) -> None:
+    declarations = yard.declare(NOTIFIED + yard.to_file())
+    yard.run(schedule="nightly")
+    yard.tick(declarations)
+    assert yard.told == [], "what happened before the first look is history"
+
+    failed = yard.run(schedule="nightly")
+    said = yard.tick(declarations)
+    assert said == "1 decided; 1 sent"
+    yard.tick(declarations)
+    assert yard.texts == ["schedule nightly: run failed: it fell over"]
+    assert yard.told[0]["run_id"] == failed
+
+    yard.run(schedule="nightly", ok=True)
+    yard.tick(declarations)
+    yard.tick(declarations)
+    assert yard.texts[1:] == ["schedule nightly: well again after a failure"]
+
+
+def test_given_a_failure_that_is_tried_again_when_looking_then_only_the_last_attempt_is_told(
+    yard: Yard,
+) -> None:
+    declarations = yard.declare(NOTIFIED + yard.to_file())
+    yard.tick(declarations)
+    first = yard.setting.run("STARTED", tags={"signalbox/schedule": "nightly", "signalbox/attempt": "1"})
+    yard.setting.instance.add_run_tags(first, {"signalbox/retry_at": "2030-01-01T00:00:00.000+00:00"})
+    yard.setting.report(first, dg.DagsterEventType.RUN_FAILURE, "once")
+    yard.tick(declarations)
+    assert yard.told == []
+
+    yard.setting.instance.add_run_tags(first, {"signalbox/retry_at": "cancelled"})
+    yard.tick(declarations)
+    assert yard.texts == ["schedule nightly: run failed: once"]
+
+
+def test_given_failed_ticks_when_three_follow_each_other_then_they_are_told_once_with_recovery(
+    yard: Yard,
+) -> None:
+    declarations = yard.declare(NOTIFIED + yard.to_file())
+    yard.tick(declarations)
+    for number in range(3):
+        assert yard.told == []
+        yard.tick_of("nightly", "FAILURE", error=f"no answer {number}")
+        yard.tick(declarations)
+    yard.tick_of("nightly", "FAILURE", error="no answer 3")
+    yard.tick(declarations)
+    assert yard.texts == ["schedule nightly: cannot be evaluated: no answer 2 (3 in a row)"]
+
+    yard.tick_of("nightly", "SKIPPED", reason="not due")
+    yard.tick(declarations)
+    assert yard.texts[1:] == ["schedule nightly: well again after 4 failures"]
+
+
+def test_given_a_tick_that_ends_after_later_ones_when_looking_then_it_is_not_overlooked(yard: Yard) -> None:
+    declarations = yard.declare("alerts:\n  channels:\n" + yard.to_file() + rule("tick_failed"))
+    yard.tick(declarations)
+    slow = yard.tick_of("slow", "STARTED", sensor=True)
+    yard.tick_of("quick", "SKIPPED", sensor=True)
+    yard.tick(declarations)
+    assert yard.told == []
+    yard.fail_tick(slow, "slow", "timed out")
+    yard.tick(declarations)
+    yard.tick(declarations)
+    assert yard.texts == ["sensor slow: cannot be evaluated: timed out"]
+
+
+def test_given_a_lost_worker_when_its_runs_are_retried_then_the_worker_is_told_once(yard: Yard) -> None:
+    declarations = yard.declare("alerts:\n  channels:\n" + yard.to_file() + rule("worker_lost"))
+    yard.tick(declarations)
+    for _ in range(2):
+        yard.run(failure="worker_lost", error="no sign of life", worker="w1", retry_at="2030-01-01T00:00:00")
+    yard.tick(declarations)
+    assert yard.texts == ["worker w1: lost: job line: no sign of life"]
+
+
+def test_given_missed_occurrences_when_a_tick_or_a_run_says_so_then_they_are_told(yard: Yard) -> None:
+    declarations = yard.declare(NOTIFIED + yard.to_file() + rule("missed", throttle=0))
+    yard.tick(declarations)
+    yard.tick_of("nightly", "SKIPPED", reason="not due; next at 2026-01-01T02:00+00:00")
+    yard.tick_of("nightly", "SKIPPED", reason="3 missed not caught up with (catch_up: none)")
+    due = dt.datetime.now(dt.UTC).isoformat()
+    yard.setting.run(
+        "QUEUED",
+        tags={
+            "signalbox/schedule": "nightly",
+            "signalbox/trigger": "schedule",
+            "signalbox/scheduled_for": due,
+            "signalbox/missed": "4 missed collapsed into the latest",
+        },
+    )
+    yard.tick(declarations)
+    yard.tick(declarations)
+    assert sorted(text.partition(" (")[0] for text in yard.texts) == [
+        "schedule nightly: missed: 3 missed not caught up with",
+        "schedule nightly: missed: 4 missed collapsed into the latest",
+    ]
+
+
+def test_given_a_run_that_waits_too_long_when_looking_often_then_it_is_told_once(yard: Yard) -> None:
+    declarations = yard.declare(NOTIFIED + yard.to_file() + rule("late", late_by="10m", throttle=0))
+    yard.tick(declarations)
+    now = dt.datetime.now(dt.UTC)
+    yard.setting.run(
+        "QUEUED",
+        tags={
+            "signalbox/schedule": "nightly",
+            "signalbox/trigger": "schedule",
+            "signalbox/scheduled_for": now.isoformat(),
+        },
+    )
+    for minutes in (5, 15, 16, 40):
+        yard.tick(declarations, now + dt.timedelta(minutes=minutes))
+    assert len(yard.told) == 1
+    assert "still waits 15m later" in yard.texts[0]
+
+
+def test_given_a_dead_lettered_task_when_looking_then_its_queue_is_told(yard: Yard) -> None:
+    agents = "agents:\n  vaela: {queue: dev, limit: 1, command: ['true']}\n"
+    declarations = yard.declare(
+        agents + "alerts:\n  channels:\n" + yard.to_file() + rule("task_failed", queues=["d*"])
+    )
+    yard.tick(declarations)
+    with database.engine().begin() as connection:
+        connection.execute(
+            sa.text(
+                "INSERT INTO signalbox.tasks (title, queue, status, created_by, finished_at)"
+                " VALUES ('Migrate', 'dev', 'failed', 'me', now()), ('Other', 'qa', 'failed', 'me', now())"
+            )
+        )
+    yard.tick(declarations)
+    yard.tick(declarations)
+    assert yard.texts == ["queue dev: task failed: task 1 Migrate"]
+
+
+def test_given_a_ring_of_tasks_when_it_stays_then_it_is_told_once_and_again_when_it_comes_back(
+    yard: Yard,
+) -> None:
+    agents = "agents:\n  vaela: {queue: dev, limit: 1, command: ['true']}\n"
+    declarations = yard.declare(
+        agents + "alerts:\n  channels:\n" + yard.to_file() + rule("blocker_cycle", throttle=0)
+    )
+    yard.tick(declarations)
+    for cycles in ([[3, 5, 3]], [[3, 5, 3]], [], [[3, 5, 3]]):
+        yard.cursor("agent_queue_dev", {"cycles": cycles})
+        yard.tick(declarations)
+    assert yard.texts == ["queue dev, tasks 3 -> 5 -> 3: tasks wait for each other"] * 2
+
+
+def test_given_a_secret_in_an_error_when_it_is_told_then_it_is_nowhere(yard: Yard) -> None:
+    declarations = yard.declare(NOTIFIED + yard.to_file())
+    yard.tick(declarations)
+    yard.run(schedule="nightly", failure="error", error="login: password=hunter2secret refused")
+    yard.tick(declarations)
+    (told,) = yard.told
+    with database.engine().connect() as connection:
+        kept = connection.execute(
+            sa.text(
+                "SELECT (SELECT string_agg(document::text, '') FROM signalbox.alerts)"
+                " || (SELECT string_agg(m::text, '') FROM signalbox.alert_memory AS m)"
+            )
+        ).scalar_one()
+    assert "hunter2secret" not in json.dumps(told) + kept
+    assert "refused" in told["text"]
+
+
+def test_given_a_kill_between_deciding_and_sending_when_looking_again_then_it_is_sent_once(
+    yard: Yard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    declarations = yard.declare(NOTIFIED + yard.to_file())
+    yard.tick(declarations)
+    yard.run(schedule="nightly")
+    with monkeypatch.context() as killed:
+        killed.setattr(sending, "send_due", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            yard.tick(declarations)
+    assert yard.told == []
+    yard.tick(declarations)
+    yard.tick(declarations)
+    assert len(yard.told) == 1
+
+
+def test_given_a_rule_that_breaks_when_deciding_then_the_others_are_told(
+    yard: Yard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from scheduler_defs.alerting import deciding
+
+    declarations = yard.declare(NOTIFIED + yard.to_file() + rule("run_failed"))
+    yard.tick(declarations)
+    wrong = deciding._wrong
+
+    def breaking(watch: object, *rest: object) -> object:
+        if getattr(watch, "name", "") == "rule":
+            raise RuntimeError("broken")
+        return wrong(watch, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(deciding, "_wrong", breaking)
+    yard.run(schedule="nightly")
+    said = yard.tick(declarations)
+    assert said == "1 decided; 1 sent; rule: RuntimeError: broken"
+    assert yard.told[0]["rule"] == "notify of nightly"
+
+
+def test_given_a_rule_and_notify_for_one_channel_when_a_run_fails_then_it_hears_it_once(yard: Yard) -> None:
+    declarations = yard.declare(NOTIFIED + yard.to_file() + rule("run_failed"))
+    yard.tick(declarations)
+    yard.run(schedule="nightly")
+    yard.tick(declarations)
+    assert [each["rule"] for each in yard.told] == ["rule"]
+
+
+def test_given_rules_come_later_when_the_first_one_is_declared_then_the_past_is_not_told(yard: Yard) -> None:
+    without = yard.declare("alerts:\n  channels:\n" + yard.to_file())
+    yard.tick(without)
+    yard.run(schedule="nightly")
+    yard.tick(without)
+    yard.tick(yard.declare(NOTIFIED + yard.to_file()))
+    assert yard.told == []
+
+
+def test_given_memory_that_cannot_be_read_when_looking_then_it_begins_anew(yard: Yard) -> None:
+    declarations = yard.declare(NOTIFIED + yard.to_file())
+    yard.tick(declarations)
+    with database.engine().begin() as connection:
+        connection.execute(sa.text("UPDATE signalbox.alert_memory SET streaks = '[7]'"))
+    yard.tick(declarations)
+    yard.run(schedule="nightly")
+    yard.tick(declarations)
+    assert len(yard.told) == 1
+
+
+def test_given_a_healthy_yard_when_ticking_then_it_costs_two_reading_statements(yard: Yard) -> None:
+    declarations = yard.declare(NOTIFIED + yard.to_file())
+    yard.tick(declarations)
+    yard.run(schedule="nightly", ok=True)
+    statements: list[str] = []
+
+    def note(_c: object, _cur: object, statement: str, *_: object) -> None:
+        statements.append(" ".join(statement.split()))
+
+    sa.event.listen(database.engine(), "before_cursor_execute", note)
+    try:
+        yard.tick(declarations)
+    finally:
+        sa.event.remove(database.engine(), "before_cursor_execute", note)
+    assert sum("FROM runs" in each or "FROM job_ticks" in each for each in statements) == 2
+    assert len(statements) <= 5, statements
+
+
+def test_given_the_sensor_when_evaluated_by_dagster_then_it_skips_with_its_numbers(yard: Yard) -> None:
+    declarations = declared(yard.folder / "config", NOTIFIED + yard.to_file())
+    (sensor,) = alerts.alerts_sensors(declarations)
+    data = sensor.evaluate_tick(dg.build_sensor_context(yard.setting.instance))
+    assert data.skip_message == "0 decided; 0 sent"
