@@ -77,7 +77,7 @@ class Memory:
     numbers: Mapping[str, Any] = field(default_factory=dict[str, Any])
     forgot: str = ""
     cycles: Sequence[Sequence[int]] = ()
-    """Rings of blockers that the last pass saw, each from its smallest task."""
+    """Rings of blockers that the last pass saw, each from its smallest task back to it."""
     faults: Sequence[str] = ()
     """What a person should mend, as of the last pass, one line each."""
     last: str = ""

@@ -16,7 +16,7 @@ from resources.task_queue.tinytask import TinyTaskQueue
 from scheduler_defs.declarations.models import Backoff, Retries
 from scheduler_defs.matching import AgentMode, Ending, TaskStatus
 from scheduler_defs.matching.healing import NO_RUN_AFTER, RunState
-from tests.standins.tinytask import TinyTaskServer
+from tests.standins.tinytask import TinyTaskServer, wait_until
 from tests.unit.agents.yard import Yard, agent, declared, now, placed
 from tests.unit.task_queue.asking import add, comments
 
@@ -213,6 +213,46 @@ def test_given_a_working_task_whose_run_lives_when_swept_then_its_slot_is_counte
     passed = yard.look(sweep=True)
     assert (passed.requests, passed.healed) == ((), ())
     assert [live.run_id for live in yard.live()] == ["run-1"]
+
+
+@pytest.mark.parametrize("note", ['{"ending": "as never seen"}', "[]", '"torn"', "{}"])
+def test_given_a_note_that_cannot_be_read_then_the_slot_counts_and_the_runs_state_decides(
+    yard: Yard, note: str
+) -> None:
+    """W6: behind a corrupt lease the slot was not counted, and the task was started on every pass."""
+    yard.declarations = declared(agent(limit=1), backend=yard.queue.backend)
+    id = add(yard.queue)
+    (request,) = yard.look().requests
+    yard.begin(request, "run-1")
+    with yard.engine.begin() as connection:
+        connection.execute(
+            sa.text("UPDATE signalbox.assignments SET outcome = CAST(:note AS jsonb)"), {"note": note}
+        )
+    assert (yard.look().requests, [live.task_id for live in yard.live()]) == ((), [id])
+    yard.runs.put("run-1", RunState.FAILED, failure="worker_lost")
+    passed = yard.look()
+    assert [healed.ending for healed in passed.healed] == [AssignmentEnding.RETRY]
+    assert placed(passed) == [(id, "vaela")]
+
+
+def test_given_a_pass_that_is_killed_while_it_decides_then_the_next_one_is_not_kept_out(yard: Yard) -> None:
+    """W13: a refused instance erased the holder's pid, and a lock file could be held by two, or left behind."""
+    id = add(yard.queue)
+    holder = yard.engine.connect()
+    assignments.lock_pass(holder)
+    with ThreadPoolExecutor(1) as threads:
+        kept_out = threads.submit(yard.look)
+        with yard.engine.connect() as other:
+            waiting = sa.text("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
+            wait_until(lambda: other.execute(waiting).scalar_one() > 0)
+            assert not kept_out.done()
+            other.execute(
+                sa.text("SELECT pg_terminate_backend(:pid)"),
+                {"pid": holder.connection.driver_connection.get_backend_pid()},
+            )
+        assert placed(kept_out.result(timeout=30)) == [(id, "vaela")]
+    holder.invalidate()
+    holder.close()
 
 
 def test_given_a_person_who_resets_a_working_task_then_no_second_copy_is_started(yard: Yard) -> None:
