@@ -1,0 +1,1 @@
+"""What the declared schedules are going to do: declarations and history in, a document or a page out."""
