@@ -9,8 +9,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import hypothesis
 import pytest
 import sqlalchemy as sa
+
+# The same examples each time, so that a change that breaks nothing cannot fail. `--hypothesis-profile=explore`
+# looks for new ones.
+hypothesis.settings.register_profile("same", derandomize=True)
+hypothesis.settings.register_profile("explore", max_examples=1_000, deadline=None)
+hypothesis.settings.load_profile("same")
 
 OWN_PROCESSES = {"execution", "steps"}
 """Folders of integration tests that start what they need themselves, not the session's stack."""

@@ -125,7 +125,7 @@ class LimitCounts:
         self._by_key: dict[str, list[TagLimit]] = defaultdict(list)
         self._by_value: dict[tuple[str, str], list[TagLimit]] = defaultdict(list)
         self._in_use: Counter[tuple[TagLimit, str | None]] = Counter()
-        for limit in limits:
+        for limit in dict.fromkeys(limits):
             if limit.value is not None and not limit.per_value:
                 self._by_value[limit.key, limit.value].append(limit)
             else:

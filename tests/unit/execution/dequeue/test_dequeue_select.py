@@ -142,6 +142,13 @@ def test_given_any_queue_when_selecting_then_no_waiting_run_could_go_out_too(cas
             assert not (room and fits(more, active, workers))
 
 
+def test_given_the_same_limit_twice_then_it_counts_once() -> None:
+    limit = TagLimit("team", "a", False, 2, "config/limits.yaml:1")
+    queued = [QueuedRun(f"q{n}", n, 0.0, {"team": "a"}) for n in range(3)]
+    picks = select(queued, [], [limit, limit], [LiveWorker("w", frozenset({"runs"}), 3)]).picks
+    assert len(picks) == 2
+
+
 @given(queues())
 def test_given_any_queue_when_not_explaining_then_the_picks_are_the_same(case) -> None:
     assert select(*case, explain=False).picks == select(*case).picks
