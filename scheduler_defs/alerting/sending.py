@@ -144,7 +144,7 @@ def _send_all(
     """One channel's alerts, until it fails or the time is up."""
     deadline = time.monotonic() + BUDGET_SECONDS
     for position, alert in enumerate(alerts):
-        if time.monotonic() > deadline:
+        if position and time.monotonic() > deadline:
             _put_back(engine, alerts[position:], now)
             return Sent(delivered=position, put_off=len(alerts) - position)
         fault = _fault(channel, alert, place, deliver)
