@@ -24,6 +24,7 @@ from resources.task_queue.opening import open_task_queue
 from scheduler_defs import database
 from scheduler_defs.declarations.models import Declarations
 from scheduler_defs.declarations.names import dagster_name
+from scheduler_defs.errors import NotReachableError
 from scheduler_defs.jobs.agent_task import agent_task
 from scheduler_defs.launching import for_task
 
@@ -108,7 +109,11 @@ def _sensor(declarations: Declarations, queue: str) -> dg.SensorDefinition:
         tags={"signalbox/queue": queue},
     )
     def look_at_queue(context: dg.SensorEvaluationContext) -> dg.SensorResult:
-        return tick(declarations, queue, context, dt.datetime.now(dt.UTC))
+        try:
+            return tick(declarations, queue, context, dt.datetime.now(dt.UTC))
+        except NotReachableError as error:
+            # Dagster shows its own errors as they are; others it hides behind one that names only the sensor.
+            raise dg.DagsterError(str(error)) from error
 
     return look_at_queue
 
@@ -118,7 +123,7 @@ def tick(
 ) -> dg.SensorResult:
     """One tick: a pass, the runs that it asks for, and its numbers.
 
-    Raises TaskQueueDownError, which makes it a failed tick that names the task queue's address.
+    Raises TaskQueueDownError; that makes a failed tick that names the task queue's address.
     """
     memory = Memory.read(context.cursor)
     engine = database.engine()

@@ -64,8 +64,8 @@ def run_command(
     Raises NotStartedError or SignalboxError when the command cannot be started.
     """
     values = _values(context, agent, task, recipes)
-    values["run"]["task_file"] = str(folder / "task.json")
     report_file = folder / "report.json"
+    values["run"] |= {"task_file": str(folder / "task.json"), "report_file": str(report_file)}
     pipes = CommandPipes(context, folder, values_for_pipes(values))
     argv = fill(agent.command, values)
     facts = {
