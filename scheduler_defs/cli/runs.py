@@ -145,7 +145,7 @@ def report_launch(client: Any, answer: dict[str, str], *, wait: bool, as_json: b
     """Print `{run_id, status}`; with `wait`, of the ended run, exiting 1 unless it succeeded."""
     if wait:
         ended = wait_for_end(client, answer["run_id"])
-        answer = {"run_id": ended["run_id"], "status": ended["status"]}
+        answer = {**answer, "run_id": ended["run_id"], "status": ended["status"]}
     if as_json:
         print_json(answer)
     else:

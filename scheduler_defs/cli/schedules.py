@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from scheduler_defs.cli import schedule_edits
 from scheduler_defs.cli.connection import database_engine, graphql
 from scheduler_defs.cli.loaded import declared, declared_schedule
 from scheduler_defs.cli.output import local_time, print_json, print_table
-from scheduler_defs.cli.runs import AsJson, report_launch
+from scheduler_defs.cli.runs import AsJson
 from scheduler_defs.cli.schedule_edits import add_command, remove_command, set_command
-from scheduler_defs.cli.values import parse_settings
+from scheduler_defs.cli.schedules_run import run_command
 from scheduler_defs.errors import NotReachableError, SignalboxError, UsageError
 
 if TYPE_CHECKING:
@@ -22,9 +21,7 @@ if TYPE_CHECKING:
     from scheduler_defs.evaluation.pauses import Pause
 
 app = typer.Typer(help="List, show, run, switch and edit schedules.")
-app.command("add")(schedule_edits.add_command)
-app.command("set")(schedule_edits.set_command)
-app.command("remove")(schedule_edits.remove_command)
+app.command("run")(run_command)
 app.command("add")(add_command)
 app.command("set")(set_command)
 app.command("remove")(remove_command)
@@ -105,32 +102,6 @@ def next_command(
         print_json(rows)
         return
     print_table(("SCHEDULE", "DUE"), [(r["schedule"], r["due"]) for r in rows], empty="nothing more is due")
-
-
-@app.command("run")
-def run_command(
-    name: Name,
-    set_: Annotated[
-        list[str] | None, typer.Option("--set", help="key=value for the job's config; may be repeated.")
-    ] = None,
-    reason: Annotated[str | None, typer.Option(help="Why, for the run's tags.")] = None,
-    wait: Annotated[bool, typer.Option("--wait", help="Wait for the end; exit 0 only for success.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be launched.")] = False,
-    as_json: AsJson = False,
-) -> None:
-    """Run it now, also while it is off or paused. The cadence does not move."""
-    from scheduler_defs import launching
-    from scheduler_defs.graphql.runs import launch
-
-    declarations = declared()
-    schedule = declared_schedule(declarations, name)
-    order = launching.for_run_now(declarations, schedule, config=parse_settings(set_ or []), reason=reason)
-    if dry_run:
-        print_json({"job": order.job, "run_config": order.run_config, "tags": order.tags})
-        return
-    client = graphql()
-    answer = launch(client, order.job, order.run_config, order.tags)
-    report_launch(client, answer, wait=wait, as_json=as_json)
 
 
 @app.command("enable")

@@ -10,11 +10,11 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from enum import StrEnum
 
 import sqlalchemy as sa
 
 from scheduler_defs import database, tags
+from scheduler_defs.evaluation.known_runs import STAGES, KnownRun, Stage
 
 FRESH_SECONDS = 1.0
 # A granted run must show up in run storage within this time; else its tick failed and the grant is void.
@@ -36,25 +36,6 @@ _ACTIVE = sa.text(
     GROUP BY r.run_id, r.status
     """
 )
-
-
-class Stage(StrEnum):
-    """How far a run is, as overlap rules and limits see it."""
-
-    WAITING = "waiting"
-    RUNNING = "running"
-    ENDED = "ended"
-
-
-@dataclass(frozen=True, slots=True)
-class KnownRun:
-    """A run of the instance; `run_id` is None while it is only granted."""
-
-    run_id: str | None
-    job: str | None
-    schedule: str | None
-    scheduled_for: str | None
-    stage: Stage
 
 
 @dataclass
@@ -96,15 +77,6 @@ def read_runs() -> list[KnownRun]:
     with database.engine().connect() as connection:
         rows = connection.execute(_ACTIVE, {**wanted, "recent": GRANT_SECONDS}).all()
     return [
-        KnownRun(row.run_id, row.job, row.schedule, row.scheduled_for, _STAGES.get(row.status, Stage.ENDED))
+        KnownRun(row.run_id, row.job, row.schedule, row.scheduled_for, STAGES.get(row.status, Stage.ENDED))
         for row in rows
     ]
-
-
-_STAGES = {
-    "NOT_STARTED": Stage.WAITING,
-    "QUEUED": Stage.WAITING,
-    "STARTING": Stage.RUNNING,
-    "STARTED": Stage.RUNNING,
-    "CANCELING": Stage.RUNNING,
-}

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from scheduler_defs import database
+from scheduler_defs.evaluation.anticipated import anticipated
 from scheduler_defs.evaluation.condition_memory import ConditionMemory
 from scheduler_defs.evaluation.facts import FRESH_SECONDS, Ledger, read_runs
 from scheduler_defs.evaluation.memory import HandledOccurrences
@@ -41,7 +42,11 @@ def live_evaluator() -> Evaluator:
     """An evaluator that reads the database of this process, sharing what it has read for a second."""
     pauses = Shared(lambda: read_pauses(database.engine()))
     return Evaluator(
-        Ledger(read_runs), HandledOccurrences(database.engine), ConditionMemory(database.engine), pauses
+        Ledger(read_runs),
+        HandledOccurrences(database.engine),
+        ConditionMemory(database.engine),
+        pauses,
+        lambda schedule: anticipated(database.engine(), schedule),
     )
 
 

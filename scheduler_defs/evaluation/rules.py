@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from scheduler_defs.declarations.models import Overlap, Schedule
-from scheduler_defs.evaluation.facts import KnownRun, Stage
+from scheduler_defs.evaluation.known_runs import KnownRun, Stage
 
 
 class Do(Enum):
@@ -36,13 +36,21 @@ def decide(schedule: Schedule, active: Sequence[KnownRun], *, overlap: bool = Tr
     and running runs, also those that were granted a moment ago; 0 means never. `overlap` False looks at the
     limits only.
     """
-    mine = [run for run in active if run.schedule == schedule.name]
-    verdict = _overlap(schedule, mine) if overlap else Verdict(Do.RUN)
+    mine = [run for run in active if run.schedule == schedule.name] if overlap else []
+    of_job = sum(run.job == schedule.job for run in active)
+    verdict = decide_counted(schedule, mine, total=len(active), of_job=of_job)
+    if verdict.do is Do.DEFER:
+        return replace(verdict, reason=f"{verdict.reason}; looked at again in a minute")
+    return verdict
+
+
+def decide_counted(schedule: Schedule, mine: Sequence[KnownRun], *, total: int, of_job: int) -> Verdict:
+    """The same, given the schedule's own active runs, and how many runs are active: all, and of its job."""
+    verdict = _overlap(schedule, mine)
     if verdict.do is not Do.RUN:
         return verdict
-    going = set(verdict.cancel)
-    left = [run for run in active if run.run_id is None or run.run_id not in going]
-    return _limits(schedule, left) or verdict
+    leaving = len(verdict.cancel)
+    return _limits(schedule, total - leaving, of_job - leaving) or verdict
 
 
 def _overlap(schedule: Schedule, mine: Sequence[KnownRun]) -> Verdict:
@@ -61,18 +69,13 @@ def _overlap(schedule: Schedule, mine: Sequence[KnownRun]) -> Verdict:
     return Verdict(Do.RUN)
 
 
-def _limits(schedule: Schedule, active: Sequence[KnownRun]) -> Verdict | None:
-    counted = (
-        ("max_global", schedule.max_global, len(active)),
-        ("max_per_job", schedule.max_per_job, sum(run.job == schedule.job for run in active)),
-    )
+def _limits(schedule: Schedule, total: int, of_job: int) -> Verdict | None:
+    counted = (("max_global", schedule.max_global, total), ("max_per_job", schedule.max_per_job, of_job))
     for name, limit, count in counted:
         if limit == 0:
             return Verdict(Do.SKIP, f"{name} is 0: it never runs")
         if limit is not None and count >= limit:
-            return Verdict(
-                Do.DEFER, f"{count} of {limit} runs are active ({name}); looked at again in a minute"
-            )
+            return Verdict(Do.DEFER, f"{count} of {limit} runs are active ({name})")
     return None
 
 

@@ -37,6 +37,10 @@ class TickOutcome:
     failed: bool = False
 
 
+def _nothing_anticipated(_schedule: str) -> Mapping[dt.datetime, str]:
+    return {}
+
+
 @dataclass
 class Evaluator:
     """Evaluates ticks over one view of the instance: one per code server, shared by its threads."""
@@ -45,6 +49,8 @@ class Evaluator:
     handled: HandledOccurrences
     conditions: ConditionMemory
     pauses: Callable[[], Mapping[str, Pause]]
+    anticipated: Callable[[str], Mapping[dt.datetime, str]] = _nothing_anticipated
+    """Occurrences of an `at` schedule that were run before their time, with the runs."""
     _deferred: set[str] = field(default_factory=set)
 
     def evaluate(
@@ -64,6 +70,10 @@ class Evaluator:
         if pause is not None and pause.holds_at(tick):
             return TickOutcome(reason=_paused(pause))
         decision = self._by_time(schedule, tick, now, pause, switched_on)
+        if schedule.kind == "at" and decision.run:
+            decision = _without(self.anticipated(schedule.name), decision)
+            if not decision.run:
+                self.handled.note(schedule.name, decision.handled)
         if not decision.run:
             if decision.collapsed or decision.missed or decision.misfired:
                 self.handled.note(schedule.name, decision.handled)
@@ -158,6 +168,18 @@ class Evaluator:
         self._deferred.add(schedule.name)
         waiting = decision.run[launched]
         self.handled.note(schedule.name, waiting - dt.timedelta(seconds=1))
+
+
+def _without(taken: Mapping[dt.datetime, str], decision: TickDecision) -> TickDecision:
+    """The decision without the occurrences that were run before their time."""
+    left = tuple(due for due in decision.run if due not in taken)
+    reasons = [decision.reason] if decision.reason else []
+    reasons += [
+        f"{due.isoformat(timespec='minutes')} was run before its time (run {taken[due][:8]})"
+        for due in decision.run
+        if due in taken
+    ]
+    return replace(decision, run=left, reason="; ".join(reasons))
 
 
 def _paused(pause: Pause) -> str:
