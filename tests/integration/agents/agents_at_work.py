@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from typing import Any
 
+import psutil
 import sqlalchemy as sa
 
 from resources.task_queue.models import Task, TaskQuery
@@ -17,6 +19,7 @@ AGENTS = """
 agents:
   noop-1: {queue: noop, limit: 1, command: ["true"]}
   slow-1: {queue: slow, limit: 1, command: [sleep, "60"], grace: 2s}
+  steady-1: {queue: steady, limit: 1, command: [sleep, "3"], retries: {max_attempts: 3, backoff: none}}
   paused-1: {queue: noop, limit: 1, command: ["true"], enabled: off}
 """
 
@@ -60,6 +63,26 @@ class AtWork:
         from scheduler_defs.stack.checks import graphql
 
         return graphql(self.stack.ui, query)
+
+    def last_tick(self, queue: str) -> dict[str, Any]:
+        """`{status, skipReason, error: {message}}` of the newest tick of the queue's sensor; empty: none yet."""
+        query = (
+            '{ sensorOrError(sensorSelector: {repositoryName: "__repository__",'
+            f' repositoryLocationName: "signalbox", sensorName: "agent_queue_{queue}"}})'
+            " { ... on Sensor { sensorState { ticks(limit: 1) { status skipReason error { message } } } } } }"
+        )
+        ticks = self.graphql(query)["sensorOrError"]["sensorState"]["ticks"]
+        return ticks[0] if ticks else {}
+
+    def processes(self, name: str) -> list[psutil.Process]:
+        """Processes of agents in this stack by their program's name."""
+        found: list[psutil.Process] = []
+        for process in psutil.process_iter(["name"]):
+            with contextlib.suppress(psutil.Error):
+                state = process.environ().get("SIGNALBOX_STATE") if process.name() == name else None
+                if state == str(self.stack.state):
+                    found.append(process)
+        return found
 
 
 def sensor_names(stack: Stack) -> set[str]:

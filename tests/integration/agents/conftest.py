@@ -12,7 +12,7 @@ from tests.integration.agents.agents_at_work import AGENTS, AtWork, sensor_names
 from tests.integration.running_stack import Stack, until
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def at_work(stack: Stack) -> Iterator[AtWork]:
     """The stack with the agents of `AGENTS`; both are as before afterwards."""
     path = stack.config / "added_agents.yaml"

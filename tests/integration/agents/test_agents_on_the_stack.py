@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 
-import psutil
-
 from scheduler_defs.matching import TaskStatus
 from tests.integration.agents.agents_at_work import AtWork
 from tests.integration.running_stack import until
@@ -45,7 +43,7 @@ def test_given_a_finished_task_then_run_and_task_name_each_other_and_the_queue_i
 def test_given_a_working_agent_when_its_run_is_cancelled_then_process_and_task_end(at_work: AtWork) -> None:
     ids = at_work.add("slow", 2)
     (task,) = at_work.wait(ids[:1], TaskStatus.WORKING)
-    until(lambda: sleepers(at_work), "the agent's process")
+    until(lambda: at_work.processes("sleep"), "the agent's process")
     rows = {row["queue"]: row for row in at_work.stack.json("queues")}
     assert (rows["slow"]["working"], rows["slow"]["agents"]) == (1, {"slow-1": "1/1"})
     preview = at_work.stack.json("agents", "reconcile", "--queue", "slow", "--dry-run")
@@ -56,41 +54,22 @@ def test_given_a_working_agent_when_its_run_is_cancelled_then_process_and_task_e
     at_work.stack.run("runs", "cancel", task.run_id)
     (ended,) = at_work.wait(ids[:1], TaskStatus.CANCELED, seconds=20)
     assert "the run was canceled" in at_work.queue.details(ended.id).comments[-1].content
-    until(lambda: not sleepers(at_work), "the agent's process gone", 10)
+    until(lambda: not at_work.processes("sleep"), "the agent's process gone", 10)
 
 
 def test_given_a_paused_agent_when_tasks_come_then_they_wait_and_the_tick_says_why(at_work: AtWork) -> None:
     at_work.stack.json("agents", "pause", "noop-1", "--reason", "test")
     (id,) = at_work.add("noop")
     try:
-        sensor = (
-            '{ sensorOrError(sensorSelector: {repositoryName: "__repository__",'
-            ' repositoryLocationName: "signalbox", sensorName: "agent_queue_noop"})'
-            " { ... on Sensor { sensorState { ticks(limit: 1) { skipReason } } } } }"
-        )
 
         def reason() -> str:
-            ticks = at_work.graphql(sensor)["sensorOrError"]["sensorState"]["ticks"]
-            return ticks[0]["skipReason"] or "" if ticks else ""
+            return at_work.last_tick("noop").get("skipReason") or ""
 
         until(lambda: "noop-1 paused, paused-1 disabled" in reason(), "a tick that says so")
         assert at_work.queue.get(id).status is TaskStatus.IDLE
     finally:
         at_work.stack.json("agents", "resume", "noop-1")
     at_work.wait([id], TaskStatus.COMPLETE)
-
-
-def sleepers(at_work: AtWork) -> list[int]:
-    """Processes of the slow agent."""
-    marks = {str(at_work.stack.state)}
-    found = []
-    for process in psutil.process_iter(["name"]):
-        try:
-            if process.name() == "sleep" and process.environ().get("SIGNALBOX_STATE") in marks:
-                found.append(process.pid)
-        except psutil.Error:
-            continue
-    return found
 
 
 def test_given_the_commands_output_when_read_by_a_program_then_it_is_one_document(at_work: AtWork) -> None:

@@ -8,13 +8,24 @@ import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
 
 from scheduler_defs.stack import lock, processes, record
+from scheduler_defs.stack.checks import graphql
 from scheduler_defs.stack.record import State
 from tests.integration.running_stack import SIGNALBOX, Stack, clean_environment, new_yard, running, until
+
+CHAIN = (
+    "Plan the new signal",
+    "Lay its foundation",
+    "Mount the lamps",
+    "Test the signal",
+    "Accept the signal",
+)
+"""Of the example's first tasks, each waits for the one before."""
 
 SLEEPER = """
 jobs:
@@ -24,11 +35,17 @@ jobs:
 
 @pytest.fixture(scope="module")
 def own_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """A stack that these tests may break."""
-    yard = new_yard(tmp_path_factory.mktemp("broken yard"))
+    """A stack that these tests may break. Its agents have the example's first tasks to do meanwhile."""
+    yard = new_yard(tmp_path_factory.mktemp("broken yard"), first_tasks=True)
     (yard.config / "sleeper.yaml").write_text(SLEEPER)
     with running(yard, "--workers", "1") as started:
         yield started
+
+
+def all_complete(stack: Stack) -> list[dict[str, Any]]:
+    """All tasks, once they are complete."""
+    tasks = stack.json("tasks", "list")
+    return tasks if tasks and all(task["status"] == "complete" for task in tasks) else []
 
 
 def is_well(stack: Stack) -> bool:
@@ -51,6 +68,20 @@ def test_given_a_component_that_is_killed_then_it_is_shown_comes_back_and_all_is
     until(lambda: is_well(own_stack), f"all well after {name}")
 
 
+def test_given_the_example_yards_first_tasks_then_its_agents_have_done_them_whatever_was_killed(
+    own_stack: Stack,
+) -> None:
+    tasks = until(lambda: all_complete(own_stack), "the first tasks to be done")
+    assert len(tasks) == 7
+    finished = {task["title"]: task["finished"] for task in tasks}
+    in_order = [finished[title] for title in CHAIN]
+    assert in_order == sorted(in_order)
+    assert all(task["result"] for task in tasks)
+    path = '["agent_queues", "dev"]'
+    query = f"{{ assetOrError(assetKey: {{path: {path}}}) {{ ... on Asset {{ assetObservations {{ runId }} }} }} }}"
+    assert graphql(own_stack.ui, query)["assetOrError"]["assetObservations"]
+
+
 def test_given_a_killed_supervisor_when_up_is_asked_for_then_only_a_new_stack_runs(
     own_stack: Stack,
 ) -> None:
@@ -62,6 +93,7 @@ def test_given_a_killed_supervisor_when_up_is_asked_for_then_only_a_new_stack_ru
     assert own_stack.record.id != old_record.id
     assert is_well(own_stack)
     assert [process for process in old if process.is_running()] == []
+    assert len(own_stack.json("tasks", "list")) == 7  # the first tasks are added once
 
 
 def test_given_a_run_in_progress_when_the_stack_is_told_to_end_then_everything_is_gone_in_ten_seconds(
