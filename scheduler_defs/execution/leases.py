@@ -53,6 +53,15 @@ RELEASE = sa.text(
     "DELETE FROM signalbox.leases WHERE run_id = :run_id AND step_key = :step_key AND token = :token"
 )
 FORGET_RUN = sa.text("DELETE FROM signalbox.leases WHERE run_id = :run_id AND expires < now()")
+# Left by workers that died between a run's end and giving the lease back. While the run is under way an
+# expired lease is what tells who was lost.
+FORGET_ENDED = sa.text(
+    """
+    DELETE FROM signalbox.leases AS held WHERE expires < now() AND NOT EXISTS (
+        SELECT FROM runs WHERE runs.run_id = held.run_id AND status IN ('STARTED', 'CANCELING')
+    )
+    """
+)
 # What a worker's children hold, and the state of the run: it may have been cancelled, or have ended.
 HOLDERS = sa.text(
     """
@@ -184,6 +193,11 @@ def allow_grace(connection: sa.Connection, claim: Claim, grace: dt.timedelta) ->
 def forget(connection: sa.Connection, run_id: str) -> None:
     """Remove the expired leases of a run that has ended, its steps' included."""
     connection.execute(FORGET_RUN, {"run_id": run_id})
+
+
+def forget_ended(connection: sa.Connection) -> None:
+    """Remove the expired leases of all runs that are over, whoever held them."""
+    connection.execute(FORGET_ENDED)
 
 
 def of_runs(connection: sa.Connection, run_ids: Sequence[str], step_key: str = "") -> dict[str, Lease]:

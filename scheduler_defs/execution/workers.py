@@ -69,7 +69,8 @@ def beat(
 
     `condition` tells how a child (pid) is. It is asked after the leases were read: so a child that appears at
     the same time is never taken for a dead one. Registers the worker as well, so that a database that was
-    replaced knows it again at the next beat. Returns what the children hold.
+    replaced knows it again at the next beat. Returns what the children hold. Clears away what dead workers
+    have left of runs that are over.
     """
     connection.execute(
         REGISTER,
@@ -94,6 +95,7 @@ def beat(
             leases.RENEW,
             {"worker_id": worker.id, "alive": alive, "expiry": expiry.total_seconds()},
         )
+    leases.forget_ended(connection)
     return holdings
 
 

@@ -19,7 +19,7 @@ Strike = Callable[..., Recovery]
 @pytest.fixture(scope="module")
 def yard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Yard]:
     """A stack with short leases that the tests of a module break one after the other."""
-    with running_yard(tmp_path_factory.mktemp("chaos") / "yard", long_seconds=25, slots=6) as started:
+    with running_yard(tmp_path_factory.mktemp("chaos") / "yard", long_seconds=20, slots=6) as started:
         yield started
 
 

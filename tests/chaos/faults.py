@@ -23,7 +23,7 @@ from tests.integration.running_stack import until
 
 def kill(yard: Yard, component: str) -> None:
     """SIGKILL of one component; the supervisor starts it again."""
-    os.kill(pid_of(yard, component), signal.SIGKILL)
+    end(yard, component, signal.SIGKILL)
 
 
 def kill_worker_child(yard: Yard, worker: str = RUNS_WORKER) -> None:
@@ -34,9 +34,10 @@ def kill_worker_child(yard: Yard, worker: str = RUNS_WORKER) -> None:
 
 def kill_whole_worker(yard: Yard, worker: str = RUNS_WORKER) -> None:
     """SIGKILL of a worker's main process and of all its children at once, guards and commands excepted."""
-    main = psutil.Process(pid_of(yard, worker))
-    for process in (main, *main.children()):
+    pid = pid_of(yard, worker)
+    for process in psutil.Process(pid).children():
         process.kill()
+    end(yard, worker, signal.SIGKILL)
 
 
 def kill_supervisor(yard: Yard) -> None:
@@ -64,7 +65,7 @@ def restart_postgres(yard: Yard, down_seconds: float = 10.0) -> None:
     away = settings.with_name("postgresql.conf.away")
     settings.rename(away)
     try:
-        os.kill(pid_of(yard, "postgres"), signal.SIGINT)
+        end(yard, "postgres", signal.SIGINT)
         time.sleep(down_seconds)
     finally:
         away.rename(settings)
@@ -77,7 +78,7 @@ def kill_postgres(yard: Yard) -> None:
 
 def restart_valkey(yard: Yard) -> None:
     """An orderly end of the broker; what it holds it reads again at its start."""
-    os.kill(pid_of(yard, "valkey"), signal.SIGTERM)
+    end(yard, "valkey", signal.SIGTERM)
 
 
 def wipe_valkey(yard: Yard) -> None:
@@ -85,7 +86,7 @@ def wipe_valkey(yard: Yard) -> None:
     server = psutil.Process(pid_of(yard, "valkey"))
     server.suspend()  # it writes nothing more
     shutil.rmtree(yard.stack.state / "valkey" / "appendonlydir")
-    server.kill()
+    end(yard, "valkey", signal.SIGKILL)
 
 
 @contextmanager
@@ -111,7 +112,7 @@ def small_artifacts_folder(yard: Yard) -> Iterator[Path]:
         subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
-def full_for_a_while(_: Yard, folder: Path, seconds: float) -> None:
+def full_for_a_while(_yard: Yard, folder: Path, seconds: float) -> None:
     """Fill the disk to the last byte, and make room again later."""
     path = folder / "filler"
     with path.open("wb", buffering=0) as file:
@@ -141,6 +142,13 @@ def busy_children(yard: Yard, worker: str) -> list[psutil.Process]:
         return [children[pid] for pid in pids if pid in children]
 
 
+def end(yard: Yard, component: str, number: signal.Signals) -> None:
+    """Send a signal that ends a component, and wait until its supervisor knows."""
+    pid = pid_of(yard, component)
+    os.kill(pid, number)
+    until(lambda: _recorded(yard, component) != pid, f"{component} seen to have ended")
+
+
 def pid_of(yard: Yard, component: str) -> int:
     """The pid of a component, as soon as it runs."""
     until(lambda: _pid(yard, component), f"{component} running")
@@ -148,5 +156,9 @@ def pid_of(yard: Yard, component: str) -> int:
 
 
 def _pid(yard: Yard, component: str) -> int | None:
-    pid = next(item.pid for item in yard.stack.record.components if item.name == component)
+    pid = _recorded(yard, component)
     return pid if pid is not None and psutil.pid_exists(pid) else None
+
+
+def _recorded(yard: Yard, component: str) -> int | None:
+    return next(item.pid for item in yard.stack.record.components if item.name == component)

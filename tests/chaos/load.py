@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -44,13 +44,13 @@ def put_to_work(yard: Yard) -> int:
 
 
 def _add_tasks(yard: Yard) -> None:
-    """Two chains that meet, some tasks beside them, and two that can only fail."""
-    chain = [NewTask(title=f"a{n}", queue="chaos", key=n, blocked_by=(n - 1,) if n else ()) for n in range(4)]
-    other = [
-        NewTask(title="b", queue="chaos", key=10),
-        NewTask(title="c", queue="chaos", key=11, blocked_by=(10, 3)),
-    ]
-    single = [NewTask(title=f"d{n}", queue="chaos") for n in range(4)]
-    lost = [NewTask(title=f"e{n}", queue="lost") for n in range(2)]
+    """Two chains that meet, some tasks beside them, and one that can only fail."""
+    chain = [_task(f"a{n}", key=n, blocked_by=(n - 1,) if n else ()) for n in range(4)]
+    other = [_task("b", key=10), _task("c", key=11, blocked_by=(10, 3))]
+    single = [_task(f"d{n}") for n in range(4)]
     engine = sa.create_engine(yard.stack.postgres_url, poolclass=sa.NullPool)
-    PostgresTaskQueue(engine).add(list(itertools.chain(chain, other, single, lost)))
+    PostgresTaskQueue(engine).add([*chain, *other, *single, _task("e", queue="lost")])
+
+
+def _task(title: str, **fields: Any) -> NewTask:
+    return NewTask.model_validate({"title": title, "queue": "chaos", **fields})

@@ -98,7 +98,7 @@ def _runs(connection: sa.Connection, until: dt.datetime) -> Iterator[SeenRun]:
         run_tags = found.get(run_id, {})
         due = run_tags.get(tags.SCHEDULED_FOR)
         if due is None or dt.datetime.fromisoformat(due) <= until:
-            yield SeenRun(run_id, run_tags.get(tags.JOB, job), status, run_tags)
+            yield SeenRun(run_id, run_tags.get(tags.JOB) or job, status, run_tags)
 
 
 def _ticks(connection: sa.Connection) -> Iterator[SeenTick]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
+from scheduler_defs.execution.storage_pool import patiently
 from scheduler_defs.stack import record
 from scheduler_defs.stack.record import State
 from tests.chaos.accounting import violations
@@ -47,7 +48,7 @@ def recover(yard: Yard, since: float, *, deadline_seconds: float = 240) -> Recov
     ended, moment = time.monotonic(), dt.datetime.now(dt.UTC)
     until(lambda: healthy(yard), "all components healthy", 90)
     healthy_seconds = time.monotonic() - ended
-    while found := violations(read(yard, moment)):
+    while found := violations(patiently(lambda: read(yard, moment), patience=60)):
         assert time.monotonic() - ended < deadline_seconds, "\n".join(
             [f"after {deadline_seconds} s {len(found)} things are wrong:", *found]
         )

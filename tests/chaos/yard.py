@@ -14,6 +14,7 @@ from typing import Any
 import sqlalchemy as sa
 import yaml
 
+from scheduler_defs.execution.storage_pool import patiently
 from scheduler_defs.execution.terms import BEAT, EXPIRY
 from tests.chaos.evidence import CatchUp
 from tests.integration.running_stack import Stack
@@ -48,10 +49,13 @@ class Yard:
 
     @contextmanager
     def database(self) -> Iterator[sa.Connection]:
-        """A connection of its own: nothing of it outlives a fault."""
+        """A connection of its own: nothing of it outlives a fault. Waits for a database that is away."""
         engine = sa.create_engine(self.stack.postgres_url, poolclass=sa.NullPool)
-        with engine.connect() as connection:
+        connection = patiently(engine.connect, patience=60)
+        try:
             yield connection
+        finally:
+            connection.close()
 
 
 @contextmanager
@@ -118,7 +122,8 @@ def declarations(marks: Path, long_seconds: float) -> dict[str, Any]:
         "agents": {
             "chaos_ann": {"queue": "chaos", "limit": 2, "command": command(1.5), "retries": retries(8)},
             "chaos_bob": {"queue": "chaos", "limit": 1, "command": command(3), "retries": retries(8)},
-            "chaos_eve": {"queue": "lost", "limit": 1, "command": command(0.2, 99), "retries": retries(2)},
+            # Had it failed sooner, the agent would be passed over for a while after each task.
+            "chaos_eve": {"queue": "lost", "limit": 1, "command": command(10.5, 99), "retries": retries(2)},
         },
     }
 

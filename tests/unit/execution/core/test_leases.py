@@ -164,3 +164,19 @@ def test_given_an_ended_run_then_its_expired_leases_can_be_forgotten(
     _age(connection, 21)
     leases.forget(connection, starting)
     assert not leases.of_runs(connection, [starting])
+
+
+@pytest.mark.parametrize(
+    ("status", "kept"), [("STARTED", True), ("CANCELING", True), ("SUCCESS", False), ("FAILURE", False)]
+)
+def test_given_a_lease_that_its_dead_worker_could_not_give_back_then_a_beat_removes_it_when_the_run_is_over(
+    setting: Setting, connection: sa.Connection, starting: str, status: str, kept: bool
+) -> None:
+    leases.acquire_run(connection, _claim(starting), EXPIRY)
+    set_status = sa.text("UPDATE runs SET status = :status WHERE run_id = :run_id")
+    connection.execute(set_status, {"status": status, "run_id": starting})
+    workers.beat(connection, _worker("other"), EXPIRY, lambda _: Condition.ALIVE)
+    assert leases.of_runs(connection, [starting])
+    _age(connection, 21)
+    workers.beat(connection, _worker("other"), EXPIRY, lambda _: Condition.ALIVE)
+    assert bool(leases.of_runs(connection, [starting])) is kept
