@@ -16,7 +16,8 @@ FORGOTTEN_AFTER = dt.timedelta(days=40)
 """What has not happened again for so long is over: longer than a monthly schedule takes to come by."""
 
 _ENDLESS = {Kind.WORKER_LOST: dt.timedelta(days=1)}
-"""A worker that is gone never comes back to end its streak: another one does, under another name."""
+"""A worker that is gone never comes back to end its streak: another one does, under another name. So it is
+not told again that it is gone, either."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +97,9 @@ def _held_back(watches: Watches, known: dict[Key, Streak], now: dt.datetime) -> 
     found: list[Alert] = []
     for key, streak in known.items():
         watch = current.get(key[:2])
-        if watch is not None and streak.untold and _may_tell(watch, streak, now):
+        if watch is None or watch.on in _ENDLESS:
+            continue
+        if streak.untold and _may_tell(watch, streak, now):
             known[key], alert = _told(watch, streak, now)
             found.append(alert)
     return found
@@ -114,8 +117,7 @@ def _matters(watch: Watch | None, streak: Streak, now: dt.datetime) -> bool:
         return False
     if streak.sent is not None and now - streak.sent < watch.throttle:
         return True
-    kept = _ENDLESS.get(watch.on, FORGOTTEN_AFTER)
-    return streak.count > 0 and (streak.untold > 0 or now - streak.last.at < kept)
+    return streak.count > 0 and now - streak.last.at < _ENDLESS.get(watch.on, FORGOTTEN_AFTER)
 
 
 def _once_per_channel(alerts: Iterable[Alert]) -> Iterable[Alert]:

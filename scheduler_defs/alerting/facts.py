@@ -91,7 +91,8 @@ class Gathering:
                 self.events.append(about.event(Kind.WORKER_LOST, at, subject=worker, good=True))
             text = one_line(run.tags.get(tags.ERROR, ""))
             if run.failed and run.tags.get(tags.FAILURE) == tags.Failure.WORKER_LOST:
-                lost = about.event(Kind.WORKER_LOST, at, f"{about.subject}: {text}", subject=worker)
+                why = text.removeprefix("worker lost: ")
+                lost = about.event(Kind.WORKER_LOST, at, f"{about.subject}: {why}", subject=worker)
                 self._count(f"lost {run.run_id}", lost, run.updated)
             if run.failed and is_final(run.tags):
                 failed = about.event(Kind.RUN_FAILED, at, text)

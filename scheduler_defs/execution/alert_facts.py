@@ -6,6 +6,7 @@ Each statement reads rows that are new since a position, through an index of Dag
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
@@ -75,6 +76,8 @@ TICKS = sa.text(
     LIMIT :most
     """
 )
+# Our errors are written for people, and need no class in front.
+_OUR_ERROR = re.compile(r"^(?:scheduler_defs|resources|sensors)\.[\w.]+: ")
 NEWEST_TICK = sa.text("SELECT coalesce(max(id), 0) FROM job_ticks")
 
 
@@ -187,4 +190,5 @@ def _said(body: str) -> tuple[str | None, str, str]:
     error = tick.error
     while error is not None and error.cause is not None:
         error = error.cause
-    return tick.instigator_name, error.message if error else "", tick.skip_reason or ""
+    said = _OUR_ERROR.sub("", error.message.strip()) if error else ""
+    return tick.instigator_name, said, tick.skip_reason or ""

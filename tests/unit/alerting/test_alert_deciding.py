@@ -138,6 +138,13 @@ def test_given_two_rules_when_both_cover_an_event_then_a_channel_hears_it_once()
     ]
 
 
+def test_given_a_lost_worker_with_many_runs_when_the_throttle_ends_then_it_is_not_told_again() -> None:
+    clock = Clock(Watch("lost", Kind.WORKER_LOST, ("ops",)))
+    lost = [Event(Kind.WORKER_LOST, "worker w", START, run_id=f"r{number}") for number in range(3)]
+    assert len(clock.decide(lost, START).alerts) == 1
+    assert clock.at(61) == []
+
+
 def test_given_a_rule_that_is_gone_when_decided_then_it_is_forgotten() -> None:
     clock = Clock(WATCH)
     clock.at(0, "bad")

@@ -110,6 +110,8 @@ OTHERS = {
     "alerts:\n  channels: {w: {type: email, url_env: SMTP}}": "2:17: alerts.channels.w: type email needs to: [ADDRESSES]",
     "alerts:\n  channels: {w: {type: command}}": "2:17: alerts.channels.w: type command needs command: [PROGRAM, ARGUMENTS]",
     "alerts:\n  rules: {r: {on: run_failed, channels: ops}}": "2:41: alerts.rules.r.channels: there is no alert channel 'ops'; no alert channel is declared",
+    "alerts:\n  rules: {r: {on: missed, channels: [l], late_by: 1m}}\n  channels: {l: {type: log}}": "2:14: alerts.rules.r: late_by goes with on: late, and not with on: missed",
+    "alerts:\n  rules: {r: {on: blocker_cycle, channels: [l], after: 2}}\n  channels: {l: {type: log}}": "2:14: alerts.rules.r: after does not go with on: blocker_cycle: a cycle is told once, when it is seen",
     "alerts:\n  rules: {r: {on: failed, channels: [ops]}}\n  channels: {ops: {type: log}}": "2:19: alerts.rules.r.on: 'failed' is unknown; did you mean 'run_failed'?",
 }
 
