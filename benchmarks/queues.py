@@ -7,11 +7,13 @@ one of its own with two slots and an agent that does nothing.
 from __future__ import annotations
 
 import argparse
+import datetime as dt
 import json
 import os
 import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,7 @@ from benchmarks.compare.stacks import until
 from benchmarks.matching import MadeUpQueue
 from benchmarks.postgres import embedded_postgres
 from benchmarks.stack_bars import Measured, MeasuredStack, seconds
+from resources.agent_pool.workload import workload
 from resources.task_queue.new_task import NewTask
 from resources.task_queue.postgres import PostgresTaskQueue
 from scheduler_defs import database
@@ -48,10 +51,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="bars-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
         if options.only != "stack":
-            for measured in (
-                *over_postgres(options.tasks, options.agents),
-                *over_open_tasks(folder),
-            ):
+            for measured in chain(over_postgres(options.tasks, options.agents), over_open_tasks(folder)):
                 report(results, *measured)
         if options.only != "postgres":
             for measured in on_a_stack(folder):
@@ -88,11 +88,18 @@ def over_open_tasks(folder: Path) -> Iterator[Measured]:
             )
             for n in range(OPEN_TASKS)
         ]
-        PostgresTaskQueue(engine).add(tasks)
+        queue = PostgresTaskQueue(engine)
+        queue.add(tasks)
+
+        def reported() -> None:
+            json.dumps(workload(queue.open_tasks(None), dt.datetime.now(dt.UTC)))
+
+        reported()
+        yield f"workload report of {OPEN_TASKS:,} open tasks", 1, [seconds(reported) for _ in range(5)]
         asking = {POSTGRES_URL: url, CONFIG: str(folder / "config"), STATE: str(folder / "state")}
         for words in (("report", "workload", "--format", "json"), ("queues",)):
             took = [seconds(lambda words=words: asked(asking, *words)) for _ in range(5)]
-            yield f"signalbox {' '.join(words[:2])}, {OPEN_TASKS:,} open tasks", 1, took
+            yield f"signalbox {' '.join(words[:2])}, the whole command", 2, took
         engine.dispose()
 
 

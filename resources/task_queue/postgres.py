@@ -25,7 +25,7 @@ from resources.task_queue.models import (
     View,
 )
 from resources.task_queue.new_task import NewTask
-from resources.task_queue.postgres_rows import open_task_of, task_of, waiting_of
+from resources.task_queue.postgres_rows import open_tasks_of, task_of, waiting_of
 from resources.task_queue.postgres_running import comment, finish, link, lock
 from resources.task_queue.protocol import (
     BlockerCycleError,
@@ -103,7 +103,7 @@ class PostgresTaskQueue:
     def open_tasks(self, queue: str | None) -> list[OpenTask]:
         with self._transaction() as connection:
             rows = connection.execute(statement("open_tasks"), {"queue": queue})
-            return [open_task_of(row) for row in rows]
+            return open_tasks_of(rows)
 
     # The pass
 
