@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -18,7 +18,7 @@ from scheduler_defs.errors import NotReachableError, SignalboxError, UsageError
 
 if TYPE_CHECKING:
     from scheduler_defs.declarations.models import Schedule
-    from scheduler_defs.evaluation.pauses import Pause
+    from scheduler_defs.evaluation.recorded import Recorded
 
 app = typer.Typer(help="List, show, run, switch and edit schedules.")
 app.command("run")(run_command)
@@ -36,7 +36,8 @@ def list_command(as_json: AsJson = False) -> None:
 
     declarations = declared()
     now = dt.datetime.now(dt.UTC)
-    rows = schedule_objects(graphql(), list(declarations.schedules.values()), now, _pauses())
+    schedules = list(declarations.schedules.values())
+    rows = schedule_objects(graphql(), schedules, now, _recorded(schedules))
     if as_json:
         print_json(rows)
         return
@@ -58,7 +59,7 @@ def show_command(name: Name, as_json: AsJson = False) -> None:
     declarations = declared()
     schedule = declared_schedule(declarations, name)
     now = dt.datetime.now(dt.UTC)
-    (row,) = schedule_objects(graphql(), [schedule], now, _pauses())
+    (row,) = schedule_objects(graphql(), [schedule], now, _recorded([schedule]))
     row["next_five"] = upcoming(schedule, now, 5)
     row["declared"] = schedule.model_dump(mode="json", exclude={"timing", "policies"}, exclude_defaults=True)
     if as_json:
@@ -156,7 +157,7 @@ def history_command(
     as_json: AsJson = False,
 ) -> None:
     """What became of each occurrence, the newest first."""
-    from scheduler_defs.graphql.schedules import history
+    from scheduler_defs.graphql.history import history
 
     schedule = declared_schedule(declared(), name)
     rows = history(graphql(), schedule, limit)
@@ -225,10 +226,10 @@ def _instant_or_duration(text: str, now: dt.datetime, zone: str) -> dt.datetime:
         ) from error
 
 
-def _pauses() -> Mapping[str, Pause]:
-    from scheduler_defs.evaluation.pauses import read_pauses
+def _recorded(schedules: Sequence[Schedule]) -> Recorded:
+    from scheduler_defs.evaluation.recorded import read_recorded
 
-    return read_pauses(database_engine())
+    return read_recorded(database_engine(), schedules)
 
 
 def _last(row: dict[str, Any]) -> str:

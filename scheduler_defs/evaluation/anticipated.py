@@ -8,7 +8,8 @@ that a tick never looks while such a launch is on its way.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import sqlalchemy as sa
@@ -26,11 +27,11 @@ _LOCK = sa.text("SELECT pg_advisory_xact_lock(hashtextextended('signalbox at ' |
 _RUNS = sa.text(
     """
     -- anticipated_occurrences: runs by hand of the schedule that stand for an occurrence
-    SELECT s.run_id, f.value AS scheduled_for
+    SELECT s.value AS schedule, s.run_id, f.value AS scheduled_for
     FROM run_tags s
     JOIN run_tags t ON t.run_id = s.run_id AND t.key = :trigger AND t.value = :run_now
     JOIN run_tags f ON f.run_id = s.run_id AND f.key = :scheduled_for
-    WHERE s.key = :tag AND s.value = :schedule
+    WHERE s.key = :tag AND s.value = ANY(:schedules)
     """
 )
 
@@ -43,8 +44,13 @@ def anticipated(engine: sa.Engine, schedule: str) -> Mapping[dt.datetime, str]:
     except OperationalError as error:
         if "lock timeout" not in str(error):
             raise
+    return all_anticipated(engine, [schedule]).get(schedule, {})
+
+
+def all_anticipated(engine: sa.Engine, schedules: Sequence[str]) -> Mapping[str, Mapping[dt.datetime, str]]:
+    """Run ids by schedule and occurrence, without waiting for launches on their way."""
     with engine.connect() as connection:
-        return _read(connection, schedule)
+        return _read(connection, schedules)
 
 
 @contextmanager
@@ -53,16 +59,18 @@ def taking(engine: sa.Engine, schedule: str) -> Iterator[Mapping[dt.datetime, st
     with engine.begin() as connection:
         connection.execute(sa.text(f"SET LOCAL lock_timeout = '{WAIT_SECONDS}s'"))
         connection.execute(_LOCK, {"schedule": schedule})
-        yield _read(connection, schedule)
+        yield _read(connection, [schedule]).get(schedule, {})
 
 
-def _read(connection: sa.Connection, schedule: str) -> Mapping[dt.datetime, str]:
+def _read(connection: sa.Connection, schedules: Sequence[str]) -> dict[str, dict[dt.datetime, str]]:
     wanted = {
         "tag": tags.SCHEDULE,
-        "schedule": schedule,
+        "schedules": list(schedules),
         "trigger": tags.TRIGGER,
         "run_now": tags.Trigger.RUN_NOW.value,
         "scheduled_for": tags.SCHEDULED_FOR,
     }
-    rows = connection.execute(_RUNS, wanted)
-    return {dt.datetime.fromisoformat(row.scheduled_for): row.run_id for row in rows}
+    found: defaultdict[str, dict[dt.datetime, str]] = defaultdict(dict)
+    for row in connection.execute(_RUNS, wanted):
+        found[row.schedule][dt.datetime.fromisoformat(row.scheduled_for)] = row.run_id
+    return dict(found)

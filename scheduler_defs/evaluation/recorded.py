@@ -1,0 +1,83 @@
+"""What the database knows of schedules: pauses, last runs, occurrences that were run before their time."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import sqlalchemy as sa
+
+from scheduler_defs import tags
+from scheduler_defs.declarations.models import Schedule
+from scheduler_defs.evaluation.anticipated import all_anticipated
+from scheduler_defs.evaluation.pauses import Pause, read_pauses
+
+_LAST = sa.text(
+    """
+    -- last_runs: the newest run of each schedule that has one
+    SELECT n.name AS schedule, r.run_id, r.status, r.create_timestamp, r.start_time, r.end_time,
+           max(t.value) FILTER (WHERE t.key = :scheduled_for) AS scheduled_for,
+           max(t.value) FILTER (WHERE t.key = :failure) AS failure
+    FROM unnest(CAST(:names AS text[])) AS n(name)
+    CROSS JOIN LATERAL (
+        SELECT run_id FROM run_tags WHERE key = :schedule AND value = n.name ORDER BY id DESC LIMIT 1
+    ) AS newest
+    JOIN runs r ON r.run_id = newest.run_id
+    LEFT JOIN run_tags t ON t.run_id = r.run_id AND t.key IN (:scheduled_for, :failure)
+    GROUP BY n.name, r.run_id, r.status, r.create_timestamp, r.start_time, r.end_time
+    """
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """Everything by schedule."""
+
+    pauses: Mapping[str, Pause] = field(default_factory=dict)
+    last_runs: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """The newest run: `{run_id, status, scheduled_for, created, started, ended, failure}`."""
+    anticipated: Mapping[str, Mapping[dt.datetime, str]] = field(default_factory=dict)
+    """Runs by hand by the occurrence that they stand for."""
+
+
+def read_recorded(engine: sa.Engine, schedules: Sequence[Schedule]) -> Recorded:
+    """Three statements, however many schedules there are."""
+    once = [schedule.name for schedule in schedules if schedule.kind == "at"]
+    return Recorded(
+        read_pauses(engine),
+        last_runs(engine, [schedule.name for schedule in schedules]),
+        all_anticipated(engine, once) if once else {},
+    )
+
+
+def last_runs(engine: sa.Engine, names: Sequence[str]) -> Mapping[str, Mapping[str, Any]]:
+    """The newest run of each schedule that has one; times are ISO 8601 in local time."""
+    wanted = {
+        "names": list(names),
+        "schedule": tags.SCHEDULE,
+        "scheduled_for": tags.SCHEDULED_FOR,
+        "failure": tags.FAILURE,
+    }
+    with engine.connect() as connection:
+        return {
+            row.schedule: {
+                "run_id": row.run_id,
+                "status": row.status,
+                "scheduled_for": row.scheduled_for,
+                "created": _local(row.create_timestamp.replace(tzinfo=dt.UTC)),
+                "started": _local(_moment(row.start_time)),
+                "ended": _local(_moment(row.end_time)),
+                "failure": row.failure,
+            }
+            for row in connection.execute(_LAST, wanted)
+        }
+
+
+def _moment(seconds: float | None) -> dt.datetime | None:
+    return None if seconds is None else dt.datetime.fromtimestamp(seconds, tz=dt.UTC)
+
+
+def _local(moment: dt.datetime | None) -> str | None:
+    return None if moment is None else moment.astimezone().isoformat(timespec="milliseconds")
