@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import logging
 import os
@@ -58,23 +59,40 @@ def _instance(_pid: int) -> dg.DagsterInstance:
 
 
 def preload() -> None:
-    """Import, in a worker's main process, what all its children need. No user code, and no connections."""
+    """Load, in a worker's main process, what all its children need: they share its memory. No connections.
+
+    The definitions as well: a child that is born later knows what they were loaded from, and when that has
+    changed, loads them again.
+    """
     for name in _PRELOADED:
         importlib.import_module(name)
+    _load_definitions()
+    # What is there now is not garbage: collecting it would give each child a copy of all these pages.
+    gc.collect()
+    gc.freeze()
 
 
 def prepare() -> None:
-    """Open the instance and load the code location before the first run needs them.
-
-    What does not work now may work by then: a database that is away comes back, broken code is mended.
-    """
+    """In a child: open the instance, and have the code location loaded, before the first run needs them."""
     try:
         instance()
+    except Exception as error:
+        _not_warm(error)
+    _load_definitions()
+
+
+def _load_definitions() -> None:
+    try:
         with definitions.loading():
             pointer = ModuleCodePointer(_DEFINITIONS, "defs", str(PROJECT_ROOT))
             ReconstructableRepository(pointer).get_definition()
-    except Exception as error:
-        logger.warning("not warm yet: %s: %s", type(error).__name__, error)
+    except (Exception, SystemExit) as error:
+        _not_warm(error)
+
+
+def _not_warm(error: BaseException) -> None:
+    # It may work by then: a database that is away comes back, broken code is mended.
+    logger.warning("not warm yet: %s: %s", type(error).__name__, error)
 
 
 def execute(run_id: str, queue: str) -> None:
