@@ -66,7 +66,9 @@ def examine(doubtful: Doubtful, now: dt.datetime) -> Finding:
     if not doubtful.claimed:
         if doubtful.run is RunState.CANCELED:
             return Finding(Remedy.CANCEL_TASK)
-        return Finding(Remedy.RELEASE, failed_start=doubtful.run is RunState.FAILED)
+        # A worker that died is not the agent's fault.
+        failed = doubtful.run is RunState.FAILED and doubtful.failure != Ending.WORKER_LOST
+        return Finding(Remedy.RELEASE, failed_start=failed)
     if doubtful.noted:
         return Finding(Remedy.SETTLE)
     return Finding(Remedy.SETTLE, _ending(doubtful))

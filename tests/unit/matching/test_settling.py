@@ -80,6 +80,7 @@ def test_given_an_ending_that_is_not_tried_again_when_settled_then_it_is_a_dead_
             Doubtful(False, False, RunState.FAILED, "error", NOW),
             Finding(Remedy.RELEASE, failed_start=True),
         ),
+        (Doubtful(False, False, RunState.FAILED, "worker_lost", NOW), Finding(Remedy.RELEASE)),
     ],
 )
 def test_given_an_assignment_when_examined_then_the_remedy_follows(
