@@ -43,7 +43,7 @@ def queue_of(task: Task[Any, Any]) -> str:
 
 @celery.signals.worker_init.connect
 def assume_identity(sender: Any, **_: Any) -> None:
-    """In the main process, before its children are forked, so that they are born with the definitions loaded."""
+    """In the main process, before its children are forked: they are born with the definitions loaded."""
     identities.assume(sender.hostname)
     logging.getLogger("alembic").setLevel(logging.WARNING)
     from scheduler_defs.execution import worker_run
