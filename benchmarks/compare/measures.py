@@ -7,6 +7,7 @@ import os
 import signal
 import time
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 from benchmarks.compare.graphql import launch_at_once
 from benchmarks.compare.stacks import Stack, until
@@ -136,11 +137,36 @@ def idle_cost(stack: Stack, sizes: Sizes) -> Numbers:
     }
 
 
-ALL = (at_once, queued_beforehand, idle_latency, due_together, idle_cost)
+def statements(stack: Stack, sizes: Sizes) -> Numbers:
+    """What Postgres is asked (transactions' begins and ends included): per second when idle, and per run."""
+    stack.log_statements(True)
+    try:
+        time.sleep(1)
+        idle = _lines(stack.database_log)
+        began = time.monotonic()
+        time.sleep(sizes.idle_seconds / 2)
+        idle_rate = (_lines(stack.database_log) - idle) / (time.monotonic() - began)
+        before = _lines(stack.database_log)
+        began = time.monotonic()
+        _await_end(stack, launch_at_once(stack.url, stack.location, PYTHON_JOB, sizes.at_once), pause=2)
+        asked = _lines(stack.database_log) - before - idle_rate * (time.monotonic() - began)
+    finally:
+        stack.log_statements(False)
+    return {"statements_per_second_idle": idle_rate, "statements_per_run": asked / sizes.at_once}
 
 
-def _await_end(stack: Stack, run_ids: list[str]) -> float:
-    """When the last of the runs ended (seconds since the epoch). Raises RuntimeError if one has failed."""
+def _lines(log: Path) -> int:
+    return log.read_bytes().count(b" duration: ")
+
+
+ALL = (at_once, queued_beforehand, idle_latency, due_together, idle_cost, statements)
+
+
+def _await_end(stack: Stack, run_ids: list[str], pause: float = 0.1) -> float:
+    """When the last of the runs ended (seconds since the epoch). Raises RuntimeError if one has failed.
+
+    `pause` is the time between two looks, in seconds.
+    """
     statement = """
         SELECT count(*) FILTER (WHERE status IN ('SUCCESS', 'FAILURE', 'CANCELED')) AS ended,
                count(*) FILTER (WHERE status = 'SUCCESS') AS good, max(end_time) AS last
@@ -153,7 +179,7 @@ def _await_end(stack: Stack, run_ids: list[str]) -> float:
         (row,) = stack.rows(statement, ids=run_ids)
         return (row.good, row.last) if row.ended == len(run_ids) else None
 
-    good, last = until(ended, LONGEST_SECONDS, f"{stack.name}: the end of {len(run_ids)} runs")  # type: ignore[misc]
+    good, last = until(ended, LONGEST_SECONDS, f"{stack.name}: the end of {len(run_ids)} runs", pause)  # type: ignore[misc]
     if good != len(run_ids):
         raise RuntimeError(f"{stack.name}: {len(run_ids) - good} of {len(run_ids)} runs did not succeed")
     return last

@@ -26,13 +26,13 @@ from scheduler_defs.settings import PROJECT_ROOT
 T = TypeVar("T")
 
 
-def until(ask: Callable[[], T], seconds: float, what: str) -> T:
-    """The first true answer of `ask`. Raises TimeoutError when the time is up."""
+def until(ask: Callable[[], T], seconds: float, what: str, pause: float = 0.1) -> T:
+    """The first true answer of `ask`, asked every `pause` seconds. Raises TimeoutError after `seconds`."""
     deadline = time.monotonic() + seconds
     while not (answer := ask()):
         if time.monotonic() > deadline:
             raise TimeoutError(f"not within {seconds:g} s: {what}")
-        time.sleep(0.1)
+        time.sleep(pause)
     return answer
 
 
@@ -72,6 +72,11 @@ class Stack(ABC):
 
     @property
     @abstractmethod
+    def database_log(self) -> Path:
+        """What the Postgres server writes to."""
+
+    @property
+    @abstractmethod
     def daemon_pid(self) -> int: ...
 
     @abstractmethod
@@ -95,6 +100,14 @@ class Stack(ABC):
             self._engine = sa.create_engine(self.database_url, pool_size=1)
         with self._engine.connect() as connection:
             return list(connection.execute(sa.text(statement), parameters))
+
+    def log_statements(self, on: bool) -> None:
+        """Have Postgres write a line per statement, or no longer."""
+        engine = sa.create_engine(self.database_url, isolation_level="AUTOCOMMIT")
+        with engine.connect() as connection:
+            connection.execute(sa.text(f"ALTER SYSTEM SET log_min_duration_statement = {0 if on else -1}"))
+            connection.execute(sa.text("SELECT pg_reload_conf()"))
+        engine.dispose()
 
     def start_process(self, name: str, argv: list[str], **variables: str) -> None:
         """Start a process in a session of its own; what it says goes to `<name>.log`."""
@@ -186,6 +199,10 @@ class OwnStack(Stack):
         return sqlalchemy_url(self._record().exports["SIGNALBOX_POSTGRES_URL"])
 
     @property
+    def database_log(self) -> Path:
+        return self.folder / "state" / "logs" / "postgres.log"
+
+    @property
     def daemon_pid(self) -> int:
         (pid,) = [item.pid for item in self._record().components if item.name == "daemon"]
         return pid
@@ -221,6 +238,10 @@ class StockStack(Stack):
     @property
     def database_url(self) -> str:
         return self._database_url
+
+    @property
+    def database_log(self) -> Path:
+        return self.folder / "postgres" / "log"
 
     @property
     def daemon_pid(self) -> int:
