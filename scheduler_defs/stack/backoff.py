@@ -20,3 +20,7 @@ class Backoff:
     def failures_in_a_row(self, before: int, healthy_seconds: float) -> int:
         """The count with one more failure, or 1 when the component had been healthy for long enough."""
         return 1 if healthy_seconds >= self.forgiven_after_seconds else before + 1
+
+
+STORAGE_BACKOFF = Backoff(cap_seconds=3.0)
+"""For Postgres and the broker: all others wait for them, so nobody is spared by a long pause."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from pathlib import Path
 
+from scheduler_defs.stack.backoff import Backoff
 from scheduler_defs.stack.spawning import Account
 
 
@@ -35,6 +36,7 @@ class Component:
 
     `needs`: names of components and steps that must be ready before this one is started.
     `death_signal`: sent by the kernel when the supervisor dies without a word.
+    `backoff`: the pauses before it is started again.
     """
 
     name: str
@@ -47,3 +49,4 @@ class Component:
     stop_signals: tuple[StopSignal, ...] = (StopSignal(signal.SIGTERM),)
     death_signal: signal.Signals = signal.SIGTERM
     variables: dict[str, str] = field(default_factory=dict[str, str])
+    backoff: Backoff = field(default_factory=Backoff)

@@ -54,7 +54,7 @@ class Minder:
         self.component = component
         self.restarts = 0
         self._stack = stack
-        self._backoff = backoff or Backoff()
+        self._backoff = backoff or component.backoff
         self._state = State.WAITING
         self._since = now()
         self._detail = ""

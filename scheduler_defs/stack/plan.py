@@ -11,6 +11,7 @@ from pathlib import Path
 
 from scheduler_defs.settings import PROJECT_ROOT, Settings
 from scheduler_defs.stack import environment, folders, postgres, valkey
+from scheduler_defs.stack.backoff import STORAGE_BACKOFF
 from scheduler_defs.stack.component import Component, StopPhase, StopSignal
 from scheduler_defs.stack.database_url import without_password
 from scheduler_defs.stack.ports import UI_PORT, Ports
@@ -146,6 +147,7 @@ def _postgres(server: postgres.EmbeddedPostgres) -> Component:
         # Fast shutdown (SIGTERM would wait for the clients), then immediate: recovered at the next start.
         stop_signals=(StopSignal(signal.SIGINT), StopSignal(signal.SIGQUIT, after_seconds=1.2)),
         death_signal=signal.SIGINT,
+        backoff=STORAGE_BACKOFF,
     )
 
 
@@ -157,6 +159,7 @@ def _valkey(server: valkey.EmbeddedValkey) -> Component:
         str(server.socket),
         stop_phase=StopPhase.STORAGE,
         cwd=server.data,
+        backoff=STORAGE_BACKOFF,
     )
 
 

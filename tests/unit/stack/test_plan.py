@@ -74,6 +74,18 @@ def test_given_no_urls_then_both_are_embedded_and_end_last(make: Make, where: Se
     assert last == ["postgres", "valkey"]
 
 
+def test_given_storage_that_does_not_start_then_it_is_tried_again_every_few_seconds(
+    make: Make, where: Settings
+) -> None:
+    try:
+        made = make(where=dataclasses.replace(where, postgres_url=None, broker_url=None))
+    finally:
+        shutil.rmtree(folders.socket_folder(where.state), ignore_errors=True)
+    longest = {item.name: item.backoff.delay_seconds(1000) for item in made.components}
+    assert longest["postgres"] == longest["valkey"] == 3
+    assert longest["daemon"] == 30
+
+
 def test_given_an_order_of_needs_then_each_component_needs_only_what_comes_before(make: Make) -> None:
     made = make()
     known = {plan.MIGRATIONS}
