@@ -133,6 +133,8 @@ class Evaluator:
             return decision
         on_since = switched_on().get(dagster_name(schedule.name))
         since = max((moment for moment in (resumed, on_since) if moment is not None), default=None)
+        if since is None or since <= last:
+            return decision
         return decide_by_time(schedule.timing, policies, tick, now, last, since)
 
     def _by_runs(

@@ -51,7 +51,8 @@ def _dues(planned: Planned, first: int, last: int) -> list[int]:
     policies = planned.policies
     begin = datetime.fromtimestamp(first, UTC) - MINUTE - policies.jitter
     dues: list[int] = []
-    for occurrence in policed_occurrences(planned.spec, begin, policies):
+    bounded = policies.start or policies.end or policies.exclude or policies.windows
+    for occurrence in policed_occurrences(planned.spec, begin, policies if bounded else None):
         due = int(occurrence.timestamp())
         if due >= last:
             break

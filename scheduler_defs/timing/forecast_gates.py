@@ -31,7 +31,8 @@ class Gates:
     def __init__(self, planned: Sequence[Planned]) -> None:
         self._jobs = [each.job for each in planned]
         self._gates = [_gates_of(each) for each in planned]
-        self._counting = any(self._gates)
+        self.counting = any(self._gates)
+        """False: no schedule has such a limit, and nothing need be counted."""
         self._active: Counter[str] = Counter()
         self._waiting: dict[Gate, dict[int, int]] = {}
         """By closed gate: schedule -> due, in the order in which they came."""
@@ -39,15 +40,13 @@ class Gates:
 
     def entered(self, index: int) -> None:
         """A run of the schedule is queued or starts."""
-        if self._counting:
-            self._active[_ALL] += 1
-            self._active[self._jobs[index]] += 1
+        self._active[_ALL] += 1
+        self._active[self._jobs[index]] += 1
 
     def left(self, index: int) -> None:
         """A run of the schedule has ended, or waits no longer."""
-        if self._counting:
-            self._active[_ALL] -= 1
-            self._active[self._jobs[index]] -= 1
+        self._active[_ALL] -= 1
+        self._active[self._jobs[index]] -= 1
 
     def never(self, index: int) -> bool:
         """Whether a limit of 0 forbids the schedule for good."""

@@ -40,6 +40,11 @@ class Yard:
         """By limit: heaps of the queues it holds up, with their heads (some out of date)."""
         self._blocked_by: dict[int, str] = {}
         self._gates = Gates(planned)
+        self._never = [
+            self._gates.never(index) or any(self._room[key] == 0 for key in keys)
+            for index, keys in enumerate(self._keys)
+        ]
+        """By schedule: whether a limit of 0 forbids it for good."""
         self._look_again = _NEVER
         """The minute at which occurrences that wait at a gate are looked at again."""
         self._graces: list[tuple[int, int, int]] = []
@@ -56,7 +61,7 @@ class Yard:
 
     def arrive(self, index: int, due: int) -> None:
         """A run of this schedule is due now."""
-        if self._gates.due(index) is not None:
+        if self._gates.counting and self._gates.due(index) is not None:
             self._skip(index)
             self._give_up(index, due)
         self._admit(index, due, due)
@@ -88,23 +93,22 @@ class Yard:
     def _admit(self, index: int, due: int, now: int) -> None:
         planned, keys = self._planned[index], self._keys[index]
         active, waiting = self._active[index], self._waiting[index]
-        if self._gates.never(index) or any(self._room[key] == 0 for key in keys):
+        overlap = planned.overlap
+        if self._never[index] or (
+            waiting if overlap == "queue" else overlap == "skip" and (active or waiting)
+        ):
             self._skip(index)
             return
-        leaving = 0
-        if waiting if planned.overlap == "queue" else planned.overlap == "skip" and (active or waiting):
-            self._skip(index)
-            return
-        if planned.overlap == "cancel_running":
-            leaving = len(active) + len(waiting)
-        gate = self._gates.closed(index, leaving)
-        if gate is not None:
-            self._look_again_later(index, due, now, gate)
-            return
+        leaving = len(active) + len(waiting) if overlap == "cancel_running" else 0
+        if self._gates.counting:
+            gate = self._gates.closed(index, leaving)
+            if gate is not None:
+                self._look_again_later(index, due, now, gate)
+                return
+            self._gates.entered(index)
         if leaving:
             self._cancel(index, now)
         self._tokens += 1
-        self._gates.entered(index)
         blocker = self._full(keys) if keys else None
         if blocker is None:
             self._start(index, due, now, self._tokens)
@@ -180,9 +184,10 @@ class Yard:
         self._seen.ended(now, ExpectedRun(self._planned[index].name, due, start, now))
 
     def _gone(self, index: int, now: int) -> None:
-        self._gates.left(index)
-        if self._gates.held():
-            self._look_again = min(self._look_again, -(-now // 60) * 60)
+        if self._gates.counting:
+            self._gates.left(index)
+            if self._gates.held():
+                self._look_again = min(self._look_again, -(-now // 60) * 60)
 
     def _queue(self, index: int, due: int, now: int, token: int, blocker: str) -> None:
         keys = self._keys[index]
