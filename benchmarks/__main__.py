@@ -9,6 +9,7 @@ import json
 import os
 import platform
 import shutil
+import signal
 import statistics
 import sys
 import tempfile
@@ -26,6 +27,7 @@ MEASURES = {measure.__name__: measure for measure in measures.ALL}
 
 def main() -> None:
     options = arguments()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # both stacks end with us, however we end
     sizes = Sizes().scaled(options.scale)
     rounds: dict[str, list[Numbers]] = {}
     for name in options.stacks:

@@ -139,6 +139,7 @@ def idle_cost(stack: Stack, sizes: Sizes) -> Numbers:
 
 def statements(stack: Stack, sizes: Sizes) -> Numbers:
     """What Postgres is asked (transactions' begins and ends included): per second when idle, and per run."""
+    runs = sizes.idle_launches
     stack.log_statements(True)
     try:
         time.sleep(1)
@@ -148,11 +149,11 @@ def statements(stack: Stack, sizes: Sizes) -> Numbers:
         idle_rate = (_lines(stack.database_log) - idle) / (time.monotonic() - began)
         before = _lines(stack.database_log)
         began = time.monotonic()
-        _await_end(stack, launch_at_once(stack.url, stack.location, PYTHON_JOB, sizes.at_once), pause=2)
+        _await_end(stack, launch_at_once(stack.url, stack.location, PYTHON_JOB, runs), pause=2)
         asked = _lines(stack.database_log) - before - idle_rate * (time.monotonic() - began)
     finally:
         stack.log_statements(False)
-    return {"statements_per_second_idle": idle_rate, "statements_per_run": asked / sizes.at_once}
+    return {"statements_per_second_idle": idle_rate, "statements_per_run": asked / runs}
 
 
 def _lines(log: Path) -> int:
