@@ -137,12 +137,11 @@ class Holder:
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """What became of a task when its run ended. `wake` are queues in which something can start now."""
+    """What became of a task when its run ended."""
 
     verdict: Verdict
     status: TaskStatus
     why: str
-    wake: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,9 +81,7 @@ def settle_task(
     if row.run_id == request.run_id:
         comment(connection, task_id, settled_comment(request, settlement), _AUTHOR)
     status = TaskStatus(lock(connection, task_id).status)
-    behind = connection.execute(statement("queues_behind"), {"id": task_id}).scalars().all()
-    wake = {row.queue, *(behind if status is TaskStatus.COMPLETE else ())}
-    return Settled(settlement.verdict, status, settlement.why, tuple(sorted(wake)))
+    return Settled(settlement.verdict, status, settlement.why)
 
 
 def lock(connection: sa.Connection, task_id: int) -> sa.Row[Any]:

@@ -82,7 +82,7 @@ def settle_task(
     if row.holder == request.run_id:
         client.post(f"tasks/{task_id}/comments", {"content": comment, "created_by": _AUTHOR})
     status = fetch(client, task_id).task.status
-    return Settled(settlement.verdict, status, settlement.why, _to_wake(client, row, status))
+    return Settled(settlement.verdict, status, settlement.why)
 
 
 def link(client: TinyTaskClient, task_id: int, url: str, description: str, author: str) -> None:
@@ -90,16 +90,6 @@ def link(client: TinyTaskClient, task_id: int, url: str, description: str, autho
     if any(found.get("url") == url for found in client.get(f"tasks/{task_id}/links")):
         return
     client.post(f"tasks/{task_id}/links", {"url": url, "description": description, "created_by": author})
-
-
-def _to_wake(client: TinyTaskClient, row: Row, status: TaskStatus) -> tuple[str, ...]:
-    """The task's own queue, and those of tasks that its completion frees."""
-    wake = {row.task.queue}
-    if status is TaskStatus.COMPLETE:
-        idle = client.get("tasks", status="idle")
-        with client.understanding():
-            wake |= {other["queue_name"] for other in idle if other["blocked_by_task_id"] == row.task.id}
-    return tuple(sorted(queue for queue in wake if queue))
 
 
 def has_subtasks(client: TinyTaskClient, task_id: int) -> bool:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from scheduler_defs.cli.output import print_json, print_table, say
-from scheduler_defs.cli.queues_opened import Opened, author, known_runs, opened, transaction
+from scheduler_defs.cli.queues_opened import Opened, announce, author, known_runs, opened, transaction
 from scheduler_defs.cli.runs import AsJson
 from scheduler_defs.errors import SignalboxError
 
@@ -98,7 +98,7 @@ def reconcile_command(
     """Have the queues looked at now; or, with --dry-run, show exactly what a pass would do and why."""
     place = opened()
     if not dry_run:
-        _announce(place, queue)
+        announce(place.engine, queue)
         if as_json:
             print_json({"announced": queue})
         else:
@@ -147,17 +147,6 @@ def _previews(place: Opened, queue: str | None, limit: int) -> list[Pass]:
         preview(place.engine, place.task_queue, place.declarations, name, runs=runs, now=now, explain=limit)
         for name in ([queue] if queue is not None else served)
     ]
-
-
-def _announce(place: Opened, queue: str | None) -> None:
-    import sqlalchemy as sa
-
-    from resources.task_queue.protocol import CHANNEL
-
-    with transaction(place.engine) as connection:
-        connection.execute(
-            sa.text("SELECT pg_notify(:channel, :queue)"), {"channel": CHANNEL, "queue": queue or ""}
-        )
 
 
 def _switch(name: str, mode: str, reason: str | None, by: str | None, as_json: bool) -> None:

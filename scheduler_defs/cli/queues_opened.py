@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import os
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ParamSpec
 
 from scheduler_defs.errors import NotReachableError, SignalboxError
 
@@ -17,6 +19,9 @@ if TYPE_CHECKING:
     from resources.agent_pool.runs import Runs
     from resources.task_queue.protocol import TaskQueue
     from scheduler_defs.declarations.models import Agent, Declarations
+
+
+_P = ParamSpec("_P")
 
 
 @dataclass(frozen=True)
@@ -60,6 +65,33 @@ def transaction(engine: sa.Engine) -> Iterator[sa.Connection]:
     except OperationalError as error:
         reason = str(error.orig).strip().splitlines()[0]
         raise NotReachableError(f"the database cannot be reached: {reason}") from None
+
+
+def announce(engine: sa.Engine, queue: str | None) -> None:
+    """Have a queue, or all, looked at without waiting for the next tick."""
+    import sqlalchemy as sa
+
+    from resources.task_queue.protocol import CHANNEL
+
+    with transaction(engine) as connection:
+        connection.execute(
+            sa.text("SELECT pg_notify(:channel, :queue)"), {"channel": CHANNEL, "queue": queue or ""}
+        )
+
+
+def announced(command: Callable[_P, None]) -> Callable[_P, None]:
+    """A command that changes tasks; the queues are looked at afterwards. Our own tables say so themselves."""
+
+    @functools.wraps(command)
+    def run(*args: _P.args, **options: _P.kwargs) -> None:
+        command(*args, **options)
+        place = opened()
+        if place.task_queue.backend != "postgres":
+            # Without a running stack nobody looks; the tasks are changed all the same.
+            with suppress(NotReachableError):
+                announce(place.engine, None)
+
+    return run
 
 
 def author(given: str | None) -> str:

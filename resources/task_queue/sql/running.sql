@@ -33,10 +33,3 @@ INSERT INTO signalbox.task_comments (task_id, content, created_by) VALUES (:id, 
 INSERT INTO signalbox.task_links (task_id, url, description, created_by)
 VALUES (:id, :url, :description, :author)
 ON CONFLICT (task_id, url) DO NOTHING
-
--- name: queues_behind
--- Queues with a task that waits for this one.
-SELECT DISTINCT task.queue
-FROM signalbox.task_blockers AS edge
-JOIN signalbox.tasks AS task ON task.id = edge.task_id
-WHERE edge.blocker_id = :id AND task.status = 'idle'

@@ -13,10 +13,12 @@ import pytest
 import sqlalchemy as sa
 
 from resources.task_queue.opening import close_task_queues
-from resources.task_queue.protocol import TaskQueue
+from resources.task_queue.protocol import CHANNEL, TaskQueue
 from scheduler_defs import database
 from scheduler_defs.cli.main import main
+from scheduler_defs.execution.wakeup import WakingConnection
 from tests.standins.tinytask import TinyTaskServer
+from tests.unit.agents.yard import Yard, agent, declared
 from tests.unit.task_queue.asking import add, comments, now, request
 
 Answer = tuple[int, Any, str]
@@ -163,6 +165,19 @@ def test_given_a_task_when_steered_then_it_changes_and_says_who(
     shown = signalbox("tasks", "show", id, "--json")[1]
     assert [c["created_by"] for c in shown["comments"] if c["content"] == "look"] == ["bob"]
     assert shown["runs"] == []
+
+
+def test_given_a_task_that_was_given_out_when_shown_then_its_runs_are_named(
+    signalbox: Signalbox, queue: TaskQueue, queue_engine: sa.Engine
+) -> None:
+    id = add(queue)
+    yard = Yard(queue_engine, queue, declared(agent("vaela"), backend=queue.backend))
+    (assignment,) = yard.look().requests
+    assert "attempt 1  vaela  requested  run not launched yet" in signalbox("tasks", "show", id)[1]
+    yard.begin(assignment, "run-1")
+    assert "attempt 1  vaela  working  run run-1" in signalbox("tasks", "show", id)[1]
+    _, shown, _ = signalbox("tasks", "show", id, "--json")
+    assert [(run["run_id"], run["agent"], run["attempt"]) for run in shown["runs"]] == [("run-1", "vaela", 1)]
 
 
 def test_given_many_failed_tasks_when_requeued_by_status_then_all_are_idle(
@@ -374,3 +389,35 @@ def test_given_no_database_when_asked_then_the_command_exits_with_3(
     code, _, err = signalbox("agents", "list", "--json")
     assert code == 3
     assert "geheim" not in err
+
+
+def test_given_a_command_that_changes_tasks_then_the_queues_are_looked_at_without_waiting_for_a_tick(
+    signalbox: Signalbox, queue_engine: sa.Engine
+) -> None:
+    """Our own tables announce what changes in them; for a TinyTask server the command does."""
+    waking = WakingConnection(CHANNEL, queue_engine.url.render_as_string(hide_password=False))
+    waking.get()
+    try:
+        _, task, _ = signalbox("tasks", "add", "a", "--queue", "dev", "--json")
+        assert waking.wait(5)
+        signalbox("tasks", "complete", task["id"])
+        assert waking.wait(5)
+        signalbox("tasks", "list")
+        assert not waking.wait(0)
+    finally:
+        waking.close()
+
+
+def test_given_watch_when_interrupted_then_the_queues_were_listed_again_and_again(
+    signalbox: Signalbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pauses: list[float] = []
+
+    def pause(seconds: float) -> None:
+        pauses.append(seconds)
+        if len(pauses) == 3:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("scheduler_defs.cli.queues.time.sleep", pause)
+    _, printed, _ = signalbox("queues", "--watch")
+    assert [line.split()[0] for line in printed.splitlines()] == ["QUEUE", "dev", "qa"] * 3

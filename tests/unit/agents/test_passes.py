@@ -16,6 +16,7 @@ from resources.task_queue.tinytask import TinyTaskQueue
 from scheduler_defs.declarations.models import Backoff, Retries
 from scheduler_defs.matching import AgentMode, Ending, TaskStatus
 from scheduler_defs.matching.healing import NO_RUN_AFTER, RunState
+from scheduler_defs.timing import Window
 from tests.standins.tinytask import TinyTaskServer, wait_until
 from tests.unit.agents.yard import Yard, agent, declared, now, placed
 from tests.unit.task_queue.asking import add, comments
@@ -313,6 +314,17 @@ def test_given_a_failing_agent_when_passes_go_on_then_it_does_not_swallow_the_qu
     with yard.engine.begin() as connection:
         agent_states.note_start(connection, "vaela", failed=False, now=now())
         assert agent_states.states(connection)["vaela"].passed_over_until is None
+
+
+def test_given_working_hours_when_passes_go_on_then_work_is_given_only_within_them(yard: Yard) -> None:
+    weekdays = Window.parse("mon-fri 09:00-17:00", "UTC")
+    yard.declarations = declared(agent(limit=1, working_hours=(weekdays,)), backend=yard.queue.backend)
+    id = add(yard.queue)
+    monday = now().replace(hour=10) + dt.timedelta(days=7 - now().weekday())
+    sunday = monday - dt.timedelta(days=1)
+    closed = yard.look(at=sunday)
+    assert (closed.requests, "vaela outside working hours" in closed.agents) == ((), True)
+    assert placed(yard.look(at=monday)) == [(id, "vaela")]
 
 
 def test_given_a_paused_agent_when_passes_go_on_then_it_gets_nothing_until_it_is_resumed(yard: Yard) -> None:

@@ -233,7 +233,6 @@ def test_given_success_when_settled_then_the_task_is_complete_and_its_dependents
     queue.claim(first, request(), now())
     settled = queue.settle(first, request(), Ending.SUCCESS, now=now())
     assert (settled.verdict, settled.status) == (Verdict.COMPLETE, TaskStatus.COMPLETE)
-    assert settled.wake == ("dev", "qa")
     assert queue.get(first).status is TaskStatus.COMPLETE
     assert not queue.get(second).blocked
     assert comments(queue, first)[-1] == "vaela ended: exit code 0. The task is complete (run run-1)"
