@@ -136,18 +136,16 @@ class Yard:
         """What has been seen, once all has arrived and time has passed to the end of the window."""
         seen = self._seen
         seen.advance(end)
-        for index, active in enumerate(self._active):
-            name, duration = self._planned[index].name, self._durations[index]
+        names = [planned.name for planned in self._planned]
+        for name, duration, active in zip(names, self._durations, self._active, strict=True):
             seen.runs += [ExpectedRun(name, due, start, start + duration) for due, start in active.values()]
         seen.runs.sort(key=attrgetter("start"))
-        waiting = {
-            planned.name: len(tokens) for planned, tokens in zip(self._planned, self._waiting, strict=True)
-        }
+        waiting = {name: len(tokens) for name, tokens in zip(names, self._waiting, strict=True)}
         for tokens in self._waiting:
             for token, due in tokens.items():
                 seen.note_wait(self._blocked_by[token], end - due)
         for index, gate, due in self._gates.all_held():
-            waiting[self._planned[index].name] += 1
+            waiting[names[index]] += 1
             seen.note_wait(str(gate), end - due)
         return Forecast(
             begin=seen.begin,
