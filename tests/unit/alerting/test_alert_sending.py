@@ -100,6 +100,16 @@ def test_given_a_channel_that_never_works_when_tried_then_the_attempts_are_bound
     assert (of.waiting, of.given_up, of.fault, of.last_sent) == (0, 1, "channel a: no", None)
 
 
+def test_given_alerts_behind_one_that_fails_when_put_back_then_no_attempt_is_counted(
+    engine: sa.Engine, decided: Callable[..., None]
+) -> None:
+    decided("a", "a")
+    send_due(engine, channels("a"), PLACE, NOW, deliver=Deliveries("a"))
+    with engine.connect() as connection:
+        rows = connection.execute(sa.text("SELECT attempts, due_at FROM signalbox.alerts ORDER BY id")).all()
+    assert [tuple(row) for row in rows] == [(1, NOW + MINUTE / 2), (0, NOW)]
+
+
 def test_given_an_alert_that_is_a_day_old_when_it_fails_then_it_is_given_up(
     engine: sa.Engine, decided: Callable[..., None]
 ) -> None:

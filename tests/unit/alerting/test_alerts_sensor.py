@@ -65,6 +65,20 @@ def test_given_a_failure_that_is_tried_again_when_looking_then_only_the_last_att
     assert yard.texts == ["schedule nightly: run failed: once"]
 
 
+@pytest.mark.parametrize(("tag", "told"), [("signalbox/retry_at", 1), ("signalbox/other", 0)])
+def test_given_a_run_that_ended_long_ago_when_written_to_then_only_a_retry_called_off_is_told(
+    yard: Yard, tag: str, told: int
+) -> None:
+    declarations = yard.declare(NOTIFIED + yard.to_file())
+    yard.tick(declarations)
+    run_id = yard.run(schedule="nightly", **({"retry_at": "2030-01-01T00:00:00"} if told else {}))
+    with database.engine().begin() as connection:
+        connection.execute(sa.text("UPDATE runs SET end_time = end_time - 7200"))
+    yard.setting.instance.add_run_tags(run_id, {tag: "cancelled"})
+    yard.tick(declarations)
+    assert len(yard.told) == told
+
+
 def test_given_failed_ticks_when_three_follow_each_other_then_they_are_told_once_with_recovery(
     yard: Yard,
 ) -> None:
