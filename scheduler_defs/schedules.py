@@ -11,7 +11,8 @@ from scheduler_defs.declarations.models import Declarations, Schedule
 from scheduler_defs.declarations.names import dagster_name
 from scheduler_defs.errors import SignalboxError
 from scheduler_defs.evaluation.cadence import cron_of
-from scheduler_defs.evaluation.live import live_evaluator, switched_on
+from scheduler_defs.evaluation.live import live_evaluator
+from scheduler_defs.execution.instigators import switched_on
 
 # One per code server: all its ticks decide over the same reading and the same grants.
 _evaluator = live_evaluator()

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 import dagster as dg
 
 from scheduler_defs.declarations import Declarations
+from scheduler_defs.execution.instigators import Target
 from sensors.agent_queues import build_agent_queue_sensors
 from sensors.alerts import alerts_sensors
 from sensors.declarations import declarations_sensor
-from sensors.retries import Target, retries_sensor
+from sensors.retries import retries_sensor
 
 
 def build_sensors(declarations: Declarations, jobs: Sequence[Target]) -> list[dg.SensorDefinition]:

@@ -15,6 +15,7 @@ import dagster as dg
 from resources.agent_pool.declared import served_queues
 from scheduler_defs import database
 from scheduler_defs.declarations.models import Declarations
+from scheduler_defs.execution.instigators import cursors
 from scheduler_defs.settings import settings
 from sensors.agent_queues import Memory, sensor_name
 
@@ -80,14 +81,11 @@ def tick(declarations: Declarations, context: dg.SensorEvaluationContext, now: d
 
 def rings(instance: dg.DagsterInstance, queues: Mapping[str, str]) -> dict[str, str]:
     """The rings of tasks that wait for each other, as the queues' last passes saw them, and their queue."""
-    from dagster._core.definitions.run_request import InstigatorType
-
     found: dict[str, str] = {}
-    for state in instance.all_instigator_state(instigator_type=InstigatorType.SENSOR):
-        queue = queues.get(state.name)
+    for sensor, cursor in cursors(instance).items():
+        queue = queues.get(sensor)
         if queue is None:
             continue
-        memory = Memory.read(getattr(state.instigator_data, "cursor", None))
-        for ring in memory.cycles:
+        for ring in Memory.read(cursor).cycles:
             found[f"queue {queue}, tasks {' -> '.join(map(str, ring))}"] = queue
     return found

@@ -11,11 +11,11 @@ import datetime as dt
 from collections.abc import Iterator, Sequence
 
 import dagster as dg
-from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 from scheduler_defs import database, tags
 from scheduler_defs.execution import retries_due
 from scheduler_defs.execution.backoff import retry_tags
+from scheduler_defs.execution.instigators import Target
 from scheduler_defs.execution.retries_due import CANCELLED, PendingRetry
 
 NAME = "retries"
@@ -23,8 +23,6 @@ MOST_PER_TICK = 100
 # How much later than its time stamp says a failure may be written: the database was away, clocks differ.
 _LATE = dt.timedelta(hours=1)
 _EPOCH = dt.datetime(2020, 1, 1, tzinfo=dt.UTC)
-
-Target = dg.JobDefinition | UnresolvedAssetJobDefinition
 
 
 def retries_sensor(jobs: Sequence[Target]) -> dg.SensorDefinition:

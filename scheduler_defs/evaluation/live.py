@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import threading
 import time
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Generic, TypeVar
+from collections.abc import Callable
+from typing import Generic, TypeVar
 
 from scheduler_defs import database
 from scheduler_defs.evaluation.anticipated import anticipated
@@ -15,9 +14,6 @@ from scheduler_defs.evaluation.facts import FRESH_SECONDS, Ledger, read_runs
 from scheduler_defs.evaluation.memory import HandledOccurrences
 from scheduler_defs.evaluation.pauses import read_pauses
 from scheduler_defs.evaluation.tick import Evaluator
-
-if TYPE_CHECKING:
-    from dagster import DagsterInstance
 
 T = TypeVar("T")
 
@@ -48,15 +44,3 @@ def live_evaluator() -> Evaluator:
         pauses,
         lambda schedule: anticipated(database.engine(), schedule),
     )
-
-
-def switched_on(instance: DagsterInstance) -> Mapping[str, dt.datetime]:
-    """Since when each schedule is on, by its Dagster name."""
-    from dagster._core.definitions.run_request import InstigatorType
-
-    found: dict[str, dt.datetime] = {}
-    for state in instance.all_instigator_state(instigator_type=InstigatorType.SCHEDULE):
-        started = getattr(state.instigator_data, "start_timestamp", None)
-        if started is not None:
-            found[state.name] = dt.datetime.fromtimestamp(started, tz=dt.UTC)
-    return found

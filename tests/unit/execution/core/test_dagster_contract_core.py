@@ -8,8 +8,10 @@ import dagster as dg
 from celery.concurrency import asynpool
 from celery.worker import control, request, state
 from dagster._core.definitions.reconstruct import ReconstructableJob
+from dagster._core.definitions.run_request import InstigatorType
 from dagster._core.events import EVENT_TYPE_TO_PIPELINE_RUN_STATUS
 from dagster._core.execution.api import execute_run_iterator
+from dagster._core.scheduler.instigation import ScheduleInstigatorData, SensorInstigatorData
 from dagster._core.storage import dagster_run
 from dagster._core.storage.compute_log_manager import ComputeIOType
 from dagster._core.storage.dagster_run import DagsterRunStatus
@@ -23,6 +25,7 @@ from dagster_postgres.event_log import PostgresEventLogStorage
 from dagster_postgres.run_storage import PostgresRunStorage
 from dagster_postgres.schedule_storage import PostgresScheduleStorage
 
+from scheduler_defs.execution.instigators import Target
 from scheduler_defs.execution.storage import PooledScheduleStorage
 from scheduler_defs.execution.storage_events import PooledEventLogStorage
 from scheduler_defs.execution.storage_runs import PooledRunStorage
@@ -111,3 +114,11 @@ def test_celerys_pool_and_requests_are_as_the_beat_reads_them() -> None:
     assert hasattr(state, "active_requests")
     assert "_pool" in inspect.getsource(asynpool.AsynPool.__init__) or "_pool" in inspect.getsource(asynpool)
     assert "terminate" in inspect.signature(control.revoke).parameters
+
+
+def test_what_dagster_keeps_of_schedules_and_sensors_has_a_start_and_a_cursor() -> None:
+    assert {"SCHEDULE", "SENSOR"} <= set(InstigatorType.__members__)
+    assert "start_timestamp" in inspect.signature(ScheduleInstigatorData.__new__).parameters
+    assert "cursor" in inspect.signature(SensorInstigatorData.__new__).parameters
+    assert "instigator_type" in inspect.signature(dg.DagsterInstance.all_instigator_state).parameters
+    assert isinstance(dg.define_asset_job("any"), Target)
