@@ -75,7 +75,8 @@ class Evaluator:
             if not decision.run:
                 self.handled.note(schedule.name, decision.handled)
         if not decision.run:
-            if decision.collapsed or decision.missed or decision.misfired:
+            first = self.handled.get(schedule.name) is None
+            if first or decision.collapsed or decision.missed or decision.misfired:
                 self.handled.note(schedule.name, decision.handled)
             return TickOutcome(reason=decision.reason)
         if schedule.when is not None:
@@ -129,11 +130,13 @@ class Evaluator:
         resumed = pause.until if pause is not None else None
         decision = decide_by_time(schedule.timing, policies, tick, now, last, resumed)
         late = tuple(due for due in decision.run if due != tick)
-        if last is None or not (late or decision.collapsed or decision.missed or decision.misfired):
+        # A schedule that was never looked at may have been due before: since it was switched on.
+        missed = late or decision.collapsed or decision.missed or decision.misfired
+        if last is not None and not missed:
             return decision
         on_since = switched_on().get(dagster_name(schedule.name))
         since = max((moment for moment in (resumed, on_since) if moment is not None), default=None)
-        if since is None or since <= last:
+        if since is None or (last is not None and since <= last):
             return decision
         return decide_by_time(schedule.timing, policies, tick, now, last, since)
 

@@ -246,3 +246,34 @@ def test_jitter_delays_a_run_by_the_same_time_whenever_it_is_asked(yard: Yard) -
     (when,) = launched.values()
     assert list(launched) == ["2026-03-02T09:00:00+00:00"]
     assert at(9) + delay <= when < at(9) + delay + dt.timedelta(minutes=1)
+
+
+@pytest.mark.parametrize(
+    ("catch_up", "expected"),
+    [
+        (
+            CatchUp.ALL,
+            ["2026-03-02T08:00:00+00:00", "2026-03-02T09:00:00+00:00", "2026-03-02T10:00:00+00:00"],
+        ),
+        (CatchUp.LATEST, ["2026-03-02T10:00:00+00:00"]),
+    ],
+)
+def test_given_a_first_occurrence_that_nobody_could_look_at_when_the_next_comes_then_it_was_missed(
+    yard: Yard, catch_up: CatchUp, expected: list[str]
+) -> None:
+    """The code server was away when a new schedule fell due for the first time: nothing is remembered yet."""
+    new = schedule(policies=Policies(catch_up=catch_up, catch_up_window=dt.timedelta(hours=6)))
+    yard.on_since["hourly"] = at(7, 30)
+    outcome = yard.tick(new, at(10))
+    assert due(outcome) == expected
+    assert "2 missed" in outcome.reason
+    assert due(yard.tick(new, at(11))) == ["2026-03-02T11:00:00+00:00"]
+
+
+def test_given_a_first_tick_that_is_not_due_then_nothing_is_asked_again_about_the_time_before(
+    yard: Yard,
+) -> None:
+    new = schedule(policies=Policies(catch_up=CatchUp.ALL))
+    yard.on_since["hourly"] = at(7, 30)
+    assert due(yard.tick(new, at(7, 40))) == []
+    assert yard.evaluator.handled.get("hourly") == at(7, 40)
