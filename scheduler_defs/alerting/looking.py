@@ -16,6 +16,7 @@ from scheduler_defs.alerting.seen import MARGIN, ROWS, Position, new_rows, unfin
 from scheduler_defs.alerting.watches import Watches
 from scheduler_defs.declarations.models import Declarations
 from scheduler_defs.execution import alert_facts
+from scheduler_defs.execution.alert_facts import SeenTick
 
 Cycles = Callable[[], Mapping[str, str] | None]
 """The rings of tasks that are there now and their queues; None when that is not known."""
@@ -102,9 +103,12 @@ def _read(
     if timeliness:
         late = now - min(found.thresholds, default=MARGIN)
         found.delayed(alert_facts.delayed_runs(connection, late, most=ROWS), now)
-    ticks = alert_facts.ticks(
-        connection, position.tick, position.unfinished.keys(), reasons=timeliness, most=ROWS
-    )
+    ticks = [
+        _not_yet_over(tick, position)
+        for tick in alert_facts.ticks(
+            connection, position.tick, position.unfinished.keys(), reasons=timeliness, most=ROWS
+        )
+    ]
     found.ticks(ticks)
     newest, unfinished = unfinished_after(position, {tick.id: tick.ended for tick in ticks}, now)
     position = replace(position, tick=newest, unfinished=unfinished)
@@ -127,6 +131,15 @@ def _read(
         found.cycles(present, now)
         position = replace(position, cycles=dict(present))
     return position
+
+
+def _not_yet_over(tick: SeenTick, position: Position) -> SeenTick:
+    """A schedule's tick that is seen failed for the first time: Dagster may evaluate it again within seconds.
+
+    What counts is how it is found by the next look.
+    """
+    again = tick.of_schedule and tick.failed and tick.id not in position.unfinished
+    return replace(tick, ended=False) if again else tick
 
 
 def _some_go_wrong(streaks: Mapping[Key, Streak]) -> bool:

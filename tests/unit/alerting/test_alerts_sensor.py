@@ -90,11 +90,27 @@ def test_given_failed_ticks_when_three_follow_each_other_then_they_are_told_once
         yard.tick(declarations)
     yard.tick_of("nightly", "FAILURE", error="no answer 3")
     yard.tick(declarations)
+    yard.tick(declarations)
     assert yard.texts == ["schedule nightly: cannot be evaluated: no answer 2 (3 in a row)"]
 
     yard.tick_of("nightly", "SKIPPED", reason="not due")
     yard.tick(declarations)
     assert yard.texts[1:] == ["schedule nightly: well again after 4 failures"]
+
+
+@pytest.mark.parametrize(("status", "told"), [("SKIPPED", 0), ("FAILURE", 1)])
+def test_given_a_failed_tick_when_dagster_evaluates_it_again_then_its_last_outcome_counts(
+    yard: Yard, status: str, told: int
+) -> None:
+    declarations = yard.declare(NOTIFIED + yard.to_file() + rule("tick_failed"))
+    yard.tick(declarations)
+    tick = yard.tick_of("nightly", "FAILURE", error="first")
+    yard.tick(declarations)
+    assert yard.told == []
+    yard.end_tick(tick, "nightly", status, error="" if status == "SKIPPED" else "second")
+    yard.tick(declarations)
+    yard.tick(declarations)
+    assert yard.texts == ["schedule nightly: cannot be evaluated: second"][:told]
 
 
 def test_given_a_tick_that_ends_after_later_ones_when_looking_then_it_is_not_overlooked(yard: Yard) -> None:
@@ -104,7 +120,7 @@ def test_given_a_tick_that_ends_after_later_ones_when_looking_then_it_is_not_ove
     yard.tick_of("quick", "SKIPPED", sensor=True)
     yard.tick(declarations)
     assert yard.told == []
-    yard.fail_tick(slow, "slow", "timed out")
+    yard.end_tick(slow, "slow", "FAILURE", error="timed out")
     yard.tick(declarations)
     yard.tick(declarations)
     assert yard.texts == ["sensor slow: cannot be evaluated: timed out"]

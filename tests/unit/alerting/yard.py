@@ -94,14 +94,16 @@ class Yard:
         )
         return int(made.tick_id)
 
-    def fail_tick(self, tick_id: int, name: str, error: str) -> None:
-        """A tick that had only been started fails."""
+    def end_tick(self, tick_id: int, name: str, status: str, *, error: str = "") -> None:
+        """A tick ends, or ends otherwise after it was tried again."""
         found = self.setting.instance.get_ticks(
             REPOSITORY.get_instigator_origin(name).get_id(), f"selector-{name}"
         )
         (tick,) = [each for each in found if int(each.tick_id) == tick_id]
         self.setting.instance.update_tick(
-            tick.with_status(TickStatus.FAILURE, error=SerializableErrorInfo(error, [], "Error"))
+            tick.with_status(
+                TickStatus(status), error=SerializableErrorInfo(error, [], "Error") if error else None
+            )
         )
 
     def cursor(self, sensor: str, memory: Mapping[str, Any]) -> None:
