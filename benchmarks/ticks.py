@@ -50,9 +50,11 @@ jobs: {report: {command: [echo, "{params.name}"], params: {name: {default: x}}, 
 schedules:
   cron: {job: report, cron: "0 9 * * mon-fri", directive: careful, config: {name: y}}
   cron-list: {job: report, cron: ["0 9 * * *", "30 12 1 * *", "*/7 22 * * sat"], timezone: Europe/Lisbon}
+  cron-yearly: {job: report, cron: "0 9 2 3 *", timezone: UTC}
   every-10m: {job: report, every: 10m, timezone: America/New_York}
   every-month: {job: report, every: 1 month, anchor: 2026-01-02T09:00}
   rrule: {job: report, rrule: FREQ=MONTHLY;BYDAY=1MO;BYHOUR=9;BYMINUTE=0}
+  rrule-yearly: {job: report, rrule: FREQ=YEARLY;BYMONTH=3;BYMONTHDAY=2;BYHOUR=9;BYMINUTE=0}
   rrule-counted: {job: report, rrule: FREQ=DAILY;COUNT=9000;BYHOUR=9;BYMINUTE=0, anchor: 2006-03-02T09:00}
   at: {job: report, at: [2026-03-02T09:00, 2026-06-01T00:00]}
   conditional: {job: report, check_every: 5m, when: {subject: "env:HOME", op: exists, value: true}}

@@ -134,16 +134,18 @@ def _known(declarations: Declarations) -> tuple[Known, str]:
     from sqlalchemy.exc import SQLAlchemyError
 
     from scheduler_defs import database
+    from scheduler_defs.evaluation.anticipated import all_anticipated
     from scheduler_defs.evaluation.pauses import read_pauses
     from scheduler_defs.forecasting.history import median_durations
 
     try:
         medians, pauses = median_durations(database.engine()), read_pauses(database.engine())
+        anticipated = all_anticipated(database.engine(), list(declarations.schedules))
     except SQLAlchemyError as error:
         reason = str(getattr(error, "orig", error)).strip().splitlines()[0]
         say(f"signalbox: the database does not answer, so the files alone count: {reason}")
         return Known(), "From the files alone: the database does not answer."
-    known = Known(medians, pauses, _switches(declarations))
+    known = Known(medians, pauses, _switches(declarations), anticipated)
     return known, "Durations are medians of the history, where there is one; switches and pauses as they are."
 
 

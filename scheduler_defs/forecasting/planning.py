@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from scheduler_defs import launching, tags
 from scheduler_defs.declarations.models import Declarations, Schedule
 from scheduler_defs.limits import TagLimit, effective_limits, place
+from scheduler_defs.timing import AtSpec, Spec
 from scheduler_defs.timing.forecast_model import Planned
 
 if TYPE_CHECKING:
@@ -42,6 +43,8 @@ class Known:
     pauses: Mapping[str, Pause] = field(default_factory=dict)
     switched_on: Mapping[str, bool] = field(default_factory=dict)
     """By schedule, where the instance knows it."""
+    anticipated: Mapping[str, Mapping[datetime, str]] = field(default_factory=dict)
+    """By `at` schedule: its occurrences that were run before their time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +94,7 @@ def plan(
         planned.append(
             Planned(
                 name=schedule.name,
-                spec=schedule.timing,
+                spec=_left_of(schedule.timing, known.anticipated.get(schedule.name, {})),
                 duration=duration,
                 job=schedule.job,
                 policies=policies,
@@ -113,7 +116,16 @@ def _not_played(schedule: Schedule, known: Known, begin: datetime) -> str | None
         return "paused" + (f": {pause.reason}" if pause.reason else "")
     if schedule.when is not None:
         return f"conditional: {schedule.spec}"
+    taken = known.anticipated.get(schedule.name, {})
+    if isinstance(schedule.timing, AtSpec) and all(due in taken for due in schedule.timing.instants):
+        return "completed: run before its time"
     return None
+
+
+def _left_of(spec: Spec, taken: Mapping[datetime, str]) -> Spec:
+    if not isinstance(spec, AtSpec) or not taken:
+        return spec
+    return replace(spec, instants=tuple(due for due in spec.instants if due not in taken))
 
 
 def _expected(

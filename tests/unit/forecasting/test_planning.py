@@ -90,6 +90,20 @@ def test_given_a_pause_with_an_end_then_the_schedule_starts_there(tmp_path: Path
     assert own.policies.start == NOW + 90 * MINUTE
 
 
+def test_given_instants_that_were_run_before_their_time_then_only_the_others_are_played(
+    tmp_path: Path,
+) -> None:
+    text = "schedules: {twice: {job: log_triage, at: [2026-03-03T09:00, 2026-03-04T09:00]}}"
+    declarations = load_yard(tmp_path, text).declarations
+    first, second = declarations.schedules["twice"].timing.instants  # type: ignore[union-attr]
+    known = Known(anticipated={"twice": {first: "run"}})
+    (twice,) = plan(declarations, NOW, known=known, assumed=MINUTE).planned
+    assert twice.spec.instants == (second,)  # type: ignore[union-attr]
+    known = Known(anticipated={"twice": {first: "run", second: "run"}})
+    found = plan(declarations, NOW, known=known, assumed=MINUTE)
+    assert found.left_out == {"twice": "completed: run before its time"}
+
+
 def test_given_policies_and_priority_then_the_plan_carries_them(tmp_path: Path) -> None:
     found = {each.name: each for each in planned(tmp_path).planned}
     assert (found["nightly"].overlap, found["nightly"].max_global) == ("queue", 5)
