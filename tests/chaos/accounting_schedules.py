@@ -42,8 +42,6 @@ def _of_schedule(found: Evidence, due: Due) -> Iterator[str]:
     for occurrence in absent:
         if occurrence not in skipped and _said_by_the_next(found, due, occurrence) == 0:
             yield f"schedule {due.schedule}: no run for {_text(occurrence)}, and nobody says why"
-    if due.catch_up is CatchUp.LATEST and absent and due.occurrences and absent[-1] == due.occurrences[-1]:
-        yield f"schedule {due.schedule}: no run for {_text(absent[-1])}, the latest"
 
 
 def _said_by_the_next(found: Evidence, due: Due, occurrence: dt.datetime) -> int:
