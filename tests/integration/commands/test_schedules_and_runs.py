@@ -1,6 +1,7 @@
 """What a user does with a running stack, through the command; seen again through GraphQL and Postgres."""
 
 import datetime as dt
+from collections.abc import Iterator
 
 import psycopg2
 import pytest
@@ -98,6 +99,55 @@ def test_a_running_command_is_cancelled_with_its_processes(stack: Stack) -> None
     finally:
         added.unlink()
         stack.run("apply")
+
+
+@pytest.fixture
+def napping(stack: Stack) -> Iterator[None]:
+    """Schedules whose runs last, and one of two instants."""
+    added = stack.config / "napping.yaml"
+    added.write_text(
+        """
+jobs:
+  napper: {command: [sleep, "600"]}
+schedules:
+  nap: {job: napper, every: 1d, enabled: off}
+  nap-limited: {job: napper, every: 1d, enabled: off, overlap: allow, max_per_job: 1}
+  twice: {job: heartbeat, overlap: allow, at: [2099-01-01T00:00, 2099-06-01T00:00]}
+""",
+        encoding="utf-8",
+    )
+    stack.run("apply")
+    yield
+    for run in stack.json("runs", "list", "--job", "napper", "--json"):
+        stack.run("runs", "cancel", run["run_id"], check=False)
+    added.unlink()
+    stack.run("apply")
+
+
+@pytest.mark.usefixtures("napping")
+def test_run_now_obeys_overlap_and_limits_unless_forced_and_instead_completes_an_at_schedule(
+    stack: Stack,
+) -> None:
+    first = stack.json("schedules", "run", "nap", "--json")["run_id"]
+    refused = stack.run("schedules", "run", "nap", check=False)
+    assert refused.returncode == 1
+    assert refused.stderr.startswith(f"signalbox: nap was not launched: run {first[:8]} is still ")
+    limited = stack.run("schedules", "run", "nap-limited", check=False)
+    assert (limited.returncode, limited.stderr) == (
+        1,
+        "signalbox: nap-limited was not launched: 1 of 1 runs are active (max_per_job); --force launches it"
+        " all the same\n",
+    )
+    forced = stack.json("schedules", "run", "nap-limited", "--force", "--reason", "a test", "--json")
+    run = stack.json("runs", "show", forced["run_id"], "--json")
+    assert (run["trigger"], run["reason"]) == ("run_now", "a test")
+
+    answers = [stack.json("schedules", "run", "twice", "--instead", "--json") for _ in range(2)]
+    assert [each["instead_of"][:10] for each in answers] == ["2099-01-01", "2099-06-01"]
+    (row,) = [each for each in stack.json("schedules", "list", "--json") if each["name"] == "twice"]
+    assert (row["state"], row["next"], row["last_run"]["run_id"]) == ("completed", None, answers[1]["run_id"])
+    over = stack.run("schedules", "run", "twice", "--instead", check=False)
+    assert (over.returncode, "has no occurrence to come" in over.stderr) == (1, True)
 
 
 @pytest.mark.parametrize("command", [["schedules", "list"], ["jobs", "list"], ["runs", "list"], ["limits"]])
