@@ -13,7 +13,7 @@ from scheduler_defs.alerting.model import Event, Kind
 from scheduler_defs.alerting.seen import Position
 from scheduler_defs.declarations.models import Declarations
 from scheduler_defs.declarations.names import dagster_name
-from scheduler_defs.jobs.redaction import redact_secrets
+from scheduler_defs.redaction import redact_secrets
 from scheduler_defs.timing import format_duration
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from scheduler_defs.conditions.values import Value, normalised, shown
 from scheduler_defs.conditions.watchdog import Watchdog
 from scheduler_defs.declarations.condition_models import AllOf, AnyOf, Comparison, Condition, NotOf
 from scheduler_defs.errors import SignalboxError
-from scheduler_defs.jobs.redaction import redact_secrets
+from scheduler_defs.redaction import redact_secrets
 
 DEADLINE = dt.timedelta(seconds=5)
 _SHORTEST_LOOK_SECONDS = 0.001

@@ -9,6 +9,7 @@ from dagster._core.events import DagsterEvent, JobFailureData, RunFailureReason
 from dagster_shared.error import SerializableErrorInfo
 
 from scheduler_defs import tags
+from scheduler_defs.redaction import redact_secrets
 from scheduler_defs.tags import Failure
 
 _LONGEST_DETAIL = 500
@@ -47,8 +48,8 @@ def failure_tags(existing: Mapping[str, str], event: DagsterEvent) -> dict[str, 
 
 
 def one_line(text: str) -> str:
-    """`text` on one line, short enough for a tag."""
-    joined = " ".join(text.split())
+    """`text` on one line, short enough for a tag, and without the secrets that a command may have printed."""
+    joined = redact_secrets(" ".join(text.split()))
     return joined if len(joined) <= _LONGEST_DETAIL else joined[: _LONGEST_DETAIL - 1] + "…"
 
 

@@ -33,6 +33,7 @@ KEPT = (
     "scheduler_defs.settings",
     "scheduler_defs.tags",
     "scheduler_defs.errors",
+    "scheduler_defs.redaction",
 )
 """The program around the definitions: it is running, and holds leases. A worker is restarted for new ones."""
 

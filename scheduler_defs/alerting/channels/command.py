@@ -11,7 +11,7 @@ import subprocess
 from scheduler_defs.alerting.channels import DeliveryError, Document, Place
 from scheduler_defs.declarations.alert_models import Channel
 from scheduler_defs.jobs.command_env import command_environment
-from scheduler_defs.jobs.redaction import redact_secrets
+from scheduler_defs.redaction import redact_secrets
 
 TIMEOUT_SECONDS = 10.0
 _SHOWN = 200

@@ -28,7 +28,7 @@ from scheduler_defs.jobs.log_triage.severity import (
     syslog_severity,
 )
 from scheduler_defs.jobs.log_triage.timestamps import timestamp
-from scheduler_defs.jobs.redaction import redact
+from scheduler_defs.redaction import redact
 
 _EXAMPLE_LENGTH = 500
 _LOOK_BACK = 20

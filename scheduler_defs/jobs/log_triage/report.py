@@ -9,8 +9,8 @@ from typing import Any
 from scheduler_defs.jobs.log_triage.grouping import Group
 from scheduler_defs.jobs.log_triage.severity import WORST_FIRST
 from scheduler_defs.jobs.log_triage.triage import Triage
-from scheduler_defs.jobs.redaction import redact
 from scheduler_defs.jobs.reports import code, markdown_table
+from scheduler_defs.redaction import redact
 
 _SHOWN_GROUPS = 40
 _SHOWN_PROBLEMS = 20

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from scheduler_defs.jobs.redaction import redact
+from scheduler_defs.redaction import redact
 
 
 @pytest.mark.parametrize(
