@@ -5,9 +5,9 @@
 SHELL := /bin/sh
 VENV := .venv
 RUN := $(VENV)/bin/python -m
-# Older than what has to be installed means: install. A second `make` installs nothing.
 # Hundreds of processes start in a test run: none of them should have to compile all that it imports.
 unexport PYTHONDONTWRITEBYTECODE
+# Older than what has to be installed means: install. A second `make` installs nothing.
 READY := $(VENV)/.ready
 TOOLS := $(VENV)/.tools
 # Most tests wait for something most of the time. The long ones come first.
@@ -37,9 +37,13 @@ down: venv ## Stop it.
 test: tools ## Run the test suite. ARGS="tests/unit -k timing" are passed on.
 	@$(RUN) pytest $(PARALLEL) $(ARGS)
 
-chaos: tools ## Every fault against the real thing: lost workers, outages, killed components.
-	@$(RUN) pytest --timeout 1800 -m "chaos or not chaos" tests/chaos tests/integration/execution \
-		tests/integration/steps tests/integration/stack $(ARGS)
+chaos: tools ## Every fault against the real thing: lost workers, outages, killed components. Half an hour.
+	@$(RUN) pytest --timeout 1800 -m "chaos or not chaos" tests/chaos tests/integration/stack $(ARGS)
+	@SIGNALBOX_TEST_BROKER=valkey $(RUN) pytest tests/integration/execution tests/integration/steps $(ARGS)
+	@SIGNALBOX_TEST_BROKER=rabbitmq $(RUN) pytest tests/integration/execution tests/integration/steps $(ARGS)
+
+bars: tools ## Measure what users feel against what they were promised.
+	@$(RUN) benchmarks.bars $(ARGS)
 
 bench: venv ## Measure this stack against stock Dagster, side by side.
 	@$(RUN) benchmarks $(ARGS)
@@ -60,4 +64,4 @@ clean: ## Remove .venv and all caches. The state folder (.signalbox) stays.
 	@rm -rf "$(VENV)" .pytest_cache .ruff_cache .hypothesis build dist *.egg-info
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help venv tools up down test chaos bench lint schemas lock clean
+.PHONY: help venv tools up down test chaos bars bench lint schemas lock clean
