@@ -99,7 +99,11 @@ def _chosen(
             misfired = 1 - len(run)
             collapsed = len(candidates) - 1
         case CatchUp.ALL:
-            recent = [each for each in candidates if each == tick or now - each <= policies.catch_up_window]
+            # Whole minutes: an occurrence exactly as old as the window is in it, however long the tick took.
+            minute = now.replace(second=0, microsecond=0)
+            recent = [
+                each for each in candidates if each == tick or minute - each <= policies.catch_up_window
+            ]
             run = [each for each in recent if grace is None or now - each <= grace]
             misfired = len(recent) - len(run)
             run = run[-MOST_CAUGHT_UP:]

@@ -124,7 +124,7 @@ class Yard:
         self._seen.blocked(str(gate), planned.name, now)
         if planned.policies.misfire_grace is not None:
             grace = int(planned.policies.misfire_grace.total_seconds())
-            heappush(self._graces, (due + grace // 60 * 60 + 60, index, due))
+            heappush(self._graces, (due + max(1, -(-grace // 60)) * 60, index, due))
 
     def _give_up(self, index: int, now: int) -> int:
         """The occurrence waits at its gate no longer. When it was due."""

@@ -73,6 +73,13 @@ def test_given_an_outage_longer_than_the_window_then_only_its_occurrences_run() 
     assert "8 missed not caught up with (catch_up: all)" in decision.reason
 
 
+@pytest.mark.parametrize(("minutes", "first"), [(30, "10:30"), (29, "10:40")])
+def test_given_an_occurrence_exactly_as_old_as_the_window_then_it_runs(minutes: int, first: str) -> None:
+    policies = Policies(catch_up=CatchUp.ALL, catch_up_window=timedelta(minutes=minutes))
+    decision = decide(TENS, policies, at("11:00"), at("11:00:41"), last=at("09:00"))
+    assert ran(decision)[0] == first
+
+
 def test_given_the_tick_itself_is_older_than_the_window_then_its_occurrence_runs() -> None:
     policies = Policies(catch_up=CatchUp.ALL, catch_up_window=timedelta(minutes=30))
     assert ran(decide(TENS, policies, at("10:50"), at("11:40"), last=at("10:30"))) == ["10:50"]

@@ -142,7 +142,7 @@ def test_given_a_gate_that_opens_after_the_misfire_grace_then_the_occurrence_is_
     planned = [every("1h", 10, "first", priority=1), every("1h", 5, "later", max_global=1, policies=policies)]
     result = play(*planned)
     assert (shown(result), result.skipped) == (["first 0-0-10"], {"later": 1})
-    assert result.pileups[0].end == int(BEGIN.timestamp()) + 360
+    assert result.pileups[0].end == int(BEGIN.timestamp()) + 300
 
 
 def test_given_a_gate_still_closed_at_the_next_occurrence_then_that_one_takes_its_place() -> None:
