@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
@@ -26,6 +27,7 @@ IN_PROGRESS = sa.text("SELECT count(*) FROM runs WHERE status NOT IN ('SUCCESS',
 
 def put_to_work(yard: Yard) -> int:
     """Launch runs of every job and add tasks, until some work and many wait; how many are in progress."""
+    before = len(_begun(yard))
     _add_tasks(yard)
     declared = load(yard.stack.config).declarations
     client = GraphQLClient(yard.stack.ui)
@@ -36,11 +38,15 @@ def put_to_work(yard: Yard) -> int:
 
     with ThreadPoolExecutor(4) as threads:
         list(threads.map(one, JOBS))
-    until(lambda: len(list(yard.marks.glob("*-*.jsonl"))) >= 3, "the first commands")
+    until(lambda: len(_begun(yard)) >= before + 3, "the first commands")
     with yard.database() as connection:
         found = connection.execute(IN_PROGRESS).scalar_one()
     assert found >= AT_LEAST, f"only {found} runs in progress"
     return found
+
+
+def _begun(yard: Yard) -> list[Path]:
+    return list(yard.marks.glob("*.jsonl"))
 
 
 def _add_tasks(yard: Yard) -> None:
