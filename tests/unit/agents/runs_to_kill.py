@@ -25,7 +25,7 @@ from tests.unit.agents.bench import Bench
 
 # One process imports Dagster once; each run is a fork of it.
 _context = multiprocessing.get_context("forkserver")
-_context.set_forkserver_preload(["scheduler_defs.jobs.agent_task", "resources.task_queue.tinytask"])
+_context.set_forkserver_preload(["tests.unit.agents.warm_runs"])
 _DEADLINE_SECONDS = 60.0
 
 
