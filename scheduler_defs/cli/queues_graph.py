@@ -117,13 +117,12 @@ def page(edges: Sequence[OpenEdge], rings: Sequence[Sequence[int]]) -> str:
     height = max((y for _, y in places.values()), default=0) + 60
     drawn = [
         f'<path class="{"ring" if e.task in ringed and e.blocker in ringed else ""}" '
-        f'd="M{places[e.blocker][0] + 220} {places[e.blocker][1] + 17} '
-        f'L{places[e.task][0]} {places[e.task][1] + 17}" marker-end="url(#arrow)"/>'
+        f'd="{_line(places[e.blocker], places[e.task])}" marker-end="url(#arrow)"/>'
         for e in edges
     ]
     for task, (queue, title, state) in titles.items():
         x, y = places[task]
-        label = escape(f"{task} {title}"[:32])
+        label = escape(f"{task} [{queue}] {title}"[:32])
         hint = escape(f"{task} [{queue}] {title} ({state})")
         kind = "ring" if task in ringed else escape(state)
         drawn.append(
@@ -134,8 +133,19 @@ def page(edges: Sequence[OpenEdge], rings: Sequence[Sequence[int]]) -> str:
     return _PAGE.format(width=width, height=height, drawn="\n".join(drawn), rings=listed, count=len(edges))
 
 
+def _line(start: tuple[int, int], end: tuple[int, int]) -> str:
+    """The path of an arrow between two boxes; within a column it goes round their right sides."""
+    (x1, y1), (x2, y2) = start, end
+    if x1 == x2:
+        return f"M{x1 + 220} {y1 + 17} C{x1 + 255} {y1 + 17} {x2 + 255} {y2 + 17} {x2 + 220} {y2 + 17}"
+    return f"M{x1 + 220} {y1 + 17} L{x2} {y2 + 17}"
+
+
 def _columns(edges: Sequence[OpenEdge], tasks: Iterable[int], stuck: Collection[int]) -> dict[int, int]:
-    """The longest way from a task that waits for nothing. Edges within a ring count for nothing."""
+    """The longest way from a task that waits for nothing; that one stands right before the first behind it.
+
+    Edges within a ring count for nothing.
+    """
     from graphlib import TopologicalSorter
 
     straight = [e for e in edges if not (e.task in stuck and e.blocker in stuck)]
@@ -147,7 +157,11 @@ def _columns(edges: Sequence[OpenEdge], tasks: Iterable[int], stuck: Collection[
     column: dict[int, int] = {}
     for task in sorter.static_order():
         column[task] = max((column[blocker] + 1 for blocker in blockers.get(task, ())), default=0)
-    return column
+    behind: dict[int, list[int]] = {}
+    for edge in straight:
+        behind.setdefault(edge.blocker, []).append(column[edge.task])
+    heads = behind.keys() - blockers.keys()
+    return column | {head: min(behind[head]) - 1 for head in heads}
 
 
 _PAGE = """<!doctype html>
@@ -157,9 +171,14 @@ svg {{ border: 1px solid #ddd; }}
 rect {{ fill: #eef3fb; stroke: #6b8fc9; }} rect.working {{ fill: #e8f6e8; stroke: #4c9a4c; }}
 rect.failed, rect.canceled, rect.archived {{ fill: #f3f3f3; stroke: #999; }}
 rect.ring {{ fill: #fdeaea; stroke: #c33; }}
+b {{ padding: 1px 8px; border: 1px solid; border-radius: 4px; font-weight: normal; }}
 path {{ stroke: #888; fill: none; }} path.ring {{ stroke: #c33; }}
 </style></head><body>
-<h1>Who blocks whom</h1><p>{count} edges, from blockers on the left to those that wait on the right.</p>
+<h1>Who blocks whom</h1><p>{count} edges, from blockers on the left to those that wait on the right.
+<b style="background: #eef3fb; border-color: #6b8fc9">idle</b>
+<b style="background: #e8f6e8; border-color: #4c9a4c">working</b>
+<b style="background: #f3f3f3; border-color: #999">failed, canceled, archived: will not complete by itself</b>
+<b style="background: #fdeaea; border-color: #c33">cycle: never starts</b></p>
 <ul>{rings}</ul>
 <svg width="{width}" height="{height}" role="img">
 <defs><marker id="arrow" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="8" markerHeight="8" orient="auto">

@@ -248,7 +248,7 @@ def test_given_waiting_tasks_when_drawn_then_text_json_and_page_name_them(
     page = tmp_path / "graph.html"
     assert signalbox("queues", "graph", "--html", page)[0] == 0
     text = page.read_text()
-    assert "dig &lt;b&gt;" in text and "<b>" not in text
+    assert "dig &lt;b&gt;" in text and "dig <b>" not in text
     assert "http" not in text
 
 
