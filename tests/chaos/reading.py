@@ -18,7 +18,7 @@ from scheduler_defs.execution.terms import terms
 from scheduler_defs.stack.environment import STACK_ID
 from tests.chaos.accounting import FINISHED
 from tests.chaos.evidence import Due, Evidence, Life, SeenRun, SeenTask, SeenTick
-from tests.chaos.yard import AGENTS, SCHEDULES, STEPS, Yard
+from tests.chaos.yard import SCHEDULES, STEPS, Yard
 
 RUNS = sa.text("SELECT run_id, pipeline_name, status FROM runs ORDER BY id")
 TAGS = sa.text("SELECT run_id, key, value FROM run_tags")
@@ -86,9 +86,7 @@ def _is_guard(yard: Yard, argv: list[str]) -> bool:
         return False
     known = {path.name[:36] for path in yard.marks.glob("*.jsonl")}
     label = argv[-1]
-    return label.removeprefix("signalbox-guard:") in known or any(
-        f"agent {name}," in label for name in AGENTS
-    )
+    return label.removeprefix("signalbox-guard:") in known or f"_{yard.mark}, task" in label
 
 
 def _runs(connection: sa.Connection, until: dt.datetime) -> Iterator[SeenRun]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import os
 import sys
+import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -25,17 +26,20 @@ SHORT_TERMS = {BEAT: "1", EXPIRY: "6"}
 MARK = Path(__file__).with_name("mark.py")
 SCHEDULES = {f"each_{policy}": policy for policy in CatchUp}
 STEPS = {"diamond": ("first", "left", "right", "last")}
-AGENTS = ("chaos_ann", "chaos_bob", "chaos_eve")
 
 
 @dataclass
 class Yard:
-    """A running stack. `ids`: of all stacks that have run here. `begun`: since when schedules are on."""
+    """A running stack. `ids`: of all stacks that have run here. `begun`: since when schedules are on.
+
+    `mark`: ends the names of the agents, whose guards are known by them: other yards may be on this machine.
+    """
 
     stack: Stack
     slots: int
     ids: set[str] = field(default_factory=set[str])
     begun: dt.datetime = field(default_factory=lambda: dt.datetime.now(dt.UTC))
+    mark: str = field(default_factory=lambda: uuid.uuid4().hex[:8])
 
     @property
     def marks(self) -> Path:
@@ -68,7 +72,7 @@ def running_yard(
     yard.marks.mkdir()
     yard.stack.config.mkdir()
     (yard.stack.config / "chaos.yaml").write_text(
-        yaml.safe_dump(declarations(yard.marks, long_seconds), sort_keys=False)
+        yaml.safe_dump(declarations(yard.marks, long_seconds, yard.mark), sort_keys=False)
     )
     before = {name: os.environ.get(name) for name in terms}
     os.environ.update(terms)  # what this process reads, it reads with the stack's terms
@@ -82,7 +86,7 @@ def running_yard(
             os.environ.pop(name) if value is None else os.environ.update({name: value})
 
 
-def declarations(marks: Path, long_seconds: float) -> dict[str, Any]:
+def declarations(marks: Path, long_seconds: float, mark: str) -> dict[str, Any]:
     """Jobs of all kinds, schedules of each minute, and agents: every command writes down its life."""
 
     def command(seconds: float, failures: int = 0, *more: str) -> list[str]:
@@ -120,10 +124,10 @@ def declarations(marks: Path, long_seconds: float) -> dict[str, Any]:
             for name, policy in SCHEDULES.items()
         },
         "agents": {
-            "chaos_ann": {"queue": "chaos", "limit": 2, "command": command(1.5), "retries": retries(8)},
-            "chaos_bob": {"queue": "chaos", "limit": 1, "command": command(3), "retries": retries(8)},
+            f"ann_{mark}": {"queue": "chaos", "limit": 2, "command": command(1.5), "retries": retries(8)},
+            f"bob_{mark}": {"queue": "chaos", "limit": 1, "command": command(3), "retries": retries(8)},
             # Had it failed sooner, the agent would be passed over for a while after each task.
-            "chaos_eve": {"queue": "lost", "limit": 1, "command": command(10.5, 99), "retries": retries(2)},
+            f"eve_{mark}": {"queue": "lost", "limit": 1, "command": command(10.5, 99), "retries": retries(2)},
         },
     }
 
