@@ -23,6 +23,7 @@ OWN_PROCESSES = {"execution", "steps"}
 """Folders of integration tests that start what they need themselves, not the session's stack."""
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist reads the marks in its own hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """With `pytest -n`: what shares the session's stack stays in one process, and so does each module."""
     for item in items:

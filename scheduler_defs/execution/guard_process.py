@@ -152,8 +152,8 @@ class Guard:
             if os.getppid() != self.orders["guard"]:
                 os._exit(127)
             signal.set_wakeup_fd(-1)
-            for name in ("SIGTERM", "SIGINT", "SIGHUP", "SIGCHLD", "SIGPIPE", "SIGXFSZ"):
-                signal.signal(getattr(signal, name), signal.SIG_DFL)
+            for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
+                signal.signal(number, signal.SIG_DFL)
             signal.pthread_sigmask(signal.SIG_SETMASK, [])
             if self.orders["cwd"] is not None:
                 os.chdir(self.orders["cwd"])

@@ -59,6 +59,11 @@ def in_child(account: Account | None = None, death_signal: int | None = None) ->
     sets = (_CapabilitySets * 2)(_CapabilitySets(only, only, only), _CapabilitySets(0, 0, 0))
 
     def setup() -> None:
+        for number in (
+            signal.SIGINT,
+            signal.SIGQUIT,
+        ):  # a shell that started us in the background ignores them
+            signal.signal(number, signal.SIG_DFL)
         if account is not None:
             keeps = account.keeps_file_access and _libc is not None
             if keeps:

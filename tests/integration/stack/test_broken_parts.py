@@ -17,6 +17,7 @@ from scheduler_defs.stack import lock, processes, record
 from scheduler_defs.stack.checks import graphql
 from scheduler_defs.stack.record import State
 from tests.integration.running_stack import SIGNALBOX, Stack, clean_environment, new_yard, running, until
+from tests.patience import PATIENCE
 
 CHAIN = (
     "Plan the new signal",
@@ -105,7 +106,7 @@ def test_given_a_run_in_progress_when_the_stack_is_told_to_end_then_everything_i
     stack_id = own_stack.record.id
     begun = time.monotonic()
     own_stack.run("down")
-    assert time.monotonic() - begun < 10
+    assert time.monotonic() - begun < 10 * PATIENCE
     assert [process for process in everything if is_alive(process)] == []
     assert processes.marked(stack_id) == []
     assert record.read(own_stack.state) is None
@@ -137,7 +138,7 @@ def test_given_a_stack_in_the_foreground_when_a_signal_comes_then_it_ends_well_i
         process.send_signal(number)
         lines += process.stdout.readlines()
         assert process.wait(15) == 0
-        assert time.monotonic() - begun < 10
+        assert time.monotonic() - begun < 10 * PATIENCE
     assert [item for item in found if is_alive(item)] == []
     assert processes.marked(stack_id) == []
     healthy = [line.split()[1] for line in lines if " healthy " in line]

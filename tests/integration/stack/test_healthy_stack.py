@@ -114,7 +114,7 @@ def test_given_the_exports_when_dagster_materializes_an_asset_then_it_is_in_the_
     assert "RUN_SUCCESS" in done.stderr
     assert any(
         run["job"] == "__ephemeral_asset_job__" or "gpu_report" in run["job"]
-        for run in stack.json("runs", "list")
+        for run in stack.json("runs", "list", "--limit", "500")
     )
 
 
