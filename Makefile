@@ -10,8 +10,8 @@ unexport PYTHONDONTWRITEBYTECODE
 # Older than what has to be installed means: install. A second `make` installs nothing.
 READY := $(VENV)/.ready
 TOOLS := $(VENV)/.tools
-# Most tests wait for something most of the time. The long ones come first.
-PARALLEL := --numprocesses 3 --dist loadgroup --no-loadscope-reorder
+# Most tests wait for something most of the time. The long ones come first (tests/conftest.py says who goes where).
+PARALLEL := --numprocesses 3 --no-loadscope-reorder
 
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' Makefile

@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import pytest
@@ -19,18 +20,26 @@ hypothesis.settings.register_profile("same", derandomize=True)
 hypothesis.settings.register_profile("explore", max_examples=1_000, deadline=None)
 hypothesis.settings.load_profile("same")
 
-OWN_PROCESSES = {"execution", "steps"}
-"""Folders of integration tests that start what they need themselves, not the session's stack."""
+OWN_STACK = (
+    "tests/integration/execution/",
+    "tests/integration/steps/",
+    "tests/integration/agents/test_agents_lost.py",
+    "tests/integration/stack/test_broken_parts.py",
+)
+"""Integration tests that start what they need themselves, and not the session's stack."""
 
 
-@pytest.hookimpl(tryfirst=True)  # xdist reads the marks in its own hook
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """With `pytest -n`: what shares the session's stack stays in one process, and so does each module."""
-    for item in items:
-        folders = item.path.parent.parts
-        shared = "integration" in folders and not OWN_PROCESSES & set(folders)
-        group = "stack" if shared and "stack" in getattr(item, "fixturenames", ()) else str(item.path)
-        item.add_marker(pytest.mark.xdist_group(group))
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """With `pytest -n`: what shares the session's stack stays in one process, and so does each file."""
+    from xdist.scheduler.loadscope import LoadScopeScheduling
+
+    class ByStackAndFile(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            shared = nodeid.startswith("tests/integration/") and not nodeid.startswith(OWN_STACK)
+            return "stack" if shared else nodeid.partition("::")[0]
+
+    return ByStackAndFile(config, log)
 
 
 @pytest.fixture(scope="session")
