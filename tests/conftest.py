@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import signal
 import tempfile
 import uuid
 from collections.abc import Iterator
@@ -19,6 +20,9 @@ import sqlalchemy as sa
 hypothesis.settings.register_profile("same", derandomize=True)
 hypothesis.settings.register_profile("explore", max_examples=1_000, deadline=None)
 hypothesis.settings.load_profile("same")
+
+# A shell that starts us in the background has it ignored, and so would all that we start.
+signal.signal(signal.SIGQUIT, signal.SIG_DFL)
 
 OWN_STACK = (
     "tests/integration/execution/",

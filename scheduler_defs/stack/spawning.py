@@ -18,6 +18,9 @@ _CAPABILITY_VERSION_3 = 0x20080522
 _CAP_DAC_OVERRIDE = 1
 _LINUX = sys.platform.startswith("linux")
 _libc = ctypes.CDLL(None, use_errno=True) if _LINUX else None
+if _libc is not None:
+    # Looked up here: in a forked child the loader's lock may be held by a thread that is not there.
+    _FOUND = (_libc.prctl, _libc.capset)
 
 
 @dataclass(frozen=True)
@@ -59,11 +62,6 @@ def in_child(account: Account | None = None, death_signal: int | None = None) ->
     sets = (_CapabilitySets * 2)(_CapabilitySets(only, only, only), _CapabilitySets(0, 0, 0))
 
     def setup() -> None:
-        for number in (
-            signal.SIGINT,
-            signal.SIGQUIT,
-        ):  # a shell that started us in the background ignores them
-            signal.signal(number, signal.SIG_DFL)
         if account is not None:
             keeps = account.keeps_file_access and _libc is not None
             if keeps:

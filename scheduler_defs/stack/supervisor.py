@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from scheduler_defs.errors import SignalboxError
 from scheduler_defs.stack import logs, processes, record
 from scheduler_defs.stack.component import StopPhase
+from scheduler_defs.stack.hangs import say_where_it_hangs
 from scheduler_defs.stack.minder import Minder, StackContext
 from scheduler_defs.stack.one_shot import OneShots
 from scheduler_defs.stack.plan import MIGRATIONS, RUNS_WORKER, STEPS_WORKER, Plan, worker
@@ -54,6 +55,8 @@ class Supervisor:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             loop.add_signal_handler(number, self._asked_to_stop.set)
+        # A shell that starts us in the background has it ignored, and so would all that we start.
+        signal.signal(signal.SIGQUIT, signal.SIG_DFL)
         self._changed()
         try:
             async with asyncio.TaskGroup() as tasks:
@@ -64,6 +67,7 @@ class Supervisor:
                 tasks.create_task(self._follow_declarations(tasks))
                 tasks.create_task(self._announce_readiness())
                 tasks.create_task(self._rotate_logs())
+                tasks.create_task(say_where_it_hangs())
         except BaseExceptionGroup as group:
             failures = [leaf for leaf in _leaves(group) if not isinstance(leaf, _AskedToStop)]
             if failures:
