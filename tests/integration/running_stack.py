@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -109,9 +110,10 @@ class Stack:
         """Every process of the stack: those with its mark, and Postgres' own children, which hide it."""
         found = {process.pid: process for process in processes.marked(self.record.id)}
         for item in self.record.components:
-            if item.pid is not None and psutil.pid_exists(item.pid):
-                leader = psutil.Process(item.pid)
-                found |= {process.pid: process for process in (leader, *leader.children(recursive=True))}
+            with contextlib.suppress(psutil.NoSuchProcess):
+                if item.pid is not None:
+                    leader = psutil.Process(item.pid)
+                    found |= {process.pid: process for process in (leader, *leader.children(recursive=True))}
         return list(found.values())
 
 
