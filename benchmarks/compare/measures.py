@@ -62,11 +62,9 @@ def queued_beforehand(stack: Stack, sizes: Sizes) -> Numbers:
         began = time.time()
         os.kill(stack.daemon_pid, signal.SIGCONT)
     ended = _await_end(stack, run_ids)
-    used = {name: spent - before.get(name, 0.0) for name, spent in cpu_by_role(tree(stack.roots)).items()}
     return {
         "runs_per_second_queued": sizes.queued / (ended - began),
-        "cpu_per_run_milliseconds": 1000 * sum(used.values()) / sizes.queued,
-        **{f"cpu_per_run_{name}_milliseconds": 1000 * spent / sizes.queued for name, spent in used.items()},
+        **_cpu_per_run(stack, before, sizes.queued, "cpu_per_run"),
     }
 
 
@@ -96,6 +94,10 @@ def due_together(stack: Stack, sizes: Sizes) -> Numbers:
     due = (dt.datetime.now(dt.UTC) + dt.timedelta(seconds=150)).replace(second=0, microsecond=0)
     stack.declare_schedules(sizes.schedules, f"{due.minute} {due.hour} {due.day} {due.month} *")
 
+    while time.time() < due.timestamp() - 0.1:
+        time.sleep(0.1)
+    before = cpu_by_role(tree(stack.roots))
+
     def run_ids() -> list[str]:
         found = stack.rows(
             "SELECT run_id FROM runs WHERE create_timestamp >= :due", due=due.replace(tzinfo=None)
@@ -117,6 +119,7 @@ def due_together(stack: Stack, sizes: Sizes) -> Numbers:
         "schedules_created_seconds": float(created) - due.timestamp(),
         "schedules_last_start_seconds": max(starts) - due.timestamp(),
         "schedules_finished_seconds": ended - due.timestamp(),
+        **_cpu_per_run(stack, before, sizes.schedules, "schedules_cpu_per_run"),
     }
 
 
@@ -161,6 +164,15 @@ def _lines(log: Path) -> int:
 
 
 ALL = (at_once, queued_beforehand, idle_latency, due_together, idle_cost, statements)
+
+
+def _cpu_per_run(stack: Stack, before: dict[str, float], runs: int, name: str) -> Numbers:
+    """The CPU time of a run since `before`, all and by part of the stack."""
+    used = {part: spent - before.get(part, 0.0) for part, spent in cpu_by_role(tree(stack.roots)).items()}
+    return {
+        f"{name}_milliseconds": 1000 * sum(used.values()) / runs,
+        **{f"{name}_{part}_milliseconds": 1000 * spent / runs for part, spent in used.items()},
+    }
 
 
 def _await_end(stack: Stack, run_ids: list[str], pause: float = 0.1) -> float:

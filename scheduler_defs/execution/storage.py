@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
+from functools import cached_property
 from typing import Self
 
 import sqlalchemy as sa
+from dagster._core.scheduler.instigation import TickStatus
 from dagster._core.storage.base_storage import DagsterStorage
 from dagster._core.storage.config import PostgresStorageConfig
 from dagster._serdes import ConfigurableClassData
@@ -20,9 +24,31 @@ from scheduler_defs.execution.storage_pool import Pooled, connection
 from scheduler_defs.execution.storage_runs import PooledRunStorage
 from scheduler_defs.settings import sqlalchemy_url
 
+_PURGE_SECONDS = 600.0
+
 
 class PooledScheduleStorage(Pooled, PostgresScheduleStorage):
     """Schedules' and sensors' states and ticks."""
+
+    @cached_property
+    def _purged(self) -> dict[tuple[str, ...], float]:
+        return {}
+
+    @override
+    def purge_ticks(
+        self,
+        origin_id: str,
+        selector_id: str,
+        before: float,
+        tick_statuses: Sequence[TickStatus] | None = None,
+    ) -> None:
+        """Delete old ticks, at most every ten minutes for the same ones: Dagster asks for it at each tick."""
+        key = (selector_id, *sorted(status.value for status in tick_statuses or ()))
+        now = time.monotonic()
+        if now - self._purged.get(key, float("-inf")) < _PURGE_SECONDS:
+            return
+        self._purged[key] = now
+        super().purge_ticks(origin_id, selector_id, before, tick_statuses)
 
     @override
     def connect(self, run_id: str | None = None) -> AbstractContextManager[sa.Connection]:

@@ -38,6 +38,7 @@ class PoolOptions:
     overflow: int = 30
 
 
+_has_tables: set[tuple[type, str]] = set()
 _engines: dict[tuple[int, PoolOptions], sa.Engine] = {}
 _lock = threading.Lock()
 # A thread of the parent may hold the lock while another forks: the child starts with one of its own.
@@ -162,8 +163,13 @@ class Pooled:
     def __init__(self, url: str, should_autocreate_tables: bool = True) -> None:
         self._options = PoolOptions(url)
         self._known: set[str] = set()
+        # Looked for once per process: Dagster makes new storages for every tick that a code server evaluates.
+        place = (type(self), url)
+        look = should_autocreate_tables and place not in _has_tables
         # The next class in line is the storage that this is mixed into.
-        super().__init__(url, should_autocreate_tables)  # pyright: ignore[reportCallIssue]
+        super().__init__(url, look)  # pyright: ignore[reportCallIssue]
+        if look:
+            _has_tables.add(place)
 
     @property
     def _engine(self) -> sa.Engine:

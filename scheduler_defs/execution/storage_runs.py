@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import cached_property
 from typing import Any
 
 import sqlalchemy as sa
-from dagster._core.errors import DagsterRunNotFoundError
+from dagster._core.errors import DagsterRunAlreadyExists, DagsterRunNotFoundError
 from dagster._core.events import DagsterEvent
 from dagster._core.snap import ExecutionPlanSnapshot
 from dagster._core.storage.dagster_run import DagsterRun
+from dagster._core.storage.runs.schema import RunsTable, RunTagsTable
 from dagster._core.storage.sql import SqlAlchemyQuery
 from dagster._core.storage.tags import (
     PARENT_RUN_ID_TAG,
@@ -22,6 +23,7 @@ from dagster._core.storage.tags import (
 )
 from dagster._serdes import serialize_value
 from dagster_postgres.run_storage import PostgresRunStorage
+from sqlalchemy import exc
 from typing_extensions import override
 
 from scheduler_defs.execution.storage_pool import Pooled, connection, patiently
@@ -77,6 +79,26 @@ class PooledRunStorage(Pooled, PostgresRunStorage):
         return super().add_run(dagster_run)
 
     @override
+    def _core_add_run(self, col_values: dict[str, Any], tags: Mapping[str, str]) -> None:
+        """The run and its tags, both or neither, in one statement."""
+        run = RunsTable.insert().values(**col_values)
+        statement: sa.Insert = run
+        if tags:
+            added = run.returning(RunsTable.c.run_id).cte("added")
+            tag = (
+                sa.func.unnest(_texts(tags), _texts(tags.values()))
+                .table_valued("key", "value")
+                .render_derived("tag")
+            )
+            rows = sa.select(added.c.run_id, tag.c.key, tag.c.value).select_from(added.join(tag, sa.true()))
+            statement = RunTagsTable.insert().from_select(["run_id", "key", "value"], rows)
+        with self.connect() as conn:
+            try:
+                conn.execute(statement)
+            except exc.IntegrityError as error:
+                raise DagsterRunAlreadyExists from error
+
+    @override
     def handle_run_event(
         self, run_id: str, event: DagsterEvent, update_timestamp: dt.datetime | None = None
     ) -> None:
@@ -126,13 +148,15 @@ class PooledRunStorage(Pooled, PostgresRunStorage):
     def get_execution_plan_snapshot(self, execution_plan_snapshot_id: str) -> ExecutionPlanSnapshot:
         # Content-addressed, so what was read once is still right.
         plans = self._plans
-        if execution_plan_snapshot_id not in plans:
-            if len(plans) >= _PLANS_REMEMBERED:
-                plans.pop(next(iter(plans)))
-            plans[execution_plan_snapshot_id] = super().get_execution_plan_snapshot(
-                execution_plan_snapshot_id
-            )
-        return plans[execution_plan_snapshot_id]
+        found = plans.get(execution_plan_snapshot_id)
+        if found is None:
+            # Of one that is not there Dagster's method says None, against its type; it is added next.
+            found = super().get_execution_plan_snapshot(execution_plan_snapshot_id)
+            if found:
+                if len(plans) >= _PLANS_REMEMBERED:
+                    plans.pop(next(iter(plans)))
+                plans[execution_plan_snapshot_id] = found
+        return found
 
     @override
     def wipe(self) -> None:
@@ -159,3 +183,7 @@ class PooledRunStorage(Pooled, PostgresRunStorage):
     @override
     def has_backfill_tags_table(self) -> bool:
         return self._remembered("backfill_tags", super().has_backfill_tags_table)
+
+
+def _texts(values: Iterable[str]) -> sa.BindParameter[Sequence[str]]:
+    return sa.bindparam(None, list(values), sa.ARRAY(sa.Text))

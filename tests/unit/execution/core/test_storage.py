@@ -4,12 +4,18 @@ import multiprocessing
 import os
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import dagster as dg
 import pytest
 import sqlalchemy as sa
+from dagster._core.definitions.run_request import InstigatorType
+from dagster._core.errors import DagsterRunAlreadyExists
 from dagster._core.events import StepMaterializationData
+from dagster._core.scheduler.instigation import TickData, TickStatus
+from dagster._core.snap import ExecutionPlanSnapshot
+from dagster._core.snap.execution_plan_snapshot import create_execution_plan_snapshot_id
 
 from scheduler_defs import database
 from scheduler_defs.execution.storage import SignalboxStorage
@@ -296,3 +302,68 @@ class TestCollecting:
 
 def test_given_the_same_options_then_the_same_engine_in_this_process(dagster_url: str) -> None:
     assert pooled_engine(PoolOptions(dagster_url)) is pooled_engine(PoolOptions(dagster_url))
+
+
+def _statements(setting: Setting, act: Callable[[], object]) -> list[str]:
+    """What `act` sends to the database."""
+    found: list[str] = []
+    engine = pooled_engine(PoolOptions(setting.storage.postgres_url))
+
+    def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        found.append(statement)
+
+    sa.event.listen(engine, "before_cursor_execute", note)
+    try:
+        act()
+    finally:
+        sa.event.remove(engine, "before_cursor_execute", note)
+    return found
+
+
+def test_given_a_new_run_then_it_and_its_tags_are_one_statement(setting: Setting) -> None:
+    setting.run("QUEUED")  # asks for the schema, once
+    tags = {"a": "1", "b": "it's {2}, \\ and \""}
+    run = dg.DagsterRun(job_name="line", tags=tags)
+    (statement,) = _statements(setting, lambda: setting.storage.run_storage.add_run(run))
+    assert "run_tags" in statement
+    assert setting.get(run.run_id).tags == tags
+    assert setting.instance.get_run_ids(dg.RunsFilter(tags=tags)) == [run.run_id]
+    with pytest.raises(DagsterRunAlreadyExists):
+        setting.storage.run_storage.add_run(run)
+    bare = dg.DagsterRun(job_name="line", remote_job_origin=None)
+    setting.storage.run_storage.add_run(bare)
+    assert setting.status(bare.run_id) == "NOT_STARTED"
+
+
+def test_given_a_plan_that_was_not_there_then_it_is_found_once_it_is(setting: Setting) -> None:
+    runs = setting.storage.run_storage
+    plan = ExecutionPlanSnapshot([], False, "a job", snapshot_version=1)
+    name = create_execution_plan_snapshot_id(plan)
+    assert not runs.has_execution_plan_snapshot(name)
+    runs.add_execution_plan_snapshot(plan)
+    assert runs.has_execution_plan_snapshot(name)
+    assert _statements(setting, lambda: runs.get_execution_plan_snapshot(name)) == []
+
+
+def test_given_many_ticks_then_old_ones_are_looked_for_once(setting: Setting) -> None:
+    schedules = setting.storage.schedule_storage
+    old, new = (
+        schedules.create_tick(
+            TickData("origin", "s", InstigatorType.SCHEDULE, TickStatus.SKIPPED, moment, selector_id="sel")
+        )
+        for moment in (1000.0, 3000.0)
+    )
+    asked = _statements(
+        setting,
+        lambda: [schedules.purge_ticks("origin", "sel", 2000.0, [TickStatus.SKIPPED]) for _ in range(3)],
+    )
+    assert len(asked) == 1
+    assert [tick.tick_id for tick in schedules.get_ticks("origin", "sel")] == [new.tick_id]
+    assert old.tick_id != new.tick_id
+    assert len(_statements(setting, lambda: schedules.purge_ticks("origin", "other", 1.0))) == 1
+
+
+def test_given_another_instance_in_the_process_then_it_does_not_look_for_its_tables(
+    setting: Setting,
+) -> None:
+    assert _statements(setting, lambda: SignalboxStorage(setting.storage.postgres_url)) == []
