@@ -7,10 +7,13 @@ costs most of a second and 60 MB, and the supervisor is always there. Neither ca
 from __future__ import annotations
 
 import json
+import os
+from types import ModuleType
 from typing import Any, cast
 
 from scheduler_defs.errors import NotReachableError, SignalboxError
 
+_FORK_SUPPORT = "GRPC_ENABLE_FORK_SUPPORT"
 _SERVICE = "/api.DagsterApi/"
 
 
@@ -34,14 +37,33 @@ def reload(host: str, port: int, timeout_seconds: float = 120.0) -> None:
 
 
 def _call(host: str, port: int, method: str, timeout_seconds: float) -> bytes:
-    import grpc
-
+    grpc = _grpc()
     with grpc.insecure_channel(f"{host}:{port}") as channel:
         try:
             return cast(bytes, channel.unary_unary(_SERVICE + method)(b"", timeout=timeout_seconds))
         except grpc.RpcError as error:
             details = error.details() if isinstance(error, grpc.Call) else error
             raise NotReachableError(f"no answer: {details}") from error
+
+
+def _grpc() -> ModuleType:
+    """gRPC without its handlers around fork, which it installs, or not, when it is imported.
+
+    They are for children that go on to use gRPC; ours become another program at once. In the supervisor,
+    which asks in one thread and starts processes in another, they aborted some of them ("Check failure"),
+    and fork can wait for ever (grpc/grpc#17986; its doc/fork_support.md advises this for fork with exec).
+    """
+    before = os.environ.get(_FORK_SUPPORT)
+    os.environ[_FORK_SUPPORT] = "0"
+    try:
+        import grpc
+    finally:
+        # Components decide for themselves.
+        if before is None:
+            del os.environ[_FORK_SUPPORT]
+        else:
+            os.environ[_FORK_SUPPORT] = before
+    return grpc
 
 
 def _root_message(error: dict[str, Any]) -> str:
