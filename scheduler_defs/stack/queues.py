@@ -37,14 +37,17 @@ class Queues:
 def declared_queues(declarations: Declarations) -> Queues:
     """Every queue that a run or a step can be sent to, the default first.
 
-    A name that both use is served as a queue of runs.
+    A name that both use is served as a queue of runs. Without a job that has steps there is no queue of steps: a
+    worker that nobody needs costs 200 MB.
     """
     jobs, agents = declarations.jobs.values(), declarations.agents.values()
     runs = {job.queue for job in jobs} | {agent.celery_queue for agent in agents}
     steps = {step.queue for job in jobs for step in (job.steps or {}).values()}
     return Queues(
         (RUN_QUEUE, *sorted(name for name in runs - {RUN_QUEUE, STEP_QUEUE} if name)),
-        (STEP_QUEUE, *sorted(name for name in steps - runs - {RUN_QUEUE, STEP_QUEUE} if name)),
+        (STEP_QUEUE, *sorted(name for name in steps - runs - {RUN_QUEUE, STEP_QUEUE} if name))
+        if steps
+        else (),
     )
 
 

@@ -28,7 +28,13 @@ def test_given_jobs_and_steps_with_queues_then_runs_and_steps_are_told_apart(tmp
     assert declared_queues(result.declarations) == Queues(("runs", "gpu", "long"), ("steps", "big"))
 
 
-def test_given_nothing_declared_then_the_two_default_queues_are_served(tmp_path: Path) -> None:
+def test_given_no_job_with_steps_then_nobody_serves_steps(tmp_path: Path) -> None:
+    (tmp_path / "jobs.yaml").write_text("jobs: {plain: {command: ['true']}}")
+    assert declared_queues(load(tmp_path).declarations) == Queues(("runs",), ())
+
+
+def test_given_a_step_without_a_queue_then_it_is_the_default_one(tmp_path: Path) -> None:
+    (tmp_path / "jobs.yaml").write_text("jobs: {one: {steps: {only: {command: ['true']}}}}")
     assert declared_queues(load(tmp_path).declarations) == Queues(("runs",), ("steps",))
 
 
