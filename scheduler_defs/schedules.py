@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 
 import dagster as dg
 
@@ -12,7 +12,7 @@ from scheduler_defs.declarations.names import dagster_name
 from scheduler_defs.errors import SignalboxError
 from scheduler_defs.evaluation.cadence import cron_of
 from scheduler_defs.evaluation.live import Shared, live_evaluator
-from scheduler_defs.execution.instigators import switched_on
+from scheduler_defs.execution.instigators import share_instance, switched_on
 
 # One per code server: all its ticks decide over the same reading and the same grants.
 _evaluator = live_evaluator()
@@ -20,13 +20,8 @@ _evaluator = live_evaluator()
 Evaluation = Callable[[dg.ScheduleEvaluationContext], Iterator[dg.RunRequest | dg.SkipReason]]
 
 
-def _read_switched_on(context: dg.ScheduleEvaluationContext) -> Mapping[str, dt.datetime]:
-    return switched_on(context.instance)
-
-
-# Shared, because all that are due for the first time ask for it, each context makes an instance of its own,
-# and what is read grows with the number of schedules.
-_switched_on = Shared(_read_switched_on)
+# All that are due for the first time ask for it, and what is read grows with the number of schedules.
+_switched_on = Shared(switched_on)
 
 
 def build_schedules(declarations: Declarations) -> list[dg.ScheduleDefinition]:
@@ -60,9 +55,10 @@ def build_schedule(declarations: Declarations, schedule: Schedule) -> dg.Schedul
 
 def _evaluation(declarations: Declarations, schedule: Schedule) -> Evaluation:
     def evaluation(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
+        share_instance(context)
         tick = context.scheduled_execution_time.astimezone(dt.UTC)
         outcome = _evaluator.evaluate(
-            declarations, schedule, tick, dt.datetime.now(dt.UTC), lambda: _switched_on(context)
+            declarations, schedule, tick, dt.datetime.now(dt.UTC), lambda: _switched_on(context.instance)
         )
         if outcome.failed:
             raise SignalboxError(outcome.reason)

@@ -25,6 +25,7 @@ from scheduler_defs import database
 from scheduler_defs.declarations.models import Declarations
 from scheduler_defs.declarations.names import dagster_name
 from scheduler_defs.errors import NotReachableError
+from scheduler_defs.execution.instigators import share_instance
 from scheduler_defs.jobs.agent_task import agent_task
 from scheduler_defs.launching import for_task
 
@@ -109,6 +110,7 @@ def _sensor(declarations: Declarations, queue: str) -> dg.SensorDefinition:
         tags={"signalbox/queue": queue},
     )
     def look_at_queue(context: dg.SensorEvaluationContext) -> dg.SensorResult:
+        share_instance(context)
         try:
             return tick(declarations, queue, context, dt.datetime.now(dt.UTC))
         except NotReachableError as error:

@@ -15,7 +15,7 @@ import dagster as dg
 from resources.agent_pool.declared import served_queues
 from scheduler_defs import database
 from scheduler_defs.declarations.models import Declarations
-from scheduler_defs.execution.instigators import cursors
+from scheduler_defs.execution.instigators import cursors, share_instance
 from scheduler_defs.settings import settings
 from sensors.agent_queues import Memory, sensor_name
 
@@ -36,6 +36,7 @@ def _sensor(declarations: Declarations) -> dg.SensorDefinition:
         description=f"Sends alerts to {', '.join(declarations.alerts.channels)}.",
     )
     def send_alerts(context: dg.SensorEvaluationContext) -> dg.SkipReason:
+        share_instance(context)
         return dg.SkipReason(tick(declarations, context, dt.datetime.now(dt.UTC)))
 
     return send_alerts

@@ -15,7 +15,7 @@ import dagster as dg
 from scheduler_defs import database, tags
 from scheduler_defs.execution import retries_due
 from scheduler_defs.execution.backoff import retry_tags
-from scheduler_defs.execution.instigators import Target
+from scheduler_defs.execution.instigators import Target, share_instance
 from scheduler_defs.execution.retries_due import CANCELLED, PendingRetry
 
 NAME = "retries"
@@ -37,6 +37,7 @@ def retries_sensor(jobs: Sequence[Target]) -> dg.SensorDefinition:
         description="Launches the next attempt of failed runs that have one left, when it is due.",
     )
     def launch_retries(context: dg.SensorEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
+        share_instance(context)
         now = dt.datetime.now(dt.UTC)
         since = dt.datetime.fromisoformat(context.cursor) if context.cursor else _EPOCH
         with database.engine().connect() as connection:

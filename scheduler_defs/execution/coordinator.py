@@ -11,7 +11,7 @@ from typing import Any, Self
 import dagster as dg
 from dagster._core.run_coordinator.base import SubmitRunContext
 from dagster._core.run_coordinator.queued_run_coordinator import QueuedRunCoordinator, RunQueueConfig
-from dagster._core.storage.dagster_run import DagsterRun
+from dagster._core.storage.dagster_run import DagsterRun, DagsterRunStatus
 from dagster._serdes import ConfigurableClassData
 from typing_extensions import override
 
@@ -110,10 +110,14 @@ class SignalboxRunCoordinator(QueuedRunCoordinator):
         from scheduler_defs.execution.dequeue_launch import storage_connection
         from scheduler_defs.execution.wakeup import announce_queue
 
-        run = super().submit_run(context)
+        run = context.dagster_run
+        if run.status is not DagsterRunStatus.NOT_STARTED:
+            return super().submit_run(context)
+        # As Dagster does it, which then reads the run again.
+        self._instance.report_dagster_event(dg.DagsterEvent.job_enqueue(run), run_id=run.run_id)
         with storage_connection(self._instance) as connection:
             announce_queue(connection)
-        return run
+        return run.with_status(DagsterRunStatus.QUEUED)
 
     @override
     def cancel_run(self, run_id: str) -> bool:

@@ -42,10 +42,13 @@ class PooledScheduleStorage(Pooled, PostgresScheduleStorage):
         before: float,
         tick_statuses: Sequence[TickStatus] | None = None,
     ) -> None:
-        """Delete old ticks, at most every ten minutes for the same ones: Dagster asks for it at each tick."""
+        """Delete old ticks, at most every ten minutes for the same ones: Dagster asks for it at each tick.
+
+        Not at the first tick that this process sees, which for all schedules may be in the same minute.
+        """
         key = (selector_id, *sorted(status.value for status in tick_statuses or ()))
         now = time.monotonic()
-        if now - self._purged.get(key, float("-inf")) < _PURGE_SECONDS:
+        if now - self._purged.setdefault(key, now) < _PURGE_SECONDS:
             return
         self._purged[key] = now
         super().purge_ticks(origin_id, selector_id, before, tick_statuses)

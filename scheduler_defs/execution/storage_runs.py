@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -81,20 +81,11 @@ class PooledRunStorage(Pooled, PostgresRunStorage):
     @override
     def _core_add_run(self, col_values: dict[str, Any], tags: Mapping[str, str]) -> None:
         """The run and its tags, both or neither, in one statement."""
-        run = RunsTable.insert().values(**col_values)
-        statement: sa.Insert = run
-        if tags:
-            added = run.returning(RunsTable.c.run_id).cte("added")
-            tag = (
-                sa.func.unnest(_texts(tags), _texts(tags.values()))
-                .table_valued("key", "value")
-                .render_derived("tag")
-            )
-            rows = sa.select(added.c.run_id, tag.c.key, tag.c.value).select_from(added.join(tag, sa.true()))
-            statement = RunTagsTable.insert().from_select(["run_id", "key", "value"], rows)
+        values = {f"new_{name}": value for name, value in col_values.items()}
+        tagged = {"tag_keys": list(tags), "tag_values": list(tags.values())}
         with self.connect() as conn:
             try:
-                conn.execute(statement)
+                conn.execute(_add(tuple(col_values)), {**values, **tagged})
             except exc.IntegrityError as error:
                 raise DagsterRunAlreadyExists from error
 
@@ -185,5 +176,13 @@ class PooledRunStorage(Pooled, PostgresRunStorage):
         return self._remembered("backfill_tags", super().has_backfill_tags_table)
 
 
-def _texts(values: Iterable[str]) -> sa.BindParameter[Sequence[str]]:
-    return sa.bindparam(None, list(values), sa.ARRAY(sa.Text))
+@lru_cache(maxsize=8)
+def _add(columns: tuple[str, ...]) -> sa.Insert:
+    """Adds a run with the values `new_<column>`, and its tags: `tag_keys` and `tag_values`."""
+    run = RunsTable.insert().values({name: sa.bindparam(f"new_{name}") for name in columns})
+    added = run.returning(RunsTable.c.run_id).cte("added")
+    texts = sa.ARRAY(sa.Text)
+    pairs = sa.func.unnest(sa.bindparam("tag_keys", type_=texts), sa.bindparam("tag_values", type_=texts))
+    tag = pairs.table_valued("key", "value").render_derived("tag")
+    rows = sa.select(added.c.run_id, tag.c.key, tag.c.value).select_from(added.join(tag, sa.true()))
+    return RunTagsTable.insert().from_select(["run_id", "key", "value"], rows)

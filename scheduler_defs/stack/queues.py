@@ -37,8 +37,8 @@ class Queues:
 def declared_queues(declarations: Declarations) -> Queues:
     """Every queue that a run or a step can be sent to, the default first.
 
-    A name that both use is served as a queue of runs. Without a job that has steps there is no queue of steps: a
-    worker that nobody needs costs 200 MB.
+    A name that both use is served as a queue of runs. Without a job that has steps there is no queue of
+    steps: an idle worker costs 200 MB.
     """
     jobs, agents = declarations.jobs.values(), declarations.agents.values()
     runs = {job.queue for job in jobs} | {agent.celery_queue for agent in agents}

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import inspect
+from pathlib import Path
 
 import dagster as dg
+import pytest
 from celery.concurrency import asynpool
 from celery.worker import control, request, state
 from dagster._core.definitions.reconstruct import ReconstructableJob
 from dagster._core.definitions.run_request import InstigatorType
 from dagster._core.events import EVENT_TYPE_TO_PIPELINE_RUN_STATUS
 from dagster._core.execution.api import execute_run_iterator
+from dagster._core.instance.ref import InstanceRef
 from dagster._core.scheduler.instigation import ScheduleInstigatorData, SensorInstigatorData
 from dagster._core.storage import dagster_run
 from dagster._core.storage.compute_log_manager import ComputeIOType
@@ -25,11 +29,12 @@ from dagster_postgres.event_log import PostgresEventLogStorage
 from dagster_postgres.run_storage import PostgresRunStorage
 from dagster_postgres.schedule_storage import PostgresScheduleStorage
 
-from scheduler_defs.execution.instigators import Target
+from scheduler_defs.execution.instigators import Target, share_instance
 from scheduler_defs.execution.storage import PooledScheduleStorage
 from scheduler_defs.execution.storage_events import PooledEventLogStorage
 from scheduler_defs.execution.storage_runs import PooledRunStorage
 from scheduler_defs.execution.storage_states import ALLOWED
+from scheduler_defs.settings import PROJECT_ROOT
 from tests.unit.execution.core.setting import Setting
 
 
@@ -122,3 +127,22 @@ def test_what_dagster_keeps_of_schedules_and_sensors_has_a_start_and_a_cursor() 
     assert "cursor" in inspect.signature(SensorInstigatorData.__new__).parameters
     assert "instigator_type" in inspect.signature(dg.DagsterInstance.all_instigator_state).parameters
     assert isinstance(dg.define_asset_job("any"), Target)
+
+
+def test_given_contexts_of_one_instance_then_they_share_it(
+    dagster_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SIGNALBOX_POSTGRES_URL", dagster_url)
+    monkeypatch.setenv("SIGNALBOX_STATE", str(tmp_path))
+    ref = InstanceRef.from_dir(str(PROJECT_ROOT))
+    now = dt.datetime.now(dt.UTC)
+    first, second = (
+        dg.ScheduleEvaluationContext(ref, now, None, None, None),
+        dg.SensorEvaluationContext(ref, None, None, None, None),
+    )
+    for context in (first, second):
+        share_instance(context)
+    assert first.instance is second.instance
+    with first:
+        pass
+    assert second.instance.run_storage.get_runs_count() == 0

@@ -345,7 +345,9 @@ def test_given_a_plan_that_was_not_there_then_it_is_found_once_it_is(setting: Se
     assert _statements(setting, lambda: runs.get_execution_plan_snapshot(name)) == []
 
 
-def test_given_many_ticks_then_old_ones_are_looked_for_once(setting: Setting) -> None:
+def test_given_many_ticks_then_old_ones_are_looked_for_every_ten_minutes(
+    setting: Setting, monkeypatch: pytest.MonkeyPatch
+) -> None:
     schedules = setting.storage.schedule_storage
     old, new = (
         schedules.create_tick(
@@ -353,14 +355,18 @@ def test_given_many_ticks_then_old_ones_are_looked_for_once(setting: Setting) ->
         )
         for moment in (1000.0, 3000.0)
     )
-    asked = _statements(
-        setting,
-        lambda: [schedules.purge_ticks("origin", "sel", 2000.0, [TickStatus.SKIPPED]) for _ in range(3)],
-    )
-    assert len(asked) == 1
+
+    def purge() -> None:
+        schedules.purge_ticks("origin", "sel", 2000.0, [TickStatus.SKIPPED])
+
+    now = 5000.0
+    monkeypatch.setattr("scheduler_defs.execution.storage.time.monotonic", lambda: now)
+    assert _statements(setting, purge) == []
+    now += 601
+    assert len(_statements(setting, purge)) == 1
+    assert _statements(setting, purge) == []
     assert [tick.tick_id for tick in schedules.get_ticks("origin", "sel")] == [new.tick_id]
     assert old.tick_id != new.tick_id
-    assert len(_statements(setting, lambda: schedules.purge_ticks("origin", "other", 1.0))) == 1
 
 
 def test_given_another_instance_in_the_process_then_it_does_not_look_for_its_tables(
