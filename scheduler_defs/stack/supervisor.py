@@ -40,7 +40,7 @@ class Supervisor:
         self._since = dt.datetime.now(dt.UTC).astimezone().isoformat(timespec="milliseconds")
         self._asked_to_stop = asyncio.Event()
         self._ready = False
-        awaited = (MIGRATIONS, *(item.name for item in plan.components), RUNS_WORKER, STEPS_WORKER)
+        awaited = (MIGRATIONS, *(item.name for item in plan.components), RUNS_WORKER)
         self._context = StackContext(
             plan.id, plan.exports, plan.logs, {name: asyncio.Event() for name in awaited}, self._changed
         )
@@ -124,8 +124,9 @@ class Supervisor:
         return Queues((*served.runs, *new.runs), (*served.steps, *new.steps))
 
     async def _announce_readiness(self) -> None:
-        for event in list(self._context.ready.values()):
-            await event.wait()
+        # Workers for further queues, and for steps, are added with the first one.
+        while waiting := [event for event in self._context.ready.values() if not event.is_set()]:
+            await waiting[0].wait()
         self._ready = True
         self._changed()
 
