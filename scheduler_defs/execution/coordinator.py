@@ -45,10 +45,10 @@ class SignalboxRunCoordinator(QueuedRunCoordinator):
         self._limits: tuple[TagLimit, ...] = ()
         self._limits_fingerprint: str | None = None
         if "dagster._daemon.controller" in sys.modules:
-            from scheduler_defs.execution import dequeue, sensor_loop
+            from scheduler_defs.execution import dequeue, schedule_loop, sensor_loop
 
-            dequeue.install()
-            sensor_loop.install()
+            for loop in (dequeue, schedule_loop, sensor_loop):
+                loop.install()
 
     @classmethod
     @override
