@@ -11,7 +11,7 @@ from pathlib import Path
 
 from benchmarks.compare.graphql import launch_at_once
 from benchmarks.compare.stacks import Stack, until
-from benchmarks.compare.usage import cpu_by_role, cpu_seconds, memory_megabytes, tree
+from benchmarks.compare.usage import cpu_by_role, memory_megabytes, tree
 from benchmarks.compare.work import PYTHON_JOB
 
 LONGEST_SECONDS = 1800
@@ -128,13 +128,15 @@ def idle_cost(stack: Stack, sizes: Sizes) -> Numbers:
     past = dt.datetime.now(dt.UTC) - dt.timedelta(hours=2)
     stack.declare_schedules(sizes.idle_schedules, f"{past.minute} {past.hour} {past.day} {past.month} *")
     time.sleep(sizes.idle_seconds)  # for what the new schedules have set going
-    before = cpu_seconds(tree(stack.roots))
+    before = cpu_by_role(tree(stack.roots))
     began = time.monotonic()
     time.sleep(sizes.idle_seconds)
     processes = tree(stack.roots)
-    used = sum(seconds - before.get(pid, 0.0) for pid, seconds in cpu_seconds(processes).items())
+    seconds = time.monotonic() - began
+    used = {part: spent - before.get(part, 0.0) for part, spent in cpu_by_role(processes).items()}
     return {
-        "idle_cpu_percent": 100 * used / (time.monotonic() - began),
+        "idle_cpu_percent": 100 * sum(used.values()) / seconds,
+        **{f"idle_cpu_{part}_percent": 100 * spent / seconds for part, spent in used.items()},
         "idle_memory_megabytes": memory_megabytes(processes),
         "idle_processes": len(processes),
     }

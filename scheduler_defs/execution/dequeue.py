@@ -39,6 +39,9 @@ HOLD_AFTER_FAILED_LAUNCH = timedelta(seconds=2)
 LEAST_GAP_SECONDS = 0.02
 """Between the starts of two passes: a burst of announcements is answered together."""
 
+IDLE_SECONDS = 2.0
+"""Longest time between two passes while no run waits or is out. A run that is queued announces itself."""
+
 
 class SignalboxQueueDaemon(QueuedRunCoordinatorDaemon):
     """Runs as `QUEUED_RUN_COORDINATOR` inside `dagster-daemon run`."""
@@ -50,6 +53,7 @@ class SignalboxQueueDaemon(QueuedRunCoordinatorDaemon):
         self._launching: set[str] = set()
         self._lock = threading.Lock()
         self._hold_until = 0.0
+        self._idle = False
 
     @override
     def core_loop(
@@ -71,12 +75,20 @@ class SignalboxQueueDaemon(QueuedRunCoordinatorDaemon):
                 if failed:
                     shutdown_event.wait(max(1.0, self.interval_seconds))
                 else:
-                    self._waking.wait(self.interval_seconds)
+                    self._wait(shutdown_event)
                     rest = LEAST_GAP_SECONDS - (time.monotonic() - started)
                     if rest > 0:
                         time.sleep(rest)
         finally:
             self._waking.close()
+
+    def _wait(self, shutdown_event: Event) -> None:
+        """Until something is announced, or it is time to look anyway."""
+        until = time.monotonic() + (IDLE_SECONDS if self._idle else self.interval_seconds)
+        # In short pieces, so that a daemon that is asked to stop does so soon.
+        while (left := until - time.monotonic()) > 0 and not shutdown_event.is_set():
+            if self._waking.wait(min(left, self.interval_seconds)):
+                return
 
     @override
     def run_iteration(
@@ -94,6 +106,7 @@ class SignalboxQueueDaemon(QueuedRunCoordinatorDaemon):
         connection = self._waking.get()
         limits = coordinator.limits()
         state = reader.read(connection, limits)
+        self._idle = not state.queued and not state.active
         for untaken in self._untaken(state):
             put_back(instance, untaken.run_id, f"no worker took it within {UNTAKEN.seconds} seconds")
         if not state.queued or time.monotonic() < self._hold_until:

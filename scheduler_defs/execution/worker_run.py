@@ -44,6 +44,7 @@ _PRELOADED = (
     "scheduler_defs.execution.compute_logs",
     "scheduler_defs.execution.artifact_storage",
     "scheduler_defs.execution.step_run",
+    "scheduler_defs.execution.steps_executor",
     "dagster._core.storage.fs_io_manager",
 )
 

@@ -221,3 +221,15 @@ def test_given_a_loop_that_waits_when_a_run_is_queued_then_it_goes_out_at_once(q
         submit(queue.instance)
         loop.join(timeout=5)
     assert not loop.is_alive()
+
+
+def test_given_nothing_that_waits_or_is_out_then_the_loop_looks_less_often(queue: Queue) -> None:
+    queue.iterate()
+    assert queue.daemon._idle
+    run_id = submit(queue.instance)
+    queue.iterate()
+    assert not queue.daemon._idle
+    add_worker(queue.url, "w", ["runs"], 1)
+    assert queue.iterate() == [run_id]
+    queue.iterate()
+    assert not queue.daemon._idle  # it is out

@@ -10,7 +10,8 @@ from dagster._core.execution.retries import RetryMode
 from dagster._core.executor.step_delegating import StepDelegatingExecutor, StepHandler
 from dagster._grpc.types import ExecuteStepArgs
 
-from scheduler_defs.execution.steps import CeleryStepsExecutor, celery_steps_executor
+from scheduler_defs.execution.steps import celery_steps_executor
+from scheduler_defs.execution.steps_executor import CeleryStepsExecutor
 
 
 def test_given_dagsters_loop_when_it_ends_a_pass_then_it_sleeps_for_the_attribute_that_we_replace() -> None:
