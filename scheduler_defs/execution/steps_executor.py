@@ -1,4 +1,4 @@
-"""The executor of `celery_steps_executor`: Dagster's StepDelegatingExecutor, told of ends instead of asking."""
+"""The executor behind `celery_steps_executor`: Dagster's StepDelegatingExecutor, which is told of ends."""
 
 from __future__ import annotations
 
