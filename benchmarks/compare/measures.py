@@ -90,8 +90,8 @@ def due_together(stack: Stack, sizes: Sizes) -> Numbers:
     """Many schedules due in the same minute, in seconds after the minute; each must have run exactly once."""
     file = stack.folder / "starts-command"
     file.unlink(missing_ok=True)
-    # Dagster counts a schedule from the minute in which its daemon has first seen it.
-    due = (dt.datetime.now(dt.UTC) + dt.timedelta(seconds=150)).replace(second=0, microsecond=0)
+    # Stock counts a schedule from the minute in which its daemon, started anew, has first seen it.
+    due = (dt.datetime.now(dt.UTC) + dt.timedelta(seconds=100)).replace(second=0, microsecond=0)
     stack.declare_schedules(sizes.schedules, f"{due.minute} {due.hour} {due.day} {due.month} *")
 
     while time.time() < due.timestamp() - 0.1:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -45,6 +47,22 @@ def test_given_a_file_that_is_added_then_its_job_is_served_and_runs_without_any_
     assert "greet-yearly" in {row["name"] for row in stack.json("schedules", "list")}
     answer = stack.json("jobs", "launch", "greet", "--wait")
     assert answer["status"] == "SUCCESS"
+
+
+def test_given_a_schedule_that_is_declared_shortly_before_it_is_due_then_it_runs(
+    stack: Stack, added: Path
+) -> None:
+    # Late enough to be loaded before, and as a rule too early for Dagster's look at each full minute.
+    due = (dt.datetime.now(dt.UTC) + dt.timedelta(seconds=80)).replace(second=0, microsecond=0)
+    cron = f'cron: "{due.minute} {due.hour} {due.day} {due.month} *", timezone: UTC'
+    added.write_text(JOB % "" + f"  greet-soon: {{job: greet, {cron}}}\n")
+    (run,) = until(lambda: runs_of_greet(stack), "its run", 200)
+    assert (run["schedule"], dt.datetime.fromisoformat(run["scheduled_for"])) == ("greet-soon", due)
+
+
+def runs_of_greet(stack: Stack) -> list[Any]:
+    """Runs of the added job that a schedule asked for."""
+    return [run for run in stack.json("runs", "list", "--job", "greet") if run["schedule"]]
 
 
 def test_given_a_new_queue_then_it_gets_a_worker_and_runs_on_it_succeed(stack: Stack, added: Path) -> None:
