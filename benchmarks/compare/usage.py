@@ -36,7 +36,7 @@ def cpu_seconds(processes: Iterable[psutil.Process]) -> dict[int, float]:
 ROLES = {
     "daemon": ("dagster._daemon", "dagster-daemon"),
     "webserver": ("dagster_webserver", "dagster-webserver"),
-    "code_server": ("dagster api grpc", "dagster code-server", "-m dagster api grpc"),
+    "code_server": ("dagster api grpc", "code-server start"),
     "workers": ("celery",),
     "postgres": ("postgres",),
     "broker": ("valkey",),

@@ -49,9 +49,10 @@ class SignalboxRunCoordinator(QueuedRunCoordinator):
 
             for loop in (dequeue, schedule_loop, sensor_loop):
                 loop.install()
-        if "dagster._core.remote_representation.code_location" in sys.modules:  # who creates runs
-            from scheduler_defs.execution import plans
+        if "dagster._core.remote_representation.code_location" in sys.modules:  # who talks to the code server
+            from scheduler_defs.execution import code_server, plans
 
+            code_server.install()
             plans.install()
 
     @classmethod

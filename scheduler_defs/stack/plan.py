@@ -165,7 +165,7 @@ def _valkey(server: valkey.EmbeddedValkey) -> Component:
 
 def _code_server(host: str, port: int) -> Component:
     argv = _python(
-        *("dagster", "code-server", "start", "-m", "scheduler_defs.definitions"),
+        *("scheduler_defs.execution.code_server", "code-server", "start", "-m", "scheduler_defs.definitions"),
         *("--host", host, "--port", str(port), "--location-name", LOCATION),
         # Other processes start Dagster with this Python, not with whatever `dagster` is on PATH.
         *("--use-python-environment-entry-point", "--log-level", "warning"),
