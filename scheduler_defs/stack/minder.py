@@ -21,8 +21,10 @@ from scheduler_defs.stack.component import Component
 from scheduler_defs.stack.record import ComponentRecord, State
 from scheduler_defs.stack.spawning import in_child
 
-# How often a component is asked, while it starts and once it is healthy.
+# How often a component is asked while it starts, once it is healthy, and when it is not any more. To ask all
+# of them takes 40 ms of CPU time, and that a process has ended is seen at once, without asking.
 FIRST_ASKED_SECONDS = 0.1
+HEALTHY_ASKED_SECONDS = 15.0
 ASKED_SECONDS = 5.0
 START_LIMIT_SECONDS = 120.0
 REACH_LIMIT_SECONDS = 15.0
@@ -163,13 +165,19 @@ class Minder:
                     return
                 if not self._ready_at:
                     self._give_up_after(time.monotonic() - begun)
-                wait = ASKED_SECONDS if self._ready_at else pause
+                wait = self._pause() or pause
                 done, _ = await asyncio.wait(until, timeout=wait, return_when=asyncio.FIRST_COMPLETED)
                 if done:
                     return
                 pause = min(pause * 1.3, 1.0)
         finally:
             stopping.cancel()
+
+    def _pause(self) -> float | None:
+        """Seconds until a component that has been ready is asked again."""
+        if self._ready_at is None:
+            return None
+        return HEALTHY_ASKED_SECONDS if self._state is State.HEALTHY else ASKED_SECONDS
 
     def _give_up_after(self, waited_seconds: float) -> None:
         """A process that does not get ready is started anew; somebody else's service is reported."""

@@ -124,6 +124,7 @@ def test_given_a_healthy_component_when_it_is_killed_then_it_comes_back_and_that
 def test_given_a_component_that_stops_answering_then_it_is_unhealthy_with_the_reason(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(module, "HEALTHY_ASKED_SECONDS", 0.02)
     monkeypatch.setattr(module, "ASKED_SECONDS", 0.02)
     well = [True]
 
