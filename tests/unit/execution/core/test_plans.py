@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import inspect
+import subprocess
+import sys
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 from dagster._core.remote_representation.code_location import GrpcServerCodeLocation
+from dagster._grpc.client import DagsterGrpcClient
 
-from scheduler_defs.execution import plans
+from scheduler_defs.execution import code_server, plans
+from scheduler_defs.execution.coordinator import SignalboxRunCoordinator
 
 
 class Location:
@@ -111,3 +115,15 @@ def test_dagster_asks_as_expected() -> None:
     ours = inspect.signature(plans.get_execution_plan)
     assert list(original.parameters) == list(ours.parameters)
     assert "get_execution_plan" in vars(GrpcServerCodeLocation)
+
+
+def test_whoever_opens_the_instance_and_talks_to_the_code_server_has_both() -> None:
+    SignalboxRunCoordinator()
+    assert GrpcServerCodeLocation.get_execution_plan is plans.get_execution_plan
+    assert DagsterGrpcClient._channel is code_server.kept_channel
+
+
+@pytest.mark.parametrize("program", ["dagster_webserver.cli", "dagster._daemon.cli"])
+def test_webserver_and_daemon_know_code_locations_before_they_open_the_instance(program: str) -> None:
+    found = f"import sys, {program}; sys.exit({plans.GrpcServerCodeLocation.__module__!r} not in sys.modules)"
+    assert subprocess.run([sys.executable, "-W", "ignore", "-c", found], check=False).returncode == 0
