@@ -20,7 +20,8 @@ from resources.agent_pool.assignments import Assignment
 from scheduler_defs import database
 from scheduler_defs.matching.healing import RunState
 from sensors.agent_queues import run_request
-from tests.standins.tinytask import TinyTaskServer, wait_until
+from tests.patience import wait_until
+from tests.standins.tinytask import TinyTaskServer
 from tests.unit.agents.bench import Bench
 
 # One process imports Dagster once; each run is a fork of it.

@@ -17,7 +17,8 @@ from scheduler_defs import database, tags
 from scheduler_defs.jobs.agent_task import agent_task
 from scheduler_defs.matching import TaskStatus
 from sensors.agent_queues import run_request
-from tests.standins.tinytask import TinyTaskServer, wait_until
+from tests.patience import wait_until
+from tests.standins.tinytask import TinyTaskServer
 from tests.unit.agents.bench import Bench
 from tests.unit.agents.yard import now
 from tests.unit.task_queue.asking import add, comments

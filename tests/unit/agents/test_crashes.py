@@ -16,7 +16,8 @@ from resources.agent_pool.assignments import AssignmentEnding
 from resources.task_queue.protocol import TaskQueueDownError
 from scheduler_defs import database
 from scheduler_defs.matching import TaskStatus
-from tests.standins.tinytask import TinyTaskServer, wait_until
+from tests.patience import wait_until
+from tests.standins.tinytask import TinyTaskServer
 from tests.unit.agents.bench import Bench
 from tests.unit.agents.runs_to_kill import RunToKill, Signals, start, task_held
 from tests.unit.task_queue.asking import add, comments

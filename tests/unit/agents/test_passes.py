@@ -17,7 +17,8 @@ from scheduler_defs.declarations.models import Backoff, Retries
 from scheduler_defs.matching import AgentMode, Ending, TaskStatus
 from scheduler_defs.matching.healing import NO_RUN_AFTER, RunState
 from scheduler_defs.timing import Window
-from tests.standins.tinytask import TinyTaskServer, wait_until
+from tests.patience import wait_until
+from tests.standins.tinytask import TinyTaskServer
 from tests.unit.agents.yard import Yard, agent, declared, now, placed
 from tests.unit.task_queue.asking import add, comments
 

@@ -22,8 +22,8 @@ from scheduler_defs.alerting.channels import webhook as webhook_channel
 from scheduler_defs.alerting.channels.email import parse
 from scheduler_defs.declarations.alert_models import Channel
 from scheduler_defs.declarations.base import Position
+from tests.patience import wait_until
 from tests.unit.alerting.receivers import Mailbox, Webhook, mailbox, webhook
-from tests.unit.execution.dequeue.setting import until
 
 DOCUMENT = {
     "id": 7,
@@ -191,7 +191,7 @@ def test_given_a_program_that_hangs_when_its_time_is_up_then_its_children_are_go
     with pytest.raises(DeliveryError, match="had not ended after 2 s"):
         send(channel("command", command=(sys.executable, "-c", program)), DOCUMENT, place(tmp_path))
     pid = int((tmp_path / "pid").read_text())
-    until(lambda: not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE)
+    wait_until(lambda: not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE)
 
 
 def test_given_a_log_channel_when_alerts_are_sent_then_each_is_a_line_of_json(tmp_path: Path) -> None:

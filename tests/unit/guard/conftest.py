@@ -33,16 +33,6 @@ for _ in range(2):
 """
 
 
-def wait_until(condition: Callable[[], object], seconds: float = 10.0) -> float:
-    """Wait for a condition; the seconds it took. Fails when it does not come true in time."""
-    began = time.monotonic()
-    while not condition():
-        if time.monotonic() - began > seconds:
-            pytest.fail(f"not within {seconds} s")
-        time.sleep(0.01)
-    return time.monotonic() - began
-
-
 @dataclass(frozen=True)
 class Marked:
     """Processes that carry one mark in their environment; so do all that they start."""
@@ -110,7 +100,9 @@ found = run_guarded(
     [program, *arguments], env={"PATH": path, "GUARD_TEST_MARK": mark}, until=until,
     grace=timedelta(seconds=30), on_tick=tick, tick=timedelta(seconds=0.1),
 )
-outcome.write_text(found.ending.value)
+unfinished = outcome.with_suffix(".new")
+unfinished.write_text(found.ending.value)
+unfinished.rename(outcome)  # who waits for the file to exist finds all of it
 """
 
 

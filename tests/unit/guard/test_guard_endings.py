@@ -13,7 +13,8 @@ import pytest
 
 from scheduler_defs.execution import guard_registry
 from scheduler_defs.execution.guard import Ending, Guarded, run_guarded
-from tests.unit.guard.conftest import DAEMONISE, Marked, wait_until
+from tests.patience import PATIENCE, wait_until
+from tests.unit.guard.conftest import DAEMONISE, Marked
 
 STUBBORN = ("sh", "-c", "trap '' TERM; while :; do sleep 600; done")
 
@@ -29,7 +30,7 @@ def test_when_a_command_exits_its_code_duration_and_memory_are_known(marked: Mar
 
     assert (outcome.ending, outcome.exit_code, outcome.signal) == (Ending.EXITED, 3, None)
     assert not outcome.succeeded
-    assert seconds(0.2) <= outcome.duration < seconds(5)
+    assert seconds(0.2) <= outcome.duration < seconds(5 * PATIENCE)
     assert 60_000_000 < outcome.peak_memory_bytes < 300_000_000
 
 
@@ -45,7 +46,7 @@ def test_when_the_time_is_up_a_command_that_ignores_sigterm_is_gone_within_a_sec
     outcome = run_guarded(STUBBORN, env=marked.env, timeout=seconds(1), grace=seconds(30))
 
     assert outcome.ending is Ending.TIMED_OUT
-    assert time.monotonic() - began < 2.2
+    assert time.monotonic() - began < 2.2 * PATIENCE
     assert marked.alive() == []
 
 
@@ -83,7 +84,7 @@ def test_when_daemons_keep_forking_into_new_sessions_they_end_nevertheless(marke
 def test_when_a_waiting_worker_is_interrupted_it_returns_at_once_and_the_command_gets_its_grace(
     marked: Marked, tmp_path: Path
 ) -> None:
-    script = f"trap 'sleep 1; touch {tmp_path}/clean; exit' TERM; touch {tmp_path}/ready; sleep 600 & wait"
+    script = f"trap 'sleep 3; touch {tmp_path}/clean; exit' TERM; touch {tmp_path}/ready; sleep 600 & wait"
     raised: list[float] = []
 
     def interrupt() -> None:
@@ -94,7 +95,7 @@ def test_when_a_waiting_worker_is_interrupted_it_returns_at_once_and_the_command
     with pytest.raises(KeyboardInterrupt):
         run_guarded(["sh", "-c", script], env=marked.env, on_tick=interrupt, tick=seconds(0.02))
 
-    assert time.monotonic() - raised[0] < 0.3
+    assert time.monotonic() - raised[0] < 0.3 * PATIENCE
     assert marked.alive() != []
     wait_until(lambda: not marked.alive(), 5)
     assert (tmp_path / "clean").exists()
@@ -109,7 +110,7 @@ def test_when_a_cancelled_command_ignores_sigterm_it_is_killed_after_the_grace(m
     with pytest.raises(KeyboardInterrupt):
         run_guarded(STUBBORN, env=marked.env, grace=seconds(1), on_tick=interrupt, tick=seconds(0.02))
 
-    assert 0.8 < wait_until(lambda: not marked.alive(), 3) < 2
+    assert 0.8 < wait_until(lambda: not marked.alive(), 3) < 2 * PATIENCE
 
 
 def test_when_the_deadline_passes_in_the_grace_of_a_cancelled_command_it_is_killed(marked: Marked) -> None:
@@ -119,7 +120,7 @@ def test_when_the_deadline_passes_in_the_grace_of_a_cancelled_command_it_is_kill
         outcome = command.wait()
 
     assert outcome.ending is Ending.CANCELLED
-    assert outcome.duration < seconds(2.2)
+    assert outcome.duration < seconds(2.2 * PATIENCE)
 
 
 def test_when_all_leases_are_lost_commands_are_killed_and_reported_as_fenced(marked: Marked) -> None:

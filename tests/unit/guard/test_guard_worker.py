@@ -7,7 +7,8 @@ import signal
 import time
 from collections.abc import Callable
 
-from tests.unit.guard.conftest import DAEMONISE, Marked, Worker, wait_until
+from tests.patience import PATIENCE, wait_until
+from tests.unit.guard.conftest import DAEMONISE, Marked, Worker
 
 StartWorker = Callable[..., Worker]
 DAEMONS = ("python3", "-c", DAEMONISE + "time.sleep(600)")
@@ -61,7 +62,7 @@ def test_when_the_worker_is_frozen_its_command_is_dead_before_the_lease_is(
     died = time.monotonic()
     os.kill(worker.pid, signal.SIGCONT)
 
-    assert expires <= died < expires + 0.5
+    assert expires <= died < expires + 0.5 * PATIENCE
     wait_until(worker.outcome.exists)
     assert worker.outcome.read_text() == "fenced"
 
@@ -75,15 +76,15 @@ def test_when_the_lease_is_not_renewed_the_command_is_killed(
     wait_until(worker.outcome.exists)
 
     assert worker.outcome.read_text() == "fenced"
-    assert expires <= time.monotonic() < expires + 1
+    assert expires <= time.monotonic() < expires + 1 * PATIENCE
     assert marked.alive() == []
 
 
 def test_when_the_lease_is_renewed_the_command_goes_on(start_worker: StartWorker, marked: Marked) -> None:
-    worker = start_worker("sleep", "3", lease=1)
+    worker = start_worker("sleep", "4", lease=2)
 
     while not worker.outcome.exists():
-        worker.renew(1)
+        worker.renew(2)
         time.sleep(0.05)
 
     assert worker.outcome.read_text() == "exited"

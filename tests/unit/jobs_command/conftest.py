@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -141,17 +141,3 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dagster_instance: dg.
     monkeypatch.setenv(settings.POSTGRES_URL, "postgresql://user:s3cr3t-password@localhost/db")
     monkeypatch.setenv(settings.BROKER_URL, "redis://:s3cr3t-password@localhost")
     return Place(project, state, dagster_instance)
-
-
-@pytest.fixture
-def wait_until() -> Callable[[Callable[[], object]], None]:
-    """Wait for a condition, at most ten seconds."""
-    import time
-
-    def wait(condition: Callable[[], object]) -> None:
-        deadline = time.monotonic() + 10
-        while not condition():
-            assert time.monotonic() < deadline, "not within 10 s"
-            time.sleep(0.01)
-
-    return wait

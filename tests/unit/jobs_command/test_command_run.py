@@ -7,7 +7,6 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
@@ -16,9 +15,8 @@ import pytest
 
 from scheduler_defs import tags
 from scheduler_defs.declarations.models import Param
+from tests.patience import wait_until
 from tests.unit.jobs_command.conftest import Place, declared
-
-WaitUntil = Callable[[Callable[[], object]], None]
 
 
 def test_when_a_command_succeeds_its_run_does_and_carries_its_facts(place: Place) -> None:
@@ -98,7 +96,7 @@ def test_when_the_run_may_take_less_time_than_the_job_the_command_is_ended_then(
     ],
 )
 def test_when_a_command_cannot_be_started_one_line_says_why(
-    place: Place, wait_until: WaitUntil, options: dict[str, object], message: str
+    place: Place, options: dict[str, object], message: str
 ) -> None:
     ran = place.run(declared(**options))
 
@@ -147,9 +145,7 @@ def test_when_values_fill_arguments_no_shell_sees_them(place: Place) -> None:
     assert ran.printed() == f"$(id); {{params.n}} *|n=7|true|{ran.run_id}|nightly|{{ x }}|"
 
 
-def test_when_a_command_has_no_cwd_it_runs_in_a_fresh_folder_that_is_removed(
-    place: Place, wait_until: WaitUntil
-) -> None:
+def test_when_a_command_has_no_cwd_it_runs_in_a_fresh_folder_that_is_removed(place: Place) -> None:
     first = place.run(declared(command=("sh", "-c", "pwd; ls -A; touch left")))
     second = place.run(declared(command=("sh", "-c", "pwd; ls -A; mkdir -p a/b; chmod 0 a")))
 
@@ -303,9 +299,7 @@ def test_when_output_is_binary_and_long_the_failure_is_readable(place: Place) ->
     assert "\0" not in ran.error
 
 
-def test_when_the_run_is_interrupted_the_command_is_ended_and_its_folder_removed(
-    place: Place, wait_until: WaitUntil
-) -> None:
+def test_when_the_run_is_interrupted_the_command_is_ended_and_its_folder_removed(place: Place) -> None:
     started = place.project / "started"
     script = f"trap 'touch {place.project}/cleaned; exit' TERM; touch {started}; sleep 60 & wait"
     job = declared(command=("sh", "-c", script))

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
@@ -22,6 +21,7 @@ from dagster._serdes import ConfigurableClass, ConfigurableClassData
 
 from scheduler_defs import database
 from scheduler_defs.execution.dequeue import SignalboxQueueDaemon
+from tests.patience import wait_until
 
 INSTANCE = """
 storage:
@@ -152,7 +152,7 @@ class Queue:
         """One pass; returns what it launched."""
         before = len(self.launcher.launched)
         list(self.daemon.run_iteration(self.context))
-        until(lambda: not self.daemon._launching)
+        wait_until(lambda: not self.daemon._launching)
         return self.launcher.launched[before:]
 
     def let_time_pass(self, run_id: str, seconds: float) -> None:
@@ -170,10 +170,3 @@ class Queue:
         run = self.instance.get_run_by_id(run_id)
         assert run is not None
         return run.status.value
-
-
-def until(condition: Callable[[], object], seconds: float = 10) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "the condition did not come true in time"
-        time.sleep(0.005)

@@ -13,13 +13,13 @@ from kombu.exceptions import OperationalError
 from scheduler_defs import database, tags
 from scheduler_defs.execution.dequeue import UNTAKEN
 from scheduler_defs.execution.dequeue_launch import claim, put_back
+from tests.patience import wait_until
 from tests.unit.execution.dequeue.setting import (
     Queue,
     add_lease,
     add_worker,
     give_lease_back,
     submit,
-    until,
 )
 
 
@@ -205,17 +205,17 @@ def test_given_a_loop_that_waits_when_a_run_is_queued_then_it_goes_out_at_once(q
     loop = threading.Thread(target=lambda: list(queue.daemon.core_loop(queue.context, stop)))
     loop.start()
     try:
-        until(lambda: queue.daemon._reader is not None)
+        wait_until(lambda: queue.daemon._reader is not None)
         first = submit(queue.instance)
-        until(lambda: queue.launcher.launched == [first], 5)
+        wait_until(lambda: queue.launcher.launched == [first], 5)
         add_lease(queue.url, first, "w")
         queue.instance.report_run_failed(cast("Any", queue.instance.get_run_by_id(first)))
         second = submit(queue.instance)
         give_lease_back(queue.url, first)
-        until(lambda: queue.launcher.launched == [first, second], 5)
+        wait_until(lambda: queue.launcher.launched == [first, second], 5)
         third = submit(queue.instance)
         add_worker(queue.url, "another", ["runs"], 1)
-        until(lambda: queue.launcher.launched == [first, second, third], 5)
+        wait_until(lambda: queue.launcher.launched == [first, second, third], 5)
     finally:
         stop.set()
         submit(queue.instance)
