@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
+import threading
 from collections.abc import Callable, Iterator
+from functools import cache
+from typing import TYPE_CHECKING
 
 import dagster as dg
 
@@ -11,17 +14,31 @@ from scheduler_defs.declarations.models import Declarations, Schedule
 from scheduler_defs.declarations.names import dagster_name
 from scheduler_defs.errors import SignalboxError
 from scheduler_defs.evaluation.cadence import cron_of
-from scheduler_defs.evaluation.live import Shared, live_evaluator
+from scheduler_defs.evaluation.shared import Shared
 from scheduler_defs.execution.instigators import share_instance, switched_on
 
-# One per code server: all its ticks decide over the same reading and the same grants.
-_evaluator = live_evaluator()
+if TYPE_CHECKING:
+    from scheduler_defs.evaluation.tick import Evaluator
 
 Evaluation = Callable[[dg.ScheduleEvaluationContext], Iterator[dg.RunRequest | dg.SkipReason]]
 
-
 # All that are due for the first time ask for it, and what is read grows with the number of schedules.
 _switched_on = Shared(switched_on)
+_first_tick = threading.Lock()
+
+
+def _evaluator() -> Evaluator:
+    """One per code server: all its ticks decide over the same reading and the same grants."""
+    with _first_tick:
+        return _live_evaluator()
+
+
+@cache
+def _live_evaluator() -> Evaluator:
+    # Here, because the code location is loaded by many that never tick.
+    from scheduler_defs.evaluation.live import live_evaluator
+
+    return live_evaluator()
 
 
 def build_schedules(declarations: Declarations) -> list[dg.ScheduleDefinition]:
@@ -57,7 +74,7 @@ def _evaluation(declarations: Declarations, schedule: Schedule) -> Evaluation:
     def evaluation(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
         share_instance(context)
         tick = context.scheduled_execution_time.astimezone(dt.UTC)
-        outcome = _evaluator.evaluate(
+        outcome = _evaluator().evaluate(
             declarations, schedule, tick, dt.datetime.now(dt.UTC), lambda: _switched_on(context.instance)
         )
         if outcome.failed:

@@ -12,12 +12,10 @@ from collections.abc import Mapping
 
 import dagster as dg
 
-from resources.agent_pool.declared import served_queues
-from scheduler_defs import database
 from scheduler_defs.declarations.models import Declarations
 from scheduler_defs.execution.instigators import cursors, share_instance
 from scheduler_defs.settings import settings
-from sensors.agent_queues import Memory, sensor_name
+from sensors.agent_queues import sensor_name
 
 NAME = "alerts"
 INTERVAL_SECONDS = 15
@@ -45,6 +43,7 @@ def _sensor(declarations: Declarations) -> dg.SensorDefinition:
 def tick(declarations: Declarations, context: dg.SensorEvaluationContext, now: dt.datetime) -> str:
     """One tick, and what it says: what was decided and sent, and which channels fail."""
     # Here, because the code location is loaded more often than alerts are sent.
+    from scheduler_defs import database
     from scheduler_defs.alerting.channels import Place
     from scheduler_defs.alerting.facts import Names
     from scheduler_defs.alerting.looking import look
@@ -52,7 +51,7 @@ def tick(declarations: Declarations, context: dg.SensorEvaluationContext, now: d
     from scheduler_defs.alerting.watches import watches_of
 
     place = settings()
-    queues = {sensor_name(queue): queue for queue in served_queues(declarations)}
+    queues = {sensor_name(queue): queue for queue in declarations.served_queues}
     looked = look(
         database.engine(),
         declarations,
@@ -82,6 +81,8 @@ def tick(declarations: Declarations, context: dg.SensorEvaluationContext, now: d
 
 def rings(instance: dg.DagsterInstance, queues: Mapping[str, str]) -> dict[str, str]:
     """The rings of tasks that wait for each other, as the queues' last passes saw them, and their queue."""
+    from sensors.agent_queue_tick import Memory
+
     found: dict[str, str] = {}
     for sensor, cursor in cursors(instance).items():
         queue = queues.get(sensor)

@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from scheduler_defs import database, tags
-from scheduler_defs.execution import retries_due
+from scheduler_defs import tags
 from scheduler_defs.execution.backoff import retry_tags
 from scheduler_defs.execution.instigators import Target, share_instance
-from scheduler_defs.execution.retries_due import CANCELLED, PendingRetry
+
+if TYPE_CHECKING:
+    from scheduler_defs.execution.retries_due import PendingRetry
 
 NAME = "retries"
 MOST_PER_TICK = 100
@@ -37,6 +39,10 @@ def retries_sensor(jobs: Sequence[Target]) -> dg.SensorDefinition:
         description="Launches the next attempt of failed runs that have one left, when it is due.",
     )
     def launch_retries(context: dg.SensorEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
+        # Here, because the code location is loaded by many that never tick.
+        from scheduler_defs import database
+        from scheduler_defs.execution import retries_due
+
         share_instance(context)
         now = dt.datetime.now(dt.UTC)
         since = dt.datetime.fromisoformat(context.cursor) if context.cursor else _EPOCH
@@ -61,7 +67,7 @@ def requests(
     runs = instance.get_runs(dg.RunsFilter(run_ids=[retry.run_id for retry in due])) if due else []
     for run in runs:
         if run.job_name not in jobs:
-            instance.add_run_tags(run.run_id, {tags.RETRY_AT: CANCELLED})
+            instance.add_run_tags(run.run_id, {tags.RETRY_AT: tags.RETRY_CANCELLED})
             instance.report_engine_event(f"Not tried again: there is no job {run.job_name!r} any more.", run)
             continue
         yield dg.RunRequest(

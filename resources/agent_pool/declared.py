@@ -15,11 +15,6 @@ from scheduler_defs.timing.windows import any_open
 _UNKNOWN = AgentState()
 
 
-def served_queues(declarations: Declarations) -> tuple[str, ...]:
-    """Queues that some agent serves, in the order of the declarations."""
-    return tuple(dict.fromkeys(queue for agent in declarations.agents.values() for queue in agent.queues))
-
-
 def pool(
     declarations: Declarations,
     queue: str,

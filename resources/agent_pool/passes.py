@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from resources.agent_pool import agent_states, assignments, healing
 from resources.agent_pool.assignments import Assignment
-from resources.agent_pool.declared import policy_of, pool, served_queues
+from resources.agent_pool.declared import policy_of, pool
 from resources.agent_pool.healing import Healed
 from resources.agent_pool.runs import Runs
 from resources.task_queue.models import View
@@ -62,7 +62,7 @@ def reconcile(
     healed = list(healing.sweep(engine, task_queue, declarations, runs, now)) if sweep else []
     with engine.connect() as connection:
         live = assignments.live(connection, task_queue.backend)
-    served = served_queues(declarations)
+    served = declarations.served_queues
     # Each queue's pass looks after its own; those that nobody serves any more are looked after by all.
     own = [a for a in live if a.queue == queue or a.queue not in served]
     found = healing.find(engine, own, runs, now)

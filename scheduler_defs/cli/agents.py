@@ -135,10 +135,9 @@ def reconcile_command(
 def _previews(place: Opened, queue: str | None, limit: int) -> list[Pass]:
     import datetime as dt
 
-    from resources.agent_pool.declared import served_queues
     from resources.agent_pool.passes import preview
 
-    served = served_queues(place.declarations)
+    served = place.declarations.served_queues
     if queue is not None and queue not in served:
         raise SignalboxError(f"no agent serves {queue!r}; served are {', '.join(served) or 'none'}")
     runs = known_runs()

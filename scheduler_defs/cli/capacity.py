@@ -21,7 +21,6 @@ def capacity(
     import datetime as dt
     from dataclasses import asdict
 
-    from resources.agent_pool.declared import served_queues
     from resources.agent_pool.flow import Flow, flows
     from scheduler_defs.matching.capacity import advise
     from scheduler_defs.timing.durations import parse_duration
@@ -37,7 +36,7 @@ def capacity(
     arrivals = place.task_queue.arrivals(since)
     with transaction(place.engine) as connection:
         measured = flows(connection, since)
-    names = dict.fromkeys([*served_queues(place.declarations), *arrivals, *measured])
+    names = dict.fromkeys([*place.declarations.served_queues, *arrivals, *measured])
     rows = []
     for name in names:
         if queue not in (None, name):

@@ -41,7 +41,6 @@ def _rows(place: Opened) -> list[dict[str, Any]]:
     import datetime as dt
 
     from resources.agent_pool import assignments
-    from resources.agent_pool.declared import served_queues
     from resources.agent_pool.flow import HOUR, Flow, flows
     from resources.task_queue.models import QueueCounts
 
@@ -50,7 +49,7 @@ def _rows(place: Opened) -> list[dict[str, Any]]:
     with transaction(place.engine) as connection:
         measured = flows(connection, now - HOUR)
         loads = assignments.loads(assignments.live(connection, place.task_queue.backend))
-    served = served_queues(place.declarations)
+    served = place.declarations.served_queues
     going = [name for name, n in counted.items() if n.idle or n.working or n.failed]
     rows: list[dict[str, Any]] = []
     for name in dict.fromkeys([*served, *going]):

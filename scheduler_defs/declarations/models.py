@@ -214,3 +214,8 @@ class Declarations(Model):
     fingerprint: str = ""
     sources: tuple[str, ...] = ()
     """The files read, as in `Position.file`."""
+
+    @property
+    def served_queues(self) -> tuple[str, ...]:
+        """The agent queues that some agent serves, in the order of the files."""
+        return tuple(dict.fromkeys(queue for agent in self.agents.values() for queue in agent.queues))

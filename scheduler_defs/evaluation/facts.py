@@ -15,8 +15,8 @@ import sqlalchemy as sa
 
 from scheduler_defs import database, tags
 from scheduler_defs.evaluation.known_runs import STAGES, KnownRun, Stage
+from scheduler_defs.evaluation.shared import FRESH_SECONDS
 
-FRESH_SECONDS = 1.0
 # A granted run must show up in run storage within this time; else its tick failed and the grant is void.
 GRANT_SECONDS = 120.0
 

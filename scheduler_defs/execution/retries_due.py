@@ -14,9 +14,6 @@ from scheduler_defs import tags
 if TYPE_CHECKING:  # importing it would cost every load of the code location a third of a second
     from dagster._core.storage.runs import RunStorage
 
-CANCELLED = "cancelled"
-"""Value of the tag `signalbox/retry_at` of a run whose retry was called off."""
-
 # Instants are all UTC in one format, so they sort as text. A run that has been followed by another (by a
 # retry, or by hand in the UI) is not followed again.
 PENDING = sa.text(
@@ -59,11 +56,11 @@ def still_held(connection: sa.Connection, run_ids: list[str]) -> set[str]:
 def cancel_retry(runs: RunStorage, run_id: str) -> bool:
     """Call off the retry of a failed run. False when none was waiting, or when it was launched already."""
     found = runs.get_runs(RunsFilter(run_ids=[run_id]))
-    if not found or found[0].tags.get(tags.RETRY_AT, CANCELLED) == CANCELLED:
+    if not found or found[0].tags.get(tags.RETRY_AT, tags.RETRY_CANCELLED) == tags.RETRY_CANCELLED:
         return False
     if runs.get_runs(RunsFilter(tags={tags.DAGSTER_PARENT_RUN: run_id}), limit=1):
         return False
-    runs.add_run_tags(run_id, {tags.RETRY_AT: CANCELLED})
+    runs.add_run_tags(run_id, {tags.RETRY_AT: tags.RETRY_CANCELLED})
     return True
 
 

@@ -38,6 +38,9 @@ from scheduler_defs.settings import PROJECT_ROOT
 logger = logging.getLogger(__name__)
 
 _DEFINITIONS = "scheduler_defs.definitions"
+_AGENT_RUNS = "scheduler_defs.jobs.agent_task_op"
+"""What the definitions load only in a run. It is the project's, and forgotten with it."""
+
 _PRELOADED = (
     "scheduler_defs.execution.storage",
     "scheduler_defs.execution.coordinator",
@@ -87,6 +90,7 @@ def _load_definitions() -> None:
         with definitions.loading():
             pointer = ModuleCodePointer(_DEFINITIONS, "defs", str(PROJECT_ROOT))
             ReconstructableRepository(pointer).get_definition()
+            importlib.import_module(_AGENT_RUNS)
     except (Exception, SystemExit) as error:
         _not_warm(error)
 

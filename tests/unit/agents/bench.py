@@ -22,7 +22,7 @@ from scheduler_defs import database
 from scheduler_defs.declarations import current
 from scheduler_defs.declarations.models import Declarations
 from scheduler_defs.jobs.agent_task import agent_task
-from sensors.agent_queues import run_request
+from sensors.agent_queue_tick import run_request
 from tests.unit.agents.yard import KnownRuns, now
 
 

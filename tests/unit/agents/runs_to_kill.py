@@ -19,7 +19,7 @@ import sqlalchemy as sa
 from resources.agent_pool.assignments import Assignment
 from scheduler_defs import database
 from scheduler_defs.matching.healing import RunState
-from sensors.agent_queues import run_request
+from sensors.agent_queue_tick import run_request
 from tests.patience import wait_until
 from tests.standins.tinytask import TinyTaskServer
 from tests.unit.agents.bench import Bench

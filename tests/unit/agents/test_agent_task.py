@@ -16,7 +16,7 @@ from resources.agent_pool.runs import InstanceRuns
 from scheduler_defs import database, tags
 from scheduler_defs.jobs.agent_task import agent_task
 from scheduler_defs.matching import TaskStatus
-from sensors.agent_queues import run_request
+from sensors.agent_queue_tick import run_request
 from tests.patience import wait_until
 from tests.standins.tinytask import TinyTaskServer
 from tests.unit.agents.bench import Bench

@@ -13,7 +13,8 @@ import sqlalchemy as sa
 from resources.agent_pool.assignments import AssignmentEnding, end
 from resources.task_queue.protocol import TaskQueueDownError
 from scheduler_defs import database
-from sensors.agent_queues import KEPT, Memory, asset_key, tick
+from sensors.agent_queue_tick import KEPT, Memory, tick
+from sensors.agent_queues import asset_key
 from tests.standins.tinytask import TinyTaskServer
 from tests.unit.agents.bench import Bench
 from tests.unit.agents.yard import now
