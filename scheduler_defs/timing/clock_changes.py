@@ -11,6 +11,9 @@ from scheduler_defs.timing.instants import DAY, zone
 FIRST_YEAR, LAST_YEAR = 2000, 2045
 """The years looked at. Later changes follow the same rules of months, weekdays and hours."""
 
+_STRIDE = timedelta(days=3)
+"""How far apart the offset is looked at. In those years no zone changes its clock and back within a week."""
+
 
 @dataclass(frozen=True, slots=True)
 class ClockChange:
@@ -43,10 +46,10 @@ def clock_changes(timezone: str) -> tuple[ClockChange, ...]:
     moment = datetime(FIRST_YEAR, 1, 1, tzinfo=UTC)
     offset = moment.astimezone(place).utcoffset()
     while moment.year <= LAST_YEAR:
-        moment += DAY
+        moment += _STRIDE
         new_offset = moment.astimezone(place).utcoffset()
         if offset != new_offset and offset is not None and new_offset is not None:
-            early, late = moment - DAY, moment
+            early, late = moment - _STRIDE, moment
             while late - early > timedelta(seconds=1):
                 middle = early + timedelta(seconds=int((late - early).total_seconds()) // 2)
                 if middle.astimezone(place).utcoffset() == new_offset:

@@ -77,6 +77,15 @@ def test_given_a_wall_clock_time_that_exists_then_the_clock_shows_it(wall: datet
         assert before < wall < shown.replace(tzinfo=None)
 
 
+@pytest.mark.parametrize("place", ["America/Boa_Vista", "America/Noronha", "Asia/Gaza", "Africa/Casablanca"])
+def test_given_zones_that_change_back_soon_then_no_change_is_missed(
+    place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = clock_changes(place)
+    monkeypatch.setattr("scheduler_defs.timing.clock_changes._STRIDE", timedelta(hours=12))
+    assert found == clock_changes.__wrapped__(place)
+
+
 def test_given_zones_then_their_clock_changes_are_found() -> None:
     assert clock_changes("UTC") == ()
     in_2026 = [each for each in clock_changes("America/New_York") if each.instant.year == 2026]
