@@ -19,6 +19,7 @@ import sqlalchemy as sa
 
 from resources.named_sql import NamedSql
 from resources.task_queue.models import Holder
+from resources.task_queue.wording import AUTHOR
 from scheduler_defs.matching import Candidate, Placement
 
 statement = NamedSql(Path(__file__).parent / "sql")
@@ -139,6 +140,15 @@ def adopt(
         "now": now,
     }
     connection.execute(statement("adopt"), values)
+
+
+def note_used_up(
+    connection: sa.Connection, backend: str, queue: str, tasks: Sequence[Candidate], now: dt.datetime
+) -> None:
+    """Remember tasks that are given to nobody any more, because their attempts are used up."""
+    used_up = [{"id": task.id, "attempts": task.attempts, "priority": task.priority} for task in tasks]
+    values = {"backend": backend, "queue": queue, "tasks": json.dumps(used_up), "author": AUTHOR, "now": now}
+    connection.execute(statement("note_used_up"), values)
 
 
 def forget(connection: sa.Connection, before: dt.datetime) -> int:

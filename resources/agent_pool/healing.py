@@ -14,6 +14,7 @@ from resources.agent_pool.assignments import Assignment, AssignmentEnding
 from resources.agent_pool.declared import wait_before_next
 from resources.agent_pool.runs import Runs, SeenRun
 from resources.task_queue.protocol import TaskQueue, UnknownTaskError
+from resources.task_queue.wording import AUTHOR
 from scheduler_defs.declarations.models import Declarations
 from scheduler_defs.matching import Ending
 from scheduler_defs.matching.claiming import ClaimRequest
@@ -140,7 +141,7 @@ def _apply(
                 return _settle(task_queue, declarations, assignment, finding, run_id or "", now)
             case Remedy.CANCEL_TASK:
                 why = f"its run {run_id} was canceled before it began"
-                task_queue.cancel(assignment.task_id, reason=why, author="signalbox")
+                task_queue.cancel(assignment.task_id, reason=why, author=AUTHOR)
                 return AssignmentEnding.CANCEL, why
             case Remedy.RELEASE | Remedy.NOTHING:
                 why = "its run ended before it could begin" if run_id else "no run came of the request"

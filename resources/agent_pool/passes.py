@@ -18,6 +18,7 @@ from resources.agent_pool.healing import Healed
 from resources.agent_pool.runs import Runs
 from resources.task_queue.models import View
 from resources.task_queue.protocol import TaskQueue
+from resources.task_queue.wording import AUTHOR
 from scheduler_defs.declarations.models import Declarations
 from scheduler_defs.matching import AgentView, Assignments, Candidate, Waiting, demand, match
 from scheduler_defs.matching.eligibility import agent_state as agent_text
@@ -78,8 +79,11 @@ def reconcile(
         decided = _decide(agents, declarations, queue, view.candidates, live, now)
         requests = assignments.reserve(connection, task_queue.backend, queue, decided.placed, view.candidates)
         agent_states.note_given(connection, [request.agent for request in requests], now)
+        if decided.exhausted:
+            used_up = [task for task in view.candidates if task.id in decided.exhausted]
+            assignments.note_used_up(connection, task_queue.backend, queue, used_up, now)
     for task_id in decided.exhausted:
-        task_queue.fail(task_id, reason="its attempts are used up", author="signalbox")
+        task_queue.fail(task_id, reason="its attempts are used up", author=AUTHOR)
     return Pass(
         queue,
         tuple(requests),

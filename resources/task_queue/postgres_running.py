@@ -11,11 +11,9 @@ import sqlalchemy as sa
 from resources.task_queue.models import Settled
 from resources.task_queue.protocol import NotNeededError, UnknownTaskError
 from resources.task_queue.statements import statement
-from resources.task_queue.wording import claimed_comment, settled_comment
+from resources.task_queue.wording import AUTHOR, claimed_comment, settled_comment
 from scheduler_defs.matching import Blocker, Ending, Holding, TaskStatus, Verdict, settle
 from scheduler_defs.matching.claiming import ClaimRequest, TaskNow, refusal
-
-_AUTHOR = "signalbox"
 
 _FINAL = {
     Verdict.COMPLETE: TaskStatus.COMPLETE,
@@ -45,9 +43,9 @@ def claim(connection: sa.Connection, task_id: int, request: ClaimRequest, now: d
         raise NotNeededError(f"task {task_id}: {why}")
     values = {"id": task_id, "agent": request.agent, "run_id": request.run_id, "now": now}
     connection.execute(statement("claim"), values)
-    comment(connection, task_id, claimed_comment(request, row.attempts + 1), _AUTHOR)
+    comment(connection, task_id, claimed_comment(request, row.attempts + 1), AUTHOR)
     if request.link:
-        link(connection, task_id, request.link, f"run {request.run_id}", _AUTHOR)
+        link(connection, task_id, request.link, f"run {request.run_id}", AUTHOR)
 
 
 def settle_task(
@@ -79,7 +77,7 @@ def settle_task(
         case Verdict.COMPLETE | Verdict.DEAD_LETTER | Verdict.CANCEL:
             finish(connection, task_id, _FINAL[settlement.verdict], result, now)
     if row.run_id == request.run_id:
-        comment(connection, task_id, settled_comment(request, settlement), _AUTHOR)
+        comment(connection, task_id, settled_comment(request, settlement), AUTHOR)
     status = TaskStatus(lock(connection, task_id).status)
     return Settled(settlement.verdict, status, settlement.why)
 

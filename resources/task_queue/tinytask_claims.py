@@ -15,12 +15,11 @@ from resources.task_queue.models import Settled, Task
 from resources.task_queue.protocol import NotNeededError
 from resources.task_queue.tinytask_client import RefusedError, TinyTaskClient
 from resources.task_queue.tinytask_row import Row, claim_token, claim_token_parts, read_row
-from resources.task_queue.wording import claimed_comment, settled_comment
+from resources.task_queue.wording import AUTHOR, claimed_comment, settled_comment
 from scheduler_defs.matching import Blocker, Ending, Holding, Settlement, TaskStatus, Verdict, settle
 from scheduler_defs.matching.claiming import ClaimRequest, TaskNow, refusal
 
 _REPAIRS = 3
-_AUTHOR = "signalbox"
 
 
 def fetch(client: TinyTaskClient, task_id: int) -> Row:
@@ -50,10 +49,10 @@ def claim(client: TinyTaskClient, task_id: int, request: ClaimRequest, now: dt.d
     client.patch(f"tasks/{task_id}", {"assigned_to": request.agent, "tags": tags})
     claimed = _repaired(client, task_id, request)
     client.post(
-        f"tasks/{task_id}/comments", {"content": claimed_comment(request, attempt), "created_by": _AUTHOR}
+        f"tasks/{task_id}/comments", {"content": claimed_comment(request, attempt), "created_by": AUTHOR}
     )
     if request.link:
-        link(client, task_id, request.link, f"run {request.run_id}", _AUTHOR)
+        link(client, task_id, request.link, f"run {request.run_id}", AUTHOR)
     return claimed
 
 
@@ -80,7 +79,7 @@ def settle_task(
 
         comment += "\nresult: " + json.dumps(result, ensure_ascii=False)[:50_000]
     if row.holder == request.run_id:
-        client.post(f"tasks/{task_id}/comments", {"content": comment, "created_by": _AUTHOR})
+        client.post(f"tasks/{task_id}/comments", {"content": comment, "created_by": AUTHOR})
     status = fetch(client, task_id).task.status
     return Settled(settlement.verdict, status, settlement.why)
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 from scheduler_defs.matching import Settlement, Verdict
 from scheduler_defs.matching.claiming import ClaimRequest
 
+AUTHOR = "signalbox"
+"""Who comments on a task, or ends one that no agent works on."""
+
 _BECOMES = {
     Verdict.COMPLETE: "complete",
     Verdict.RETRY: "back to idle",

@@ -74,5 +74,5 @@ def show_command(task_id: Id, as_json: AsJson = False) -> None:
         state = run["ending"] or ("working" if run["claimed_at"] else "requested")
         sys.stdout.write(
             f"{local_time(run['requested_at'])}  attempt {run['attempt']}  {run['agent']}  {state}"
-            f"  run {run['run_id'] or 'not launched yet'}\n"
+            f"  run {run['run_id'] or ('none' if run['ending'] else 'not launched yet')}\n"
         )

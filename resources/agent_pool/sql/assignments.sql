@@ -57,6 +57,15 @@ INSERT INTO signalbox.assignments
 VALUES (:run_key, :backend, :task_id, :queue, :agent, :attempt, :max_attempts, :run_id, :now)
 ON CONFLICT DO NOTHING
 
+-- name: note_used_up
+-- Given to nobody and ended at once: so alerts and `tasks show` know of it, whichever task queue holds the task.
+INSERT INTO signalbox.assignments
+    (run_key, backend, task_id, queue, agent, attempt, max_attempts, priority, ended_at, ending)
+SELECT concat_ws(':', 'task', CAST(:backend AS text), task.id, task.attempts, 'used_up'),
+       :backend, task.id, :queue, :author, task.attempts, task.attempts, task.priority, :now, 'dead_letter'
+FROM jsonb_to_recordset(CAST(:tasks AS jsonb)) AS task (id bigint, attempts integer, priority integer)
+ON CONFLICT DO NOTHING
+
 -- name: of_task
 -- All assignments of a task, newest first.
 SELECT run_key, agent, attempt, run_id, requested_at, claimed_at, ended_at, ending

@@ -354,6 +354,9 @@ def test_given_fewer_attempts_declared_than_were_used_then_the_task_is_a_dead_le
     )
     assert yard.look().dead_lettered == (id,)
     assert yard.queue.get(id).status is TaskStatus.FAILED
+    with yard.engine.begin() as connection:
+        ended = assignments.of_task(connection, yard.queue.backend, id)
+    assert [each["ending"] for each in ended] == ["dead_letter", "retry", "retry"]
 
 
 def test_given_a_deleted_task_when_its_run_is_lost_then_the_slot_is_free_again(

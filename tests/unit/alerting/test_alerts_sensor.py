@@ -9,8 +9,10 @@ import dagster as dg
 import pytest
 import sqlalchemy as sa
 
+from resources.agent_pool import assignments
 from scheduler_defs import database
 from scheduler_defs.alerting import sending
+from scheduler_defs.matching import Candidate
 from sensors import alerts
 from sensors.alerts import alerts_sensors
 from tests.unit.alerting.yard import Yard, declared
@@ -192,6 +194,26 @@ def test_given_a_dead_lettered_task_when_looking_then_its_queue_is_told(yard: Ya
     yard.tick(declarations)
     yard.tick(declarations)
     assert yard.texts == ["queue dev: task failed: task 1 Migrate"]
+
+
+def test_given_a_task_elsewhere_whose_attempts_were_used_up_when_looking_then_its_queue_is_told_once(
+    yard: Yard,
+) -> None:
+    agents = (
+        "task_queue: {backend: tinytask, url: 'http://127.0.0.1:1'}\n"
+        "agents:\n  vaela: {queue: dev, limit: 1, command: ['true']}\n"
+    )
+    declarations = yard.declare(
+        agents + "alerts:\n  channels:\n" + yard.to_file() + rule("task_failed", queues=["d*"])
+    )
+    yard.tick(declarations)
+    now = dt.datetime.now(dt.UTC)
+    task = Candidate(7, created=now, attempts=3)
+    for _ in range(2):  # the process that noted it died before the task queue knew
+        with database.engine().begin() as connection:
+            assignments.note_used_up(connection, "tinytask", "dev", [task], now)
+        yard.tick(declarations)
+    assert yard.texts == ["queue dev: task failed: task 7"]
 
 
 def test_given_a_ring_of_tasks_when_it_stays_then_it_is_told_once_and_again_when_it_comes_back(
