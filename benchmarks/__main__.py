@@ -13,6 +13,7 @@ import signal
 import statistics
 import sys
 import tempfile
+from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 
@@ -29,9 +30,17 @@ def main() -> None:
     options = arguments()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # both stacks end with us, however we end
     sizes = Sizes().scaled(options.scale)
-    rounds: dict[str, list[Numbers]] = {}
+    rounds: dict[str, list[Numbers]] = {name: [] for name in options.stacks}
     for name in options.stacks:
-        rounds[name] = measure(name, options.rounds, options.measures, sizes, options.slots, options.keep)
+        for numbers in measure(name, options.rounds, options.measures, sizes, options.slots, options.keep):
+            rounds[name].append(numbers)
+            write(options.out, rounds, sizes, options.slots)  # what is measured is kept if the next breaks
+    print(table({name: medians(found) for name, found in rounds.items()}))
+    print(f"median of {options.rounds} rounds; all numbers in {options.out}")
+
+
+def write(out: Path, rounds: dict[str, list[Numbers]], sizes: Sizes, slots: int) -> None:
+    """All that has been measured so far, and where."""
     document = {
         "at": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
         "machine": {
@@ -40,15 +49,13 @@ def main() -> None:
             "system": platform.platform(),
         },
         "versions": {name: version(name) for name in ("dagster", "dagster-celery", "celery", "signalbox")},
-        "slots": options.slots,
+        "slots": slots,
         "sizes": dataclasses.asdict(sizes),
         "rounds": rounds,
         "median": {name: medians(found) for name, found in rounds.items()},
     }
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    options.out.write_text(json.dumps(document, indent=2) + "\n")
-    print(table(document["median"]))
-    print(f"median of {options.rounds} rounds; all numbers in {options.out}")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text(json.dumps(document, indent=2) + "\n")
 
 
 def arguments() -> argparse.Namespace:
@@ -63,12 +70,13 @@ def arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def measure(name: str, rounds: int, chosen: list[str], sizes: Sizes, slots: int, keep: bool) -> list[Numbers]:
+def measure(
+    name: str, rounds: int, chosen: list[str], sizes: Sizes, slots: int, keep: bool
+) -> Iterator[Numbers]:
     """Start a stack, measure it so many times, end it."""
     folder = Path(tempfile.mkdtemp(prefix=f"bench-{name}-"))
     stack = STACKS[name](folder, slots)
     os.environ["BENCH_FOLDER"] = str(folder)
-    found: list[Numbers] = []
     succeeded = False
     try:
         say(f"{name}: starting in {folder}")
@@ -79,13 +87,12 @@ def measure(name: str, rounds: int, chosen: list[str], sizes: Sizes, slots: int,
             for what in chosen:
                 numbers |= MEASURES[what](stack, sizes)
                 say(f"{name}: round {n + 1}: {what}: {numbers}")
-            found.append(numbers)
+            yield numbers
         succeeded = True
     finally:
         stack.stop()
         if succeeded and not keep:
             shutil.rmtree(folder, ignore_errors=True)
-    return found
 
 
 def medians(rounds: list[Numbers]) -> Numbers:
