@@ -16,7 +16,6 @@ from scheduler_defs.conditions import Look, Result, comparison_fault, evaluate, 
 from scheduler_defs.conditions.watchdog import DeadlineError, Watchdog
 from scheduler_defs.declarations.condition_models import AllOf, AnyOf, Comparison, Condition, NotOf, Operator
 from scheduler_defs.errors import SignalboxError
-from tests.patience import PATIENCE
 
 SOON = dt.timedelta(seconds=0.2)
 
@@ -148,11 +147,11 @@ def test_hanging_probe_ends_in_an_error_at_the_deadline(gate: threading.Event) -
     watchdog = Watchdog()
     started = time.monotonic()
     seen = evaluate(is_true("hangs:1"), deadline=SOON, watchdog=watchdog)
-    assert time.monotonic() - started < 2 * PATIENCE
+    assert time.monotonic() - started < 2
     assert (seen.result, seen.text) == (Result.ERROR, "hangs:1: no answer within 0.2 s, wanted = true")
     started = time.monotonic()
     again = evaluate(is_true("hangs:1"), deadline=dt.timedelta(seconds=30), watchdog=watchdog)
-    assert time.monotonic() - started < 2 * PATIENCE
+    assert time.monotonic() - started < 2
     assert "an earlier look has been hanging" in again.text
 
 
@@ -164,7 +163,7 @@ def test_deadline_is_for_the_whole_tree(gate: threading.Event) -> None:
     condition = AnyOf(conditions=tuple(is_true(f"hangs:{number}") for number in range(5)))
     started = time.monotonic()
     assert evaluate(condition, deadline=SOON, watchdog=Watchdog()).result is Result.ERROR
-    assert time.monotonic() - started < 2 * PATIENCE
+    assert time.monotonic() - started < 2
 
 
 def test_hanging_probe_does_not_delay_others(gate: threading.Event, asked: list[str]) -> None:
@@ -176,12 +175,12 @@ def test_hanging_probe_does_not_delay_others(gate: threading.Event, asked: list[
     waiting = threading.Thread(
         target=evaluate,
         args=(is_true("hangs:1"),),
-        kwargs={"deadline": dt.timedelta(seconds=30), "watchdog": watchdog},
+        kwargs={"deadline": dt.timedelta(seconds=2), "watchdog": watchdog},
     )
     waiting.start()
     started = time.monotonic()
     assert evaluate(YES, watchdog=watchdog).result is Result.TRUE
-    assert time.monotonic() - started < 1 * PATIENCE
+    assert time.monotonic() - started < 1
     gate.set()
     waiting.join()
 

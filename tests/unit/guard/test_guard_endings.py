@@ -13,7 +13,7 @@ import pytest
 
 from scheduler_defs.execution import guard_registry
 from scheduler_defs.execution.guard import Ending, Guarded, run_guarded
-from tests.patience import PATIENCE, wait_until
+from tests.patience import wait_until
 from tests.unit.guard.conftest import DAEMONISE, Marked
 
 STUBBORN = ("sh", "-c", "trap '' TERM; while :; do sleep 600; done")
@@ -30,7 +30,7 @@ def test_when_a_command_exits_its_code_duration_and_memory_are_known(marked: Mar
 
     assert (outcome.ending, outcome.exit_code, outcome.signal) == (Ending.EXITED, 3, None)
     assert not outcome.succeeded
-    assert seconds(0.2) <= outcome.duration < seconds(5 * PATIENCE)
+    assert seconds(0.2) <= outcome.duration < seconds(5)
     assert 60_000_000 < outcome.peak_memory_bytes < 300_000_000
 
 
@@ -46,7 +46,7 @@ def test_when_the_time_is_up_a_command_that_ignores_sigterm_is_gone_within_a_sec
     outcome = run_guarded(STUBBORN, env=marked.env, timeout=seconds(1), grace=seconds(30))
 
     assert outcome.ending is Ending.TIMED_OUT
-    assert time.monotonic() - began < 2.2 * PATIENCE
+    assert time.monotonic() - began < 2.2
     assert marked.alive() == []
 
 
@@ -84,7 +84,7 @@ def test_when_daemons_keep_forking_into_new_sessions_they_end_nevertheless(marke
 def test_when_a_waiting_worker_is_interrupted_it_returns_at_once_and_the_command_gets_its_grace(
     marked: Marked, tmp_path: Path
 ) -> None:
-    script = f"trap 'sleep 3; touch {tmp_path}/clean; exit' TERM; touch {tmp_path}/ready; sleep 600 & wait"
+    script = f"trap 'sleep 1; touch {tmp_path}/clean; exit' TERM; sleep 600 & touch {tmp_path}/ready; wait"
     raised: list[float] = []
 
     def interrupt() -> None:
@@ -95,9 +95,9 @@ def test_when_a_waiting_worker_is_interrupted_it_returns_at_once_and_the_command
     with pytest.raises(KeyboardInterrupt):
         run_guarded(["sh", "-c", script], env=marked.env, on_tick=interrupt, tick=seconds(0.02))
 
-    assert time.monotonic() - raised[0] < 0.3 * PATIENCE
+    assert time.monotonic() - raised[0] < 0.3
     assert marked.alive() != []
-    wait_until(lambda: not marked.alive(), 5)
+    assert wait_until(lambda: not marked.alive()) <= 5
     assert (tmp_path / "clean").exists()
     wait_until(lambda: not any(t.name == "guard-reaper" for t in threading.enumerate()))
 
@@ -110,7 +110,7 @@ def test_when_a_cancelled_command_ignores_sigterm_it_is_killed_after_the_grace(m
     with pytest.raises(KeyboardInterrupt):
         run_guarded(STUBBORN, env=marked.env, grace=seconds(1), on_tick=interrupt, tick=seconds(0.02))
 
-    assert 0.8 < wait_until(lambda: not marked.alive(), 3) < 2 * PATIENCE
+    assert 0.8 < wait_until(lambda: not marked.alive()) < 2
 
 
 def test_when_the_deadline_passes_in_the_grace_of_a_cancelled_command_it_is_killed(marked: Marked) -> None:
@@ -120,7 +120,7 @@ def test_when_the_deadline_passes_in_the_grace_of_a_cancelled_command_it_is_kill
         outcome = command.wait()
 
     assert outcome.ending is Ending.CANCELLED
-    assert outcome.duration < seconds(2.2 * PATIENCE)
+    assert outcome.duration < seconds(2.2)
 
 
 def test_when_all_leases_are_lost_commands_are_killed_and_reported_as_fenced(marked: Marked) -> None:
@@ -148,4 +148,4 @@ def test_when_the_guard_is_killed_so_are_the_daemons_of_its_command(marked: Mark
         outcome = command.wait()
 
     assert (outcome.ending, outcome.exit_code) == (Ending.LOST, None)
-    wait_until(lambda: not marked.alive(), 2)
+    assert wait_until(lambda: not marked.alive()) <= 2

@@ -301,7 +301,7 @@ def test_when_output_is_binary_and_long_the_failure_is_readable(place: Place) ->
 
 def test_when_the_run_is_interrupted_the_command_is_ended_and_its_folder_removed(place: Place) -> None:
     started = place.project / "started"
-    script = f"trap 'touch {place.project}/cleaned; exit' TERM; touch {started}; sleep 60 & wait"
+    script = f"trap 'touch {place.project}/cleaned; exit' TERM; sleep 60 & touch {started}; wait"
     job = declared(command=("sh", "-c", script))
 
     def interrupt() -> None:

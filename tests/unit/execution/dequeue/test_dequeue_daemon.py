@@ -207,15 +207,15 @@ def test_given_a_loop_that_waits_when_a_run_is_queued_then_it_goes_out_at_once(q
     try:
         wait_until(lambda: queue.daemon._reader is not None)
         first = submit(queue.instance)
-        wait_until(lambda: queue.launcher.launched == [first], 5)
+        assert wait_until(lambda: queue.launcher.launched == [first]) <= 5
         add_lease(queue.url, first, "w")
         queue.instance.report_run_failed(cast("Any", queue.instance.get_run_by_id(first)))
         second = submit(queue.instance)
         give_lease_back(queue.url, first)
-        wait_until(lambda: queue.launcher.launched == [first, second], 5)
+        assert wait_until(lambda: queue.launcher.launched == [first, second]) <= 5
         third = submit(queue.instance)
         add_worker(queue.url, "another", ["runs"], 1)
-        wait_until(lambda: queue.launcher.launched == [first, second, third], 5)
+        assert wait_until(lambda: queue.launcher.launched == [first, second, third]) <= 5
     finally:
         stop.set()
         submit(queue.instance)
