@@ -5,6 +5,8 @@
 SHELL := /bin/sh
 VENV := .venv
 RUN := $(VENV)/bin/python -m
+CLAUDE_CODE := @anthropic-ai/claude-code@2.1.197
+CODEX := @openai/codex@0.171.0
 # Hundreds of processes start in a test run: none of them should have to compile all that it imports.
 unexport PYTHONDONTWRITEBYTECODE
 # Older than what has to be installed means: install. A second `make` installs nothing.
@@ -12,6 +14,12 @@ READY := $(VENV)/.ready
 TOOLS := $(VENV)/.tools
 # Most tests wait for something most of the time. The long ones come first (tests/conftest.py says who goes where).
 PARALLEL := --numprocesses 3 --no-loadscope-reorder
+
+# A checkout that was renamed: the programs in .venv still point to where it was, so it is made anew.
+ifeq ($(shell sh scripts/make_venv.sh moved "$(VENV)" 2>/dev/null),yes)
+$(READY) $(TOOLS): moved
+moved:
+endif
 
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' Makefile
@@ -37,10 +45,25 @@ down: venv ## Stop it.
 test: tools ## Run the test suite. ARGS="tests/unit -k timing" are passed on.
 	@$(RUN) pytest $(PARALLEL) $(ARGS)
 
+coverage: tools ## The test suite with a report of the lines that no test reaches (subprocesses are not counted).
+	@$(RUN) pytest $(PARALLEL) --cov=scheduler_defs --cov=sensors --cov=resources --cov-report=term:skip-covered $(ARGS)
+
+newest: ## The unit tests on the newest Python that is here, in an environment of its own (.venv-newest).
+	@sh scripts/newest_python.sh $(ARGS)
+
+way-back: tools ## The tests of the release before, with its code, on today's tables.
+	@sh scripts/way_back.sh "$(VENV)/bin/python" $(ARGS)
+
+conformance: tools ## Dagster's own tests against our classes, beside the same tests on Dagster's.
+	@$(RUN) tests.conformance $(ARGS)
+
 chaos: tools ## Every fault against the real thing: lost workers, outages, killed components. Half an hour.
 	@$(RUN) pytest --timeout 1800 -m "chaos or not chaos" tests/chaos tests/integration/stack $(ARGS)
 	@SIGNALBOX_TEST_BROKER=valkey $(RUN) pytest tests/integration/execution tests/integration/steps $(ARGS)
 	@SIGNALBOX_TEST_BROKER=rabbitmq $(RUN) pytest tests/integration/execution tests/integration/steps $(ARGS)
+
+attack: tools ## Every door that is shut, tried: pages, sockets, folders, paths, launches, hostile text.
+	@$(RUN) pytest $(PARALLEL) -m "attack and not chaos" $(ARGS)
 
 bars: tools ## Measure what users feel against what they were promised.
 	@$(RUN) benchmarks.bars $(ARGS)
@@ -48,14 +71,28 @@ bars: tools ## Measure what users feel against what they were promised.
 bench: venv ## Measure this stack against stock Dagster, side by side.
 	@$(RUN) benchmarks $(ARGS)
 
-lint: tools ## Check style, formatting and types.
+demo: venv ## Four fake agents, twelve dependent tasks, one repository: all of it lands in order, by itself.
+	@$(RUN) demo $(ARGS)
+
+agents: tools ## Real coding agents (Claude Code, Codex), pinned, against a model server on loopback. Needs npm.
+	@command -v npm >/dev/null || { echo "npm is not installed: the tests of real agents are skipped"; exit 0; }; \
+	npm install --silent --no-audit --no-fund --prefix .agents $(CLAUDE_CODE) $(CODEX) && \
+	node .agents/node_modules/@anthropic-ai/claude-code/install.cjs
+	@$(RUN) pytest tests/real_agents $(ARGS)
+
+lint: tools ## Check style, formatting, which room imports which, and types.
 	@$(RUN) ruff check .
 	@$(RUN) ruff format --check .
+	@"$(VENV)/bin/lint-imports" --no-logo
 	@$(RUN) basedpyright
 
-schemas: tools ## Write docs/schemas/*.json and the declarations reference from the models.
-	@$(RUN) scheduler_defs.declarations.schemas
-	@$(RUN) scheduler_defs.declarations.reference
+schemas: tools ## Write docs/schemas/*.json and the reference pages from the program.
+	@$(RUN) scheduler_defs.declarations.published.schemas
+	@$(RUN) scheduler_defs.declarations.published.reference
+	@$(RUN) scheduler_defs.declarations.published.environment
+
+site: tools ## The documentation as pages under build/site; a link that leads nowhere fails.
+	@NO_MKDOCS_2_WARNING=1 $(RUN) mkdocs build --quiet
 
 lock: tools ## Resolve pyproject.toml anew and write requirements.lock.
 	@$(VENV)/bin/python scripts/write_lock.py
@@ -64,4 +101,4 @@ clean: ## Remove .venv and all caches. The state folder (.signalbox) stays.
 	@rm -rf "$(VENV)" .pytest_cache .ruff_cache .hypothesis build dist *.egg-info
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help venv tools up down test chaos bars bench lint schemas lock clean
+.PHONY: help moved venv tools up down test coverage way-back chaos bars bench demo agents lint schemas site lock clean

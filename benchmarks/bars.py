@@ -7,7 +7,6 @@ because a busy machine makes every number worse.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import shutil
 import statistics
@@ -20,6 +19,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks import baseline, footprint
 from benchmarks.stack_bars import measure_stack
 from scheduler_defs.settings import PROJECT_ROOT
 
@@ -38,22 +38,43 @@ class Bar:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.bars", description=__doc__)
-    parser.add_argument("--only", choices=("commands", "stack"), help="default: both")
-    parser.add_argument("--out", type=Path, default=Path("benchmarks/results/bars.json"))
+    parser.add_argument("--only", choices=("commands", "stack", "footprint", "imports"), help="default: all")
+    parser.add_argument("--times", type=int, default=3, help="of the footprint")
+    parser.add_argument("--steady", action="store_true", help="a footprint without CPU, for machines in use")
+    parser.add_argument("--save", type=Path, default=Path("benchmarks/results/bars.json"), metavar="FILE")
+    parser.add_argument("--compare", type=Path, metavar="FILE", help="fail if the footprint is worse than it")
     options = parser.parse_args()
+    before = baseline.read(options.compare) if options.compare else None
+    if before and options.steady:
+        before = baseline.steady(before)
+    if before and options.only == "imports":
+        before = baseline.imports_alone(before)
     load = os.getloadavg()[0]
     results: dict[str, dict[str, float]] = {}
     with working_folder() as folder:
-        if options.only != "stack":
+        if options.only in (None, "commands"):
             for bar in COMMANDS:
                 seconds = [bar.measure(folder) for _ in range(bar.times)]
                 report(results, bar.name, bar.limit_seconds, seconds)
-        if options.only != "commands":
+        if options.only in (None, "stack"):
             for name, limit, seconds in measure_stack(folder):
                 report(results, name, limit, seconds)
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    options.out.write_text(json.dumps({"load_at_begin": load, "bars": results}, indent=2) + "\n")
-    print(f"load at the begin {load:.1f}; all numbers in {options.out}")
+    ratios: list[footprint.Figure] = []
+    if options.only in (None, "footprint", "imports"):
+        figures = [*footprint.imports()]
+        if options.only != "imports":
+            figures += footprint.stack(options.times, steady=options.steady)
+        for name, values in figures:
+            ratios.append((name, values))
+            print(f"{name:58}{statistics.median(values):9.1f}     of {len(values)}", flush=True)
+    found = baseline.document(ratios, results)
+    baseline.write(options.save, found)
+    print(f"load at the begin {load:.1f}; all numbers in {options.save}")
+    worse = baseline.regressions(before, found) if before else []
+    for change in worse:
+        print(f"WORSE by more than {baseline.TOLERANCE_PERCENT:g} %: {change}", file=sys.stderr)
+    if worse:
+        raise SystemExit(1)
 
 
 def report(results: dict[str, dict[str, float]], name: str, limit: float, seconds: list[float]) -> None:

@@ -172,7 +172,10 @@ def write_log(path: Path, megabytes: float) -> None:
 
 def measure(log: Path, state: Path) -> dict[str, float]:
     """In this process: materialise the asset once, and say what it took."""
-    os.environ["SIGNALBOX_STATE"] = str(state)
+    config = state / "config"
+    config.mkdir(parents=True)
+    (config / "reports.yaml").write_text(json.dumps({"reports": {"log_files": [str(log.resolve())]}}))
+    os.environ["SIGNALBOX_STATE"], os.environ["SIGNALBOX_CONFIG"] = str(state), str(config)
     import dagster as dg
 
     from scheduler_defs.jobs.builtin import BUILTIN_ASSETS
@@ -182,7 +185,7 @@ def measure(log: Path, state: Path) -> dict[str, float]:
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     started, processor = time.monotonic(), time.process_time()
     result = dg.materialize(
-        [asset], run_config={"ops": {op_name("log_triage"): {"config": {"globs": [str(log)]}}}}
+        [asset], run_config={"ops": {op_name("log_triage"): {"config": {"globs": [str(log.resolve())]}}}}
     )
     elapsed, processor = time.monotonic() - started, time.process_time() - processor
     metadata = result.asset_materializations_for_node(op_name("log_triage"))[0].metadata

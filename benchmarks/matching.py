@@ -9,10 +9,10 @@ import tracemalloc
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from resources.task_queue.new_task import NewTask
-from resources.task_queue.postgres import PostgresTaskQueue
 from scheduler_defs import database
-from scheduler_defs.matching import AgentView, Policy, demand, match
+from scheduler_defs.agents.deciding import AgentView, Policy, demand, match
+from scheduler_defs.agents.task_queue.new_task import NewTask
+from scheduler_defs.agents.task_queue.postgres.queue import PostgresTaskQueue
 
 QUEUE = "dev"
 

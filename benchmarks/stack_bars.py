@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from benchmarks.compare.stacks import until
 from scheduler_defs.settings import PROJECT_ROOT, sqlalchemy_url
-from scheduler_defs.stack import record
+from scheduler_defs.stack.machine import record
 
 YARD = """
 jobs:

@@ -30,13 +30,13 @@ import sqlalchemy as sa
 from benchmarks.made_up import write_made_up_yard
 from scheduler_defs import schedules as built
 from scheduler_defs import settings
-from scheduler_defs.conditions.firing import Memory
 from scheduler_defs.declarations import load
-from scheduler_defs.declarations.models import Declarations, Schedule
-from scheduler_defs.evaluation.condition_memory import ConditionMemory
-from scheduler_defs.evaluation.facts import KnownRun, Ledger, Stage
-from scheduler_defs.evaluation.memory import HandledOccurrences
+from scheduler_defs.declarations.models.declared import Declarations, Schedule
+from scheduler_defs.evaluation.facts.active_runs import ActiveRuns
+from scheduler_defs.evaluation.facts.known_runs import KnownRun, Stage
 from scheduler_defs.evaluation.tick import Evaluator, SwitchedOn, TickOutcome
+from scheduler_defs.ledger.book import Book, Written
+from scheduler_defs.ledger.entries import Decided, Standing
 from scheduler_defs.timing import next_occurrence
 
 DUE = dt.datetime(2026, 3, 2, 9, 0, tzinfo=dt.UTC)
@@ -64,25 +64,18 @@ schedules:
 """
 
 
-class Remembered(HandledOccurrences):
-    """Handled occurrences without a database."""
+class Forgetful(Book):
+    """A ledger without a database: each call is to find the same."""
 
-    def __init__(self, known: dict[str, dt.datetime]) -> None:
+    def __init__(self, handled: dt.datetime) -> None:
         super().__init__(_no_database)
-        self._known = known
+        self.handled = handled
 
-    def note(self, schedule: str, occurrence: dt.datetime) -> None:
-        """Forget it: each call is to find the same."""
+    def standing(self, schedule: str) -> Standing:
+        return Standing(handled=self.handled, since=self.handled)
 
-
-class Forgetful(ConditionMemory):
-    """What conditional schedules remember, without a database."""
-
-    def get(self, schedule: str) -> Memory:
-        return Memory()
-
-    def put(self, schedule: str, memory: Memory) -> None:
-        """Forget it."""
+    def write(self, decided: Decided) -> Written:
+        return frozenset(entry.due for entry in decided.entries)
 
 
 class AlwaysOn(Evaluator):
@@ -95,6 +88,8 @@ class AlwaysOn(Evaluator):
         tick: dt.datetime,
         now: dt.datetime,
         switched_on: SwitchedOn,
+        *,
+        dry_run: bool = False,
     ) -> TickOutcome:
         return super().evaluate(declarations, schedule, tick, now, dict)
 
@@ -144,15 +139,13 @@ def measure_schedule(
     """`away`: how long nothing has ticked before."""
     last = DUE - (away or dt.timedelta(minutes=1))
     runs = [KnownRun(f"r{n}", "report", f"s{n % 50}", None, Stage.RUNNING) for n in range(1_000)]
-    handled = {schedule.name: last}
-    evaluator = AlwaysOn(
-        Ledger(lambda: runs, clock=lambda: 0.0), Remembered(handled), Forgetful(_no_database), dict
-    )
-    built._evaluator = evaluator
+    book = Forgetful(last)
+    evaluator = AlwaysOn(ActiveRuns(lambda: runs, clock=lambda: 0.0), book, dict)
+    built._evaluator = lambda: evaluator
     definition = built.build_schedule(declarations, schedule)
 
     def tick(when: dt.datetime) -> None:
-        evaluator.ledger._granted.clear()
+        evaluator.runs._granted.clear()
         with dg.build_schedule_context(scheduled_execution_time=when) as context:
             definition.evaluate_tick(context)
 
@@ -161,7 +154,7 @@ def measure_schedule(
         "next": milliseconds(lambda: next_occurrence(schedule.timing, DUE, schedule.policies), times),
         "due": milliseconds(lambda: tick(DUE), times),
     }
-    handled[schedule.name] = DUE
+    book.handled = DUE
     return {**found, "not_due": milliseconds(lambda: tick(DUE + dt.timedelta(minutes=3)), times)}
 
 

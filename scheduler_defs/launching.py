@@ -1,7 +1,9 @@
 """How any run is launched: the one place that composes run config and tags.
 
 Schedules, run-now, jobs launched by hand, the API and the agent queues all come through here, so that a run
-carries the same tags (design section 4) whoever asked for it. Pure: nothing is launched here.
+carries the same tags (design section 4) whoever asked for it. Pure: nothing is launched here. What others
+launch (the launchpad, `dagster job launch`, somebody's own sensor) is completed by `execution/admission` with
+what `jobs/run_tags` says.
 """
 
 from __future__ import annotations
@@ -14,14 +16,26 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from scheduler_defs import tags
-from scheduler_defs.declarations.models import Agent, Declarations, Directive, Retries, Schedule
+from scheduler_defs.declarations.models.agents import Accept
+from scheduler_defs.declarations.models.declared import Agent, Declarations, Directive, Retries, Schedule
 from scheduler_defs.declarations.names import dagster_name
 from scheduler_defs.errors import SignalboxError
-from scheduler_defs.jobs.reports import REPORTS, op_name
+from scheduler_defs.execution.elsewhere.target import Target
+from scheduler_defs.execution.queue.capacity import AGENT_QUEUE
+from scheduler_defs.jobs.commands.spec import op_name as command_op_name
+from scheduler_defs.jobs.elsewhere_name import OF_ANOTHER_LOCATION
+from scheduler_defs.jobs.reports import BUILT_IN, op_name
+from scheduler_defs.jobs.run_tags import job_tags, whole_seconds
+from scheduler_defs.retries.backoff import first_attempt_tags
 
 AGENT_TASK = "agent_task"
 """The job in which an agent does a task."""
 AGENT_TASK_OP = "agent_task_do"
+AGENT_LANDING = "agent_landing"
+"""The job that puts accepted work onto its base."""
+AGENT_LANDING_OP = "agent_landing_do"
+_OF_GIT = dt.timedelta(hours=1)
+"""For fetching, committing and pushing around an agent's work."""
 
 
 @dataclass(frozen=True)
@@ -32,16 +46,19 @@ class Launch:
     run_config: Mapping[str, Any]
     tags: Mapping[str, str] = field(default_factory=dict)
     run_key: str | None = None
+    run_id: str | None = None
+    """Of the run, where the ledger has given it one; None: any."""
 
 
 def for_occurrence(declarations: Declarations, schedule: Schedule, scheduled_for: dt.datetime) -> Launch:
-    """The run for one occurrence of a schedule. Its key makes a second run for it impossible."""
+    """The run for one occurrence of a schedule. The ledger gives it its run id: there is one at most."""
     due = scheduled_for.isoformat()
     return _launch(
         declarations,
         schedule,
         trigger=tags.Trigger.SCHEDULE,
         extra={tags.SCHEDULED_FOR: due},
+        due=scheduled_for,
         run_key=f"schedule:{schedule.name}:{due}",
     )
 
@@ -59,7 +76,14 @@ def for_run_now(
     extra = _actor_tags(actor, reason)
     if scheduled_for is not None:
         extra[tags.SCHEDULED_FOR] = scheduled_for.isoformat()
-    return _launch(declarations, schedule, trigger=tags.Trigger.RUN_NOW, extra=extra, config=config)
+    return _launch(
+        declarations,
+        schedule,
+        trigger=tags.Trigger.RUN_NOW,
+        extra=extra,
+        config=config,
+        due=scheduled_for or dt.datetime.now(dt.UTC),
+    )
 
 
 def for_job(
@@ -74,13 +98,42 @@ def for_job(
 ) -> Launch:
     """A run of a job that no schedule asked for. Raises SignalboxError for an unknown directive."""
     chosen = _directive(declarations, directive)
+    if (target := target_of(declarations, job)) is not None:
+        run_tags = {
+            tags.JOB: job,
+            tags.TRIGGER: trigger.value,
+            **_actor_tags(actor, reason),
+            **first_attempt_tags(None),
+            tags.ELSEWHERE: target.dumped(),
+        }
+        return Launch(OF_ANOTHER_LOCATION, dict(config or {}), run_tags)
+    declared = declarations.jobs.get(job)
     run_tags = {
-        tags.JOB: job,
+        **(job_tags(declared) if declared else {tags.JOB: job}),
         tags.TRIGGER: trigger.value,
         **_actor_tags(actor, reason),
         **_directive_tags(chosen),
     }
     return Launch(dagster_name(job), run_config(declarations, job, config or {}, chosen), run_tags)
+
+
+def target_of(declarations: Declarations, job: str) -> Target | None:
+    """What `LOCATION/JOB` names; None: it has no slash. Raises SignalboxError for an unknown location."""
+    location, slash, name = job.partition("/")
+    if not slash:
+        return None
+    if location not in declarations.locations or not name:
+        allowed = ", ".join(sorted(declarations.locations)) or "none is declared"
+        raise SignalboxError(f"there is no location {location!r}; declared: {allowed}")
+    return Target(location, job=name)
+
+
+def target_of_schedule(schedule: Schedule) -> Target:
+    """What a schedule runs in another location. Raises ValueError for one of our own jobs."""
+    there = schedule.elsewhere
+    if there is None:
+        raise ValueError(f"{schedule.name} runs {schedule.job}, which is no other location's")
+    return Target(there.location, there.job, there.selection, there.partition)
 
 
 def for_task(
@@ -93,8 +146,12 @@ def for_task(
     attempt: int,
     max_attempts: int,
     priority: int = 0,
+    accept: Accept | None = None,
 ) -> Launch:
-    """A run in which an agent does a task. It is not retried as a run: the task is given out anew."""
+    """A run in which an agent does a task. It is not retried as a run: the task is given out anew.
+
+    `accept`: what the queue says must succeed before a task is done.
+    """
     run_tags = {
         **agent.tags,
         tags.JOB: AGENT_TASK,
@@ -107,11 +164,11 @@ def for_task(
     }
     if priority:
         run_tags[tags.PRIORITY] = str(priority)
-    if agent.timeout is not None:
+    longest = _longest(agent, accept)
+    if longest is not None:
         # The guard ends the command on time; this is for whatever hangs around it.
-        run_tags[tags.MAX_RUNTIME] = str(round((agent.timeout + agent.grace).total_seconds()) + 60)
-    if agent.celery_queue is not None:
-        run_tags[tags.CELERY_QUEUE] = agent.celery_queue
+        run_tags[tags.MAX_RUNTIME] = str(round(longest.total_seconds()) + 60)
+    run_tags[tags.CELERY_QUEUE] = agent.celery_queue or AGENT_QUEUE
     values = {
         "run_key": run_key,
         "backend": backend,
@@ -121,6 +178,38 @@ def for_task(
         "max_attempts": max_attempts,
     }
     return Launch(AGENT_TASK, {"ops": {AGENT_TASK_OP: {"config": values}}}, run_tags, run_key)
+
+
+def _longest(agent: Agent, of_queue: Accept | None) -> dt.timedelta | None:
+    """How long a run of the agent takes at most, all its turns and checks together; None: nobody knows."""
+    if agent.timeout is None or agent.accept_from_task:
+        return None
+    accept, wanted = agent.accept or of_queue, agent.workspace
+    turn = agent.timeout + agent.grace
+    whole = turn
+    if accept is not None:
+        whole = (accept.rounds + 1) * (turn + len(accept.commands) * (accept.timeout + agent.grace))
+    if wanted is not None:
+        whole += len(wanted.setup) * wanted.setup_timeout + _OF_GIT
+    return whole
+
+
+def for_landing(*, repository: str, run_key: str) -> Launch:
+    """A run that lands what waits in a repository."""
+    run_tags = {
+        tags.JOB: AGENT_LANDING,
+        tags.TRIGGER: tags.Trigger.AGENT_QUEUE.value,
+        tags.ATTEMPT: "1",
+        tags.MAX_ATTEMPTS: "1",
+    }
+    values = {"repository": repository}
+    return Launch(AGENT_LANDING, {"ops": {AGENT_LANDING_OP: {"config": values}}}, run_tags, run_key)
+
+
+def agent_limits(declarations: Declarations) -> int | None:
+    """What the limits of the agents come to whose runs go to the agents' own queue; None: there are none."""
+    own = [agent for agent in declarations.agents.values() if agent.celery_queue in (None, AGENT_QUEUE)]
+    return sum(agent.limit for agent in own if agent.enabled) if own else None
 
 
 def run_config(
@@ -139,21 +228,15 @@ def run_config(
         values["directive"] = {"name": directive.name, "digest": directive.digest, "text": directive.text}
     if not values:
         return {}
-    if job in REPORTS:
+    if job in BUILT_IN:
         return {"ops": {op_name(job): {"config": values}}}
+    if declared is not None and declared.assets:
+        return {"ops": {command_op_name(declared, ""): {"config": values}}}
     names = declared.steps if declared is not None and declared.steps else [job]
-    return {"ops": {dagster_name(name): {"config": values} for name in names}}
-
-
-def retry_tags(retries: Retries | None) -> dict[str, str]:
-    """What a run must carry so that its retries do not depend on the declaration being there later."""
-    if retries is None or retries.max_attempts <= 1:
-        return {tags.ATTEMPT: "1", tags.MAX_ATTEMPTS: "1"}
-    return {
-        tags.ATTEMPT: "1",
-        tags.MAX_ATTEMPTS: str(retries.max_attempts),
-        tags.RETRIES: retries.model_dump_json(),
-    }
+    ops = {dagster_name(name): {"config": values} for name in names}
+    if declared is not None and declared.all_assets:
+        return {"ops": {command_op_name(declared, ""): {"ops": ops}}}
+    return {"ops": ops}
 
 
 def current_actor() -> str:
@@ -170,34 +253,42 @@ def _launch(
     *,
     trigger: tags.Trigger,
     extra: Mapping[str, str],
+    due: dt.datetime,
     config: Mapping[str, Any] | None = None,
     run_key: str | None = None,
 ) -> Launch:
     directive = _directive(declarations, schedule.directive)
     job = declarations.jobs.get(schedule.job)
-    timeout = schedule.timeout or (job.timeout if job else None)
-    retries = schedule.retries or (job.retries if job else None)
     run_tags = {
+        **(job_tags(job) if job else first_attempt_tags(None)),
         **schedule.tags,
         tags.JOB: schedule.job,
         tags.SCHEDULE: schedule.name,
         tags.TRIGGER: trigger.value,
-        **retry_tags(retries),
+        **(_retries_of_its_own(schedule.retries) if schedule.retries else {}),
         **_directive_tags(directive),
         **extra,
     }
-    priority = schedule.priority or (job.priority if job else 0)
-    if priority:
-        run_tags[tags.PRIORITY] = str(priority)
-    if timeout is not None:
-        run_tags[tags.MAX_RUNTIME] = str(max(1, round(timeout.total_seconds())))
+    if schedule.priority:
+        run_tags[tags.PRIORITY] = str(schedule.priority)
+    if schedule.timeout is not None:
+        run_tags[tags.MAX_RUNTIME] = whole_seconds(schedule.timeout)
     merged = {**schedule.config, **(config or {})}
+    if schedule.elsewhere is not None:
+        target = target_of_schedule(schedule).at(due.astimezone(schedule.zone))
+        run_tags[tags.ELSEWHERE] = target.dumped()
+        return Launch(OF_ANOTHER_LOCATION, merged, run_tags, run_key)
     return Launch(
         dagster_name(schedule.job),
         run_config(declarations, schedule.job, merged, directive),
         run_tags,
         run_key,
     )
+
+
+def _retries_of_its_own(retries: Retries) -> dict[str, str]:
+    """Always with the policy: a single attempt must be said, too, where the job says several."""
+    return {**first_attempt_tags(retries), tags.RETRIES: retries.model_dump_json()}
 
 
 def _directive(declarations: Declarations, name: str | None) -> Directive | None:

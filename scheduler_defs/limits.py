@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from scheduler_defs import tags
+from scheduler_defs.settings import settings
 
 if TYPE_CHECKING:
-    from scheduler_defs.declarations.models import Declarations, Position
+    from scheduler_defs.declarations.models.declared import Declarations, Position
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,7 @@ def effective_limits(declarations: Declarations) -> tuple[TagLimit, ...]:
 
     A schedule whose overlap policy is `queue` is a limit of one run at a time.
     """
-    from scheduler_defs.declarations.models import Overlap
+    from scheduler_defs.declarations.models.declared import Overlap
 
     declared = [
         TagLimit(limit.key, limit.value, limit.per_value, limit.limit, place(limit.source))
@@ -57,6 +58,18 @@ def effective_limits(declarations: Declarations) -> tuple[TagLimit, ...]:
         if schedule.overlap is Overlap.QUEUE
     ]
     return (*declared, *jobs, *agents, *schedules)
+
+
+def queue_of_location(name: str) -> str | None:
+    """The Celery queue that the declarations in force give the runs of a location; None: none of its own."""
+    from scheduler_defs.declarations import current
+
+    where = settings()
+    try:
+        found = current(where.config, where.state).declarations.locations.get(name)
+    except OSError:
+        return None
+    return None if found is None else found.queue
 
 
 def place(position: Position) -> str:

@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from scheduler_defs.declarations.models import Declarations, Schedule
+from scheduler_defs import tags
+from scheduler_defs.declarations.models.declared import Declarations, Schedule
 from scheduler_defs.declarations.names import dagster_name
-from scheduler_defs.errors import SignalboxError
-from scheduler_defs.evaluation.cadence import cron_of
-from scheduler_defs.evaluation.shared import Shared
-from scheduler_defs.execution.instigators import share_instance, switched_on
+from scheduler_defs.evaluation.cadence import bounds_of, cron_of
+from scheduler_defs.evaluation.facts import served  # noqa: F401 - rules count from when this is loaded
+from scheduler_defs.evaluation.facts.shared import Shared
+from scheduler_defs.execution.dagster_patches.instigators import is_dry_run, share_instance, switched_on
+from scheduler_defs.jobs.elsewhere_name import OF_ANOTHER_LOCATION
 
 if TYPE_CHECKING:
     from scheduler_defs.evaluation.tick import Evaluator
@@ -49,11 +51,12 @@ def build_schedules(declarations: Declarations) -> list[dg.ScheduleDefinition]:
 def build_schedule(declarations: Declarations, schedule: Schedule) -> dg.ScheduleDefinition:
     """A schedule that fires at every minute in which `schedule` could be due, and decides then.
 
-    The cron may fire more often than the rule is due; the tick then says why nothing was launched.
+    The cron may fire more often than the rule is due; the tick then says why nothing was launched. The
+    metadata say from when and until when there are ticks at all.
     """
     return dg.ScheduleDefinition(
         name=dagster_name(schedule.name),
-        job_name=dagster_name(schedule.job),
+        job_name=OF_ANOTHER_LOCATION if schedule.elsewhere else dagster_name(schedule.job),
         cron_schedule=cron_of(schedule),
         execution_timezone=schedule.timezone,
         execution_fn=_evaluation(declarations, schedule),
@@ -62,10 +65,14 @@ def build_schedule(declarations: Declarations, schedule: Schedule) -> dg.Schedul
         else dg.DefaultScheduleStatus.STOPPED,
         description=schedule.description or f"{schedule.job}: {schedule.spec}",
         metadata={
-            "declared": schedule.name,
+            tags.DECLARED: schedule.name,
             "rule": schedule.spec,
             "source": f"{schedule.source.file}:{schedule.source.line}",
             **({"owner": schedule.owner} if schedule.owner else {}),
+            **{
+                name: dg.TimestampMetadataValue(each.timestamp())
+                for name, each in bounds_of(schedule).items()
+            },
         },
     )
 
@@ -74,21 +81,30 @@ def _evaluation(declarations: Declarations, schedule: Schedule) -> Evaluation:
     def evaluation(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
         share_instance(context)
         tick = context.scheduled_execution_time.astimezone(dt.UTC)
+        dry_run = is_dry_run(context)
         outcome = _evaluator().evaluate(
-            declarations, schedule, tick, dt.datetime.now(dt.UTC), lambda: _switched_on(context.instance)
+            declarations,
+            schedule,
+            tick,
+            dt.datetime.now(dt.UTC),
+            lambda: _switched_on(context.instance),
+            dry_run=dry_run,
         )
         if outcome.failed:
-            raise SignalboxError(outcome.reason)
-        for run_id in outcome.cancel:
-            context.instance.run_coordinator.cancel_run(run_id)
+            # Dagster shows its own errors as they are, and hides others behind one that names the schedule.
+            raise dg.DagsterError(outcome.reason)
+        if not dry_run:
+            for run_id in outcome.cancel:
+                context.instance.run_coordinator.cancel_run(run_id)
         if not outcome.launches:
             yield dg.SkipReason(outcome.reason)
             return
         if outcome.reason:
             context.log.info(outcome.reason)
         for launch in outcome.launches:
+            ordered = {tags.ORDERED_RUN: launch.run_id} if launch.run_id is not None else {}
             yield dg.RunRequest(
-                run_key=launch.run_key, run_config=dict(launch.run_config), tags=dict(launch.tags)
+                run_key=launch.run_key, run_config=dict(launch.run_config), tags={**launch.tags, **ordered}
             )
 
     return evaluation

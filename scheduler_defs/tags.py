@@ -1,7 +1,8 @@
 """Run tags: the contract between the parts (design section 4).
 
-Everything that launches a run sets them through `scheduler_defs.launching`; everything that reads runs
-(history, limits, retries, the agent queues) reads these names and no others.
+What is launched here is composed by `scheduler_defs.launching`; whatever else launches a run, it is completed
+by `scheduler_defs.execution.admission`. Everything that reads runs (history, limits, retries, the agent
+queues) reads these names and no others.
 """
 
 from enum import StrEnum
@@ -20,15 +21,37 @@ DIRECTIVE = "signalbox/directive"
 ACTOR = "signalbox/actor"
 REASON = "signalbox/reason"
 MISSED = "signalbox/missed"
+ORDERED_RUN = "signalbox/ordered_run"
+"""On a schedule's run request only: the run id that the ledger gives it. The run does not carry it."""
+
+ELSEWHERE = "signalbox/elsewhere"
+"""On a request only: what is to be run in another location. The run does not carry it."""
+
 FAILURE = "signalbox/failure"
 EXIT_CODE = "signalbox/exit_code"
 RETRY_AT = "signalbox/retry_at"
 RETRY_CANCELLED = "cancelled"
 """The value of RETRY_AT of a run whose retry was called off."""
 
+DELIVERY = "signalbox/delivery"
+"""Of a run that a webhook asked for: which request, as a digest."""
+
+REQUEST = "signalbox/request"
+"""Of a run that a request with an Idempotency-Key asked for: whose key, as a digest."""
+
 RETRIES = "signalbox/retries"
 ERROR = "signalbox/error"
 WORKER = "signalbox/worker"
+
+TOKENS_FRESH = "signalbox/tokens_fresh"
+TOKENS_CACHED = "signalbox/tokens_cached"
+TOKENS_TURNS = "signalbox/tokens_turns"
+TOKENS_COST_USD = "signalbox/tokens_cost_usd"
+"""What an agent's program says that it has used, as counts: never what was asked or answered."""
+
+TOKENS = frozenset({TOKENS_FRESH, TOKENS_CACHED, TOKENS_TURNS, TOKENS_COST_USD})
+OF_ONE_ATTEMPT = frozenset({FAILURE, ERROR, EXIT_CODE, RETRY_AT, WORKER}) | TOKENS
+"""What became of one attempt. No other run carries it, however much it copies from this one."""
 
 PRIORITY = "dagster/priority"
 MAX_RUNTIME = "dagster/max_runtime"
@@ -45,7 +68,11 @@ class Trigger(StrEnum):
     RETRY = "retry"
     AGENT_QUEUE = "agent_queue"
     MANUAL = "manual"
+    """By hand: the launchpad, a re-execution, `dagster` and `signalbox` commands, GraphQL."""
     API = "api"
+    SENSOR = "sensor"
+    """A sensor of somebody's own, or an automation condition."""
+    BACKFILL = "backfill"
 
 
 class Failure(StrEnum):
@@ -55,3 +82,9 @@ class Failure(StrEnum):
     WORKER_LOST = "worker_lost"
     EXIT_CODE = "exit_code"
     ERROR = "error"
+
+
+DECLARED = "declared"
+"""Metadata of a schedule in Dagster: its declared name."""
+DUE_FROM, DUE_UNTIL = "due from", "due until"
+"""Metadata of a schedule in Dagster: nothing is due, and there are no ticks, outside of these instants."""

@@ -2,11 +2,21 @@
 # Make a virtual environment with the pinned dependencies: make_venv.sh run|tools FOLDER [PYTHON]
 # `run`: what the stack needs; `tools`: also what tests and checks need. Safe to repeat. One clear line when the
 # machine lacks something.
+# `make_venv.sh moved FOLDER` says `yes` of an environment whose programs point to where it once was.
 set -eu
 
 what=$1
 venv=$2
 python=${3:-}
+
+moved() {
+    case $venv in /*) place=$venv ;; *) place=$(pwd -P)/$venv ;; esac
+    [ -e "$venv/bin/signalbox" ] && ! grep -qF "$place/bin/python" "$venv/bin/signalbox"
+}
+if [ "$what" = moved ]; then
+    if moved; then echo yes; fi
+    exit 0
+fi
 
 fail() {
     echo "signalbox: $*" >&2
@@ -30,7 +40,7 @@ fi
 new_enough "$python" || fail "Python 3.11 or newer is needed; $python is $("$python" --version 2>&1 || true)"
 
 # An environment that was moved, or whose Python is gone or too old, is made anew.
-if [ -e "$venv" ] && ! { new_enough "$venv/bin/python" && "$venv/bin/python" -m pip --version >/dev/null 2>&1; }; then
+if moved || [ -e "$venv" ] && ! { new_enough "$venv/bin/python" && "$venv/bin/python" -m pip --version >/dev/null 2>&1; }; then
     rm -rf "$venv"
 fi
 if [ ! -e "$venv" ]; then
@@ -42,9 +52,14 @@ if [ ! -e "$venv" ]; then
     fi
 fi
 
+# Where pip installs is said here, whatever somebody's settings say; a file of settings cannot be talked over.
 pip() {
-    "$venv/bin/python" -m pip --disable-pip-version-check --quiet "$@"
+    env -u PIP_TARGET -u PIP_PREFIX -u PIP_ROOT PIP_USER=0 PIP_REQUIRE_HASHES=0 \
+        "$venv/bin/python" -m pip --disable-pip-version-check --quiet "$@"
 }
+elsewhere=$("$venv/bin/python" -m pip config list | grep -E '^(global|install)\.(target|prefix|root)=' | cut -d= -f1 | tr '\n' ' ' || true)
+[ -z "$elsewhere" ] || fail "pip's settings ($elsewhere, see: pip config debug) install into another folder;" \
+    "take them out, or leave them out this once: PIP_CONFIG_FILE=/dev/null make"
 wanted=$venv/requirements.txt
 if [ "$what" = tools ]; then
     cp requirements.lock "$wanted"
@@ -56,5 +71,5 @@ pip install --no-compile --requirement "$wanted"
 # setuptools is pinned with the rest, so nothing is fetched to build with.
 pip install --no-compile --no-deps --no-build-isolation --editable .
 # Compile what every process imports, once, also where the environment says that Python must keep no compiled files.
-env -u PYTHONDONTWRITEBYTECODE "$venv/bin/python" -c "import scheduler_defs.definitions, scheduler_defs.execution.celery_app
-import celery.bin.celery, dagster._daemon.cli, dagster_webserver.cli, scheduler_defs.stack.supervisor" >/dev/null
+env -u PYTHONDONTWRITEBYTECODE "$venv/bin/python" -c "import scheduler_defs.definitions, scheduler_defs.execution.worker.celery_app
+import celery.bin.celery, dagster._daemon.cli, scheduler_defs.web.__main__, scheduler_defs.stack.supervising.supervisor" >/dev/null

@@ -7,10 +7,12 @@ from collections.abc import Sequence
 import dagster as dg
 
 from scheduler_defs.declarations import Declarations
-from scheduler_defs.execution.instigators import Target
+from scheduler_defs.execution.dagster_patches.instigators import Target
 from sensors.agent_queues import build_agent_queue_sensors
 from sensors.alerts import alerts_sensors
+from sensors.audit import audit_sensors
 from sensors.declarations import declarations_sensor
+from sensors.maintenance import maintenance_sensors
 from sensors.retries import retries_sensor
 
 
@@ -21,4 +23,6 @@ def build_sensors(declarations: Declarations, jobs: Sequence[Target]) -> list[dg
         retries_sensor(jobs),
         *build_agent_queue_sensors(declarations),
         *alerts_sensors(declarations),
+        *maintenance_sensors(declarations),
+        *audit_sensors(declarations),
     ]

@@ -7,70 +7,89 @@ them down with the position that it has read to, and sends what is due. Without 
 from __future__ import annotations
 
 import datetime as dt
-import os
+from collections import Counter
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from scheduler_defs.declarations.models import Declarations
-from scheduler_defs.execution.instigators import cursors, share_instance
+from resources import ClockResource, DatabaseResource, NotifierResource
+from scheduler_defs.declarations.models.declared import Declarations
+from scheduler_defs.declarations.names import sensor_name
+from scheduler_defs.execution.dagster_patches.instigators import cursors, is_dry_run, share_instance
 from scheduler_defs.settings import settings
-from sensors.agent_queues import sensor_name
+
+if TYPE_CHECKING:
+    import sqlalchemy as sa
 
 NAME = "alerts"
 INTERVAL_SECONDS = 15
 
 
 def alerts_sensors(declarations: Declarations) -> list[dg.SensorDefinition]:
-    """The sensor, if a channel is declared."""
-    return [_sensor(declarations)] if declarations.alerts.channels else []
+    """The sensor, if a channel or a heartbeat is declared."""
+    beating = [each.name for each in declarations.schedules.values() if each.heartbeat_env is not None]
+    told = [*declarations.alerts.channels, *(f"the heartbeat of {name}" for name in beating)]
+    return [_sensor(declarations, told)] if told else []
 
 
-def _sensor(declarations: Declarations) -> dg.SensorDefinition:
+def _sensor(declarations: Declarations, told: list[str]) -> dg.SensorDefinition:
     @dg.sensor(
         name=NAME,
         minimum_interval_seconds=INTERVAL_SECONDS,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description=f"Sends alerts to {', '.join(declarations.alerts.channels)}.",
+        description=f"Sends alerts to {', '.join(told)}.",
     )
-    def send_alerts(context: dg.SensorEvaluationContext) -> dg.SkipReason:
+    def send_alerts(
+        context: dg.SensorEvaluationContext,
+        database: DatabaseResource,
+        notifier: NotifierResource,
+        clock: ClockResource,
+    ) -> dg.SkipReason:
         share_instance(context)
-        return dg.SkipReason(tick(declarations, context, dt.datetime.now(dt.UTC)))
+        return dg.SkipReason(tick(declarations, context, clock.now(), database.engine(), notifier))
 
     return send_alerts
 
 
-def tick(declarations: Declarations, context: dg.SensorEvaluationContext, now: dt.datetime) -> str:
+def tick(
+    declarations: Declarations,
+    context: dg.SensorEvaluationContext,
+    now: dt.datetime,
+    engine: sa.Engine,
+    notifier: NotifierResource,
+) -> str:
     """One tick, and what it says: what was decided and sent, and which channels fail."""
     # Here, because the code location is loaded more often than alerts are sent.
-    from scheduler_defs import database
-    from scheduler_defs.alerting.channels import Place
+    from scheduler_defs.alerting import heartbeats
     from scheduler_defs.alerting.facts import Names
     from scheduler_defs.alerting.looking import look
     from scheduler_defs.alerting.sending import send_due
     from scheduler_defs.alerting.watches import watches_of
 
     place = settings()
+    dry_run = is_dry_run(context)
     queues = {sensor_name(queue): queue for queue in declarations.served_queues}
     looked = look(
-        database.engine(),
+        engine,
         declarations,
         watches_of(declarations),
         Names.of(declarations, queues),
         lambda: rings(context.instance, queues),
         now,
         place.ui_url,
+        state=place.state,
+        proof=lambda: unproven(engine, now),
+        dry_run=dry_run,
     )
+    if dry_run:
+        return "; ".join([f"would decide {len(looked.alerts)} and send them", *looked.alerts, *looked.faults])
     for line in looked.alerts:
         context.log.warning("%s", line)
     for fault in looked.faults:
         context.log.error("a rule went wrong: %s", fault)
-    sent = send_due(
-        database.engine(),
-        declarations.alerts.channels,
-        Place(place.logs, place.config.parent, os.environ),
-        now,
-    )
+    channels = {**declarations.alerts.channels, **heartbeats.channels(declarations)}
+    sent = send_due(engine, channels, notifier.place(), now, deliver=notifier.deliver)
     for fault in sent.faults:
         context.log.error("not delivered: %s", fault)
     parts = [f"{len(looked.alerts)} decided", f"{sent.delivered} sent"]
@@ -79,9 +98,17 @@ def tick(declarations: Declarations, context: dg.SensorEvaluationContext, now: d
     return "; ".join([*parts, *looked.faults, *sent.faults])
 
 
+def unproven(engine: sa.Engine, now: dt.datetime) -> dict[str, int]:
+    """Of each schedule how many occurrences of the last day cannot be accounted for."""
+    from scheduler_defs.forecasting.replay import replay
+
+    problems = replay(engine, now - dt.timedelta(days=1), now, now).proof.problems
+    return dict(Counter(each.schedule for each in problems))
+
+
 def rings(instance: dg.DagsterInstance, queues: Mapping[str, str]) -> dict[str, str]:
     """The rings of tasks that wait for each other, as the queues' last passes saw them, and their queue."""
-    from sensors.agent_queue_tick import Memory
+    from scheduler_defs.agents.tick.memory import Memory
 
     found: dict[str, str] = {}
     for sensor, cursor in cursors(instance).items():

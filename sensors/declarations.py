@@ -16,7 +16,9 @@ import dagster as dg
 
 from scheduler_defs import settings
 from scheduler_defs.declarations import Current, Declarations, current
+from scheduler_defs.declarations.reading.own_code import own_code
 from scheduler_defs.errors import NotReachableError, SignalboxError
+from scheduler_defs.execution.dagster_patches.instigators import is_dry_run
 
 NAME = "declarations"
 # Less than the five seconds between the daemon's rounds: with five, every other round would be passed over.
@@ -33,6 +35,7 @@ class FaultyDeclarationsError(SignalboxError):
 def declarations_sensor(declarations: Declarations) -> dg.SensorDefinition:
     """The sensor for a code server that has loaded `declarations`."""
     reloading = Reloading(reload_code_location)
+    code = own_code(settings.settings().config).fingerprint
 
     @dg.sensor(
         name=NAME,
@@ -40,9 +43,15 @@ def declarations_sensor(declarations: Declarations) -> dg.SensorDefinition:
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Loads changed declarations; fails while they have faults, which then change nothing.",
     )
-    def watch_declarations() -> dg.SkipReason:
+    def watch_declarations(context: dg.SensorEvaluationContext) -> dg.SkipReason:
         where = settings.settings()
-        return dg.SkipReason(look(declarations.fingerprint, current(where.config, where.state), reloading))
+        found = current(where.config, where.state)
+        if is_dry_run(context):
+            return dg.SkipReason(look(declarations.fingerprint, found, None))
+        note_in_force(declarations)
+        if own_code(where.config).fingerprint != code:
+            reloading.start()
+        return dg.SkipReason(look(declarations.fingerprint, found, reloading))
 
     return watch_declarations
 
@@ -70,13 +79,29 @@ class Reloading:
             _log.error("the changed declarations cannot be loaded: %s", error)
 
 
-def look(loaded: str, found: Current, reloading: Reloading) -> str:
+def note_in_force(declarations: Declarations) -> None:
+    """Write down that these declarations are in force, also while no schedule is due.
+
+    A database that does not answer is no reason not to watch: the next tick tries again.
+    """
+    # Here, because the code location is loaded by many that never tick.
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from scheduler_defs.evaluation.live import in_force
+
+    try:
+        in_force(declarations)
+    except (SQLAlchemyError, NotReachableError) as error:
+        _log.warning("that the declarations are in force cannot be written down yet: %s", error)
+
+
+def look(loaded: str, found: Current, reloading: Reloading | None) -> str:
     """One tick: what it says when the files have no faults. `loaded` is the fingerprint of what is served.
 
-    Raises FaultyDeclarationsError when they have.
+    `reloading` None: nothing is loaded, whatever has changed. Raises FaultyDeclarationsError when they have.
     """
     changed = found.declarations.fingerprint != loaded
-    if changed:
+    if changed and reloading is not None:
         reloading.start()
     if found.problems:
         lines = [str(problem) for problem in found.problems[:_SHOWN]]
@@ -102,16 +127,15 @@ def reload_code_location() -> None:
     Webserver and daemon follow the code server by themselves within a second or two. Raises
     NotReachableError.
     """
-    host, port = os.environ.get(settings.CODE_SERVER_HOST), os.environ.get(settings.CODE_SERVER_PORT)
-    if host and port:
-        from scheduler_defs.stack import code_server
+    if socket := os.environ.get(settings.CODE_SERVER_SOCKET):
+        from scheduler_defs.stack.components import code_server
 
-        code_server.reload(host, int(port))
+        code_server.reload(socket)
         return
     url = settings.settings().ui_url
     if url is None:
         raise NotReachableError(
-            f"neither {settings.CODE_SERVER_HOST} and _PORT nor {settings.UI_URL} is set;"
+            f"neither {settings.CODE_SERVER_SOCKET} nor {settings.UI_URL} is set;"
             " reload the code location in the UI"
         )
     from scheduler_defs.graphql.client import LOCATION, GraphQLClient

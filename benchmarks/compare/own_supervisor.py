@@ -7,9 +7,11 @@ import sys
 from dataclasses import replace
 
 from scheduler_defs.settings import settings
-from scheduler_defs.stack import display, folders, lock, plan
-from scheduler_defs.stack.component import Component
-from scheduler_defs.stack.supervisor import Supervisor
+from scheduler_defs.stack.components import plan
+from scheduler_defs.stack.components.component import Component
+from scheduler_defs.stack.machine import folders, lock
+from scheduler_defs.stack.supervising import display
+from scheduler_defs.stack.supervising.supervisor import Supervisor
 
 DECLARED, WITH_PYTHON_JOB = "scheduler_defs.definitions", "benchmarks.compare.own_location"
 

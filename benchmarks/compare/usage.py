@@ -35,7 +35,7 @@ def cpu_seconds(processes: Iterable[psutil.Process]) -> dict[int, float]:
 
 ROLES = {
     "daemon": ("dagster._daemon", "dagster-daemon"),
-    "webserver": ("dagster_webserver", "dagster-webserver"),
+    "webserver": ("dagster_webserver", "dagster-webserver", "scheduler_defs.web"),
     "code_server": ("dagster api grpc", "code-server start"),
     "workers": ("celery",),
     "postgres": ("postgres",),

@@ -35,9 +35,10 @@ def decide(
     """Count events, oldest first, and alert where a rule says so.
 
     What a throttle holds back is told when it ends, if the subject is not well again by then: an outage that
-    goes on is never hidden. The throttle survives a recovery, so that a subject that comes and goes does not
-    flood its channels. Two watches never tell one channel of the same event. A fault in one rule leaves
-    what that rule remembers as it was, and concerns no other.
+    goes on is never hidden. Where recoveries are told, the next failure after one is told at once: a
+    channel's last word is never that all is well while it is not. Elsewhere the throttle survives a success,
+    so that a subject that comes and goes does not flood its channels. Two watches never tell one channel of
+    the same event. A fault in one rule leaves what that rule remembers as it was, and concerns no other.
     """
     known = dict(streaks)
     alerts: list[Alert] = []
@@ -62,7 +63,7 @@ def decide(
 
 def _wrong(watch: Watch, event: Event, was: Streak | None, now: dt.datetime) -> tuple[Streak, Alert | None]:
     if was is None or was.count == 0:
-        was = Streak(event, event.at, sent=was.sent if was else None)
+        was = replace(was, last=event, since=event.at, told=False) if was else Streak(event, event.at)
     streak = replace(was, last=event, count=was.count + 1, untold=was.untold + 1)
     return _told(watch, streak, now) if _may_tell(watch, streak, now) else (streak, None)
 
@@ -73,12 +74,22 @@ def _well(
     if was is None or was.count == 0 or event.at < was.last.at:
         return was, None
     alert = None
+    quiet = watch.quiet_until(now)
     if was.told and watch.recovery:
-        alert = Alert(watch.name, watch.channels, State.RECOVERED, event, was.count, 0, was.since, now)
-    return replace(was, count=0, untold=0, told=False), alert
+        alert = Alert(watch.name, watch.channels, State.RECOVERED, event, was.count, 0, was.since, now, quiet)
+    elif quiet is not None and was.untold and was.count >= watch.after and not was.told:
+        # It came and went in quiet hours: told once, at their end, and without a word from the throttle.
+        told = Alert(watch.name, watch.channels, State.FAILING, was.last, was.count, 0, was.since, now)
+        over = replace(was, count=0, untold=0, deferred_to=quiet)
+        return over, None if was.deferred_to == quiet else replace(told, due=quiet, over=True)
+    sent = None if alert else was.sent
+    return replace(was, count=0, untold=0, told=False, sent=sent), alert
 
 
 def _may_tell(watch: Watch, streak: Streak, now: dt.datetime) -> bool:
+    # What goes on until the quiet hours are over is told then, as what a throttle has held back.
+    if watch.on not in _ENDLESS and watch.quiet_until(now) is not None:
+        return False
     return streak.count >= watch.after and (streak.sent is None or now - streak.sent >= watch.throttle)
 
 
@@ -86,7 +97,15 @@ def _told(watch: Watch, streak: Streak, now: dt.datetime) -> tuple[Streak, Alert
     # Those before the first alert are part of "in a row"; afterwards the throttle has hidden some.
     more = streak.untold - 1 if streak.sent is not None else 0
     alert = Alert(
-        watch.name, watch.channels, State.FAILING, streak.last, streak.count, more, streak.since, now
+        watch.name,
+        watch.channels,
+        State.FAILING,
+        streak.last,
+        streak.count,
+        more,
+        streak.since,
+        now,
+        watch.quiet_until(now),
     )
     return replace(streak, untold=0, sent=now, told=True), alert
 
@@ -116,6 +135,8 @@ def _matters(watch: Watch | None, streak: Streak, now: dt.datetime) -> bool:
     if watch is None:
         return False
     if streak.sent is not None and now - streak.sent < watch.throttle:
+        return True
+    if streak.deferred_to is not None and now < streak.deferred_to:
         return True
     return streak.count > 0 and now - streak.last.at < _ENDLESS.get(watch.on, FORGOTTEN_AFTER)
 

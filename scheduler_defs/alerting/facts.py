@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import datetime as dt
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from scheduler_defs import tags
 from scheduler_defs.alerting.model import Event, Kind
 from scheduler_defs.alerting.seen import Position
-from scheduler_defs.declarations.models import Declarations
+from scheduler_defs.declarations.models.declared import Declarations
 from scheduler_defs.declarations.names import dagster_name
+from scheduler_defs.ledger.lines import LeftOut
+from scheduler_defs.ledger.reasons import Collapsed, Late, Missed, NotCaughtUp, Reason
 from scheduler_defs.redaction import redact_secrets
 from scheduler_defs.timing import format_duration
 
@@ -20,10 +21,6 @@ if TYPE_CHECKING:
     from scheduler_defs.execution.alert_facts import SeenRun, SeenTick
 
 LONGEST_TEXT = 500
-
-# As `timing.decision` writes it into a tick's reason and a run's tag; a test keeps them of one mind.
-_MISSED = re.compile(r"\d+(?: or more)? missed (?:collapsed into the latest|not caught up with)[^;]*")
-_TOO_LATE = re.compile(r"[^;]* late, allowed are [^;]*")
 
 
 @dataclass(frozen=True)
@@ -117,11 +114,8 @@ class Gathering:
         due = scheduled_for(run.tags)
         if due is None or began is None:
             return
-        missed = _MISSED.search(run.tags.get(tags.MISSED, ""))
-        if missed:
-            event = about.event(Kind.MISSED, began, missed[0].strip())
-            self._count(f"missed {run.run_id}", event, seen)
-        elif not waits:
+        # That occurrences before it were missed is told from the ledger, and it ends no streak of such.
+        if not waits and tags.MISSED not in run.tags:
             self.events.append(about.event(Kind.MISSED, began, good=True))
         for threshold in self.thresholds:
             if began - due > threshold:
@@ -145,13 +139,28 @@ class Gathering:
                 self.events.append(about.event(Kind.TICK_FAILED, tick.at, one_line(tick.error)))
             elif self.failing.pop(tick.selector, None) is not None:
                 self.events.append(about.event(Kind.TICK_FAILED, tick.at, good=True))
-            if missed := _MISSED.search(tick.reason):
-                self.events.append(about.event(Kind.MISSED, tick.at, missed[0].strip()))
-            if late := _TOO_LATE.search(tick.reason):
-                self.events += [
-                    about.event(Kind.LATE, tick.at, late[0].strip(), threshold=each)
-                    for each in self.thresholds
-                ]
+
+    def left_out(self, found: Iterable[LeftOut]) -> None:
+        """Occurrences that were missed or too late, by the tick that decided them."""
+        by_tick: dict[tuple[str, dt.datetime], list[LeftOut]] = {}
+        for each in found:
+            by_tick.setdefault((each.schedule, each.tick), []).append(each)
+        for (schedule, tick), each in by_tick.items():
+            about = _About(f"schedule {schedule}", schedule, self.names.job_of.get(schedule))
+            at = max(one.decided_at for one in each)
+            if missed := missed_text([one.reason for one in each]):
+                self._count(
+                    f"missed {schedule} {tick.timestamp():.0f}", about.event(Kind.MISSED, at, missed), at
+                )
+            for one in each:
+                if isinstance(one.reason, Late):
+                    due = one.due.isoformat(timespec="minutes")
+                    span, allowed = format_duration(one.reason.late), format_duration(one.reason.allowed)
+                    text = f"{due} is {span} late, allowed are {allowed}"
+                    for threshold in self.thresholds:
+                        event = about.event(Kind.LATE, at, text, threshold=threshold)
+                        key = f"late {threshold.total_seconds():g} {schedule} {one.due.timestamp():.0f}"
+                        self._count(key, event, at)
 
     def tasks(self, tasks: Iterable[SeenTask]) -> None:
         """Tasks that have ended."""
@@ -218,6 +227,22 @@ class _About:
             run_id=self.run_id,
             threshold=threshold,
         )
+
+
+def missed_text(reasons: Sequence[Reason]) -> str:
+    """What one tick has left out, in words; empty if nothing."""
+    whole = next((each for each in reasons if isinstance(each, Missed)), None)
+    if whole is not None:
+        # It speaks for the others of its tick, and also for those that are too many to have a row.
+        collapsed, alone, more = whole.collapsed, whole.left_out, " or more" if whole.more else ""
+        catch_up = whole.catch_up
+    else:
+        left = [each for each in reasons if isinstance(each, NotCaughtUp)]
+        collapsed, alone, more = sum(isinstance(each, Collapsed) for each in reasons), len(left), ""
+        catch_up = left[0].catch_up if left else ""
+    parts = [f"{collapsed}{more} missed, collapsed into the latest"] if collapsed else []
+    parts += [f"{alone}{more} missed, not caught up with (catch_up: {catch_up})"] if alone else []
+    return "; ".join(parts)
 
 
 def is_final(run_tags: Mapping[str, str]) -> bool:

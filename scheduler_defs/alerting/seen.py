@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
+from scheduler_defs.alerting.standing import Standing
+
 MARGIN = dt.timedelta(minutes=5)
 """So far back is read again: clocks differ, and a write may wait for the database."""
 
@@ -29,19 +31,29 @@ class Position:
     runs: dt.datetime
     tasks: dt.datetime
     tick: int
+    ledger: dt.datetime | None = None
+    """None, as earlier releases have left it: as far as `runs`."""
     unfinished: Mapping[int, dt.datetime] = field(default_factory=dict[int, dt.datetime])
     """Ticks that had not ended when they were read, or were not there though later ones were; since when."""
     failing: Mapping[str, str] = field(default_factory=dict[str, str])
     """Dagster's selector ids of the schedules and sensors whose last tick failed, and their Dagster names."""
     counted: Mapping[str, dt.datetime] = field(default_factory=dict[str, dt.datetime])
     """What has been counted within the margin, and its instant."""
+    standing: Mapping[str, Standing] = field(default_factory=dict[str, Standing])
+    """What was wrong at the last look, by key."""
+    proved: dt.datetime | None = None
+    """When the ledger was last proved."""
+    beats: dt.datetime | None = None
+    """Up to where runs were read for heartbeats; None: as far as `runs`."""
+    beaten: Mapping[str, dt.datetime] = field(default_factory=dict[str, dt.datetime])
+    """Starts and ends that were told as heartbeats within the margin, and when they were read."""
     cycles: Mapping[str, str] = field(default_factory=dict[str, str])
     """Rings of tasks that were there, by subject; and their queue."""
 
     @classmethod
     def beginning(cls, now: dt.datetime, tick: int) -> Position:
         """At `now`."""
-        return cls(began=now, runs=now, tasks=now, tick=tick)
+        return cls(began=now, runs=now, tasks=now, tick=tick, ledger=now)
 
     def is_new(self, key: str) -> bool:
         """Whether it has not been counted yet."""

@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import datetime as dt
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 import sqlalchemy as sa
 
+from scheduler_defs.alerting import digests
 from scheduler_defs.alerting.channels import Document, Place, send
-from scheduler_defs.declarations.alert_models import Channel
+from scheduler_defs.approvals.links import LASTS_SECONDS, Link
+from scheduler_defs.declarations.models.alerts import Channel
 from scheduler_defs.errors import SignalboxError
 
 MOST_ATTEMPTS = 8
@@ -52,12 +55,12 @@ CLAIM = sa.text(
     RETURNING alert.id, alert.channel, alert.document, alert.attempts, alert.created_at
     """
 )
-SENT = sa.text("UPDATE signalbox.alerts SET sent_at = :now, fault = NULL WHERE id = :id")
+SENT = sa.text("UPDATE signalbox.alerts SET sent_at = :now, fault = NULL WHERE id = ANY(:ids)")
 FAILED = sa.text(
     """
     UPDATE signalbox.alerts
-    SET fault = :fault, given_up_at = CASE WHEN :give_up THEN CAST(:now AS timestamptz) END
-    WHERE id = :id
+    SET fault = :fault, given_up_at = CASE WHEN id = ANY(:lost) THEN CAST(:now AS timestamptz) END
+    WHERE id = ANY(:ids)
     """
 )
 # Not tried: its channel has just failed, or the time was up.
@@ -143,34 +146,73 @@ def _send_all(
 ) -> Sent:
     """One channel's alerts, until it fails or the time is up."""
     deadline = time.monotonic() + BUDGET_SECONDS
-    for position, alert in enumerate(alerts):
+    alerts = [alert for _, together in bundles(alerts) for alert in together]
+    for position, together in bundles(alerts):
         if position and time.monotonic() > deadline:
             _put_back(engine, alerts[position:], now)
             return Sent(delivered=position, put_off=len(alerts) - position)
-        fault = _fault(channel, alert, place, deliver)
+        ids = [alert.id for alert in together]
+        fault = _fault(channel, together, place, deliver)
         if fault is None:
             with engine.begin() as connection:
-                connection.execute(SENT, {"id": alert.id, "now": now})
+                connection.execute(SENT, {"ids": ids, "now": now})
             continue
-        give_up = channel is None or gives_up(alert, now)
+        lost = [alert.id for alert in together if channel is None or gives_up(alert, now)]
         with engine.begin() as connection:
-            connection.execute(FAILED, {"id": alert.id, "now": now, "fault": fault, "give_up": give_up})
-        _put_back(engine, alerts[position + 1 :], now)
-        return Sent(position, len(alerts) - position - give_up, int(give_up), (fault,))
+            connection.execute(FAILED, {"ids": ids, "now": now, "fault": fault, "lost": lost})
+        _put_back(engine, alerts[position + len(together) :], now)
+        return Sent(position, len(alerts) - position - len(lost), len(lost), (fault,))
     return Sent(delivered=len(alerts))
 
 
-def _fault(channel: Channel | None, alert: Due, place: Place, deliver: Send) -> str | None:
+def bundles(alerts: Sequence[Due]) -> Iterator[tuple[int, list[Due]]]:
+    """One channel's alerts as messages, each with the place of its first; a digest is one message."""
+    place = 0
+    of_rule = {
+        rule: list(found) for rule, found in groupby(sorted(alerts, key=_digest_of), key=_digest_of) if rule
+    }
+    told: set[str] = set()
+    for alert in alerts:
+        rule = _digest_of(alert)
+        if rule in told:
+            continue
+        together = of_rule[rule] if rule else [alert]
+        told |= {rule} if rule else set()
+        yield place, together
+        place += len(together)
+
+
+def _digest_of(alert: Due) -> str:
+    """The rule whose digest it is part of; empty: of none."""
+    return str(alert.document["rule"]) if digests.MARK in alert.document else ""
+
+
+def _fault(channel: Channel | None, together: Sequence[Due], place: Place, deliver: Send) -> str | None:
     if channel is None:
-        return f"channel {alert.channel}: not declared any more"
+        return f"channel {together[0].channel}: not declared any more"
+    documents = [{"id": alert.id, **alert.document} for alert in together]
+    document = (
+        digests.merged(documents)
+        if digests.MARK in documents[0]
+        else {**documents[0], **_link(channel, together[0], place)}
+    )
     try:
-        deliver(channel, {"id": alert.id, **alert.document}, place)
+        deliver(channel, document, place)
     except SignalboxError as error:
         return str(error)
     except Exception as error:
         # A fault of ours must not keep the other channels from being served; its text may hold an address.
         return f"channel {channel.name}: {type(error).__name__}"
     return None
+
+
+def _link(channel: Channel, alert: Due, place: Place) -> dict[str, str]:
+    """Made while it is sent, and kept nowhere; sent again, it is the same."""
+    approval, state = alert.document.get("approval"), alert.document.get("state")
+    if channel.approve_as is None or place.decide is None or approval is None or state != "failing":
+        return {}
+    until = int(alert.created_at.timestamp()) + LASTS_SECONDS
+    return {"decide": place.decide(Link(approval, alert.id, until))}
 
 
 def gives_up(alert: Due, now: dt.datetime) -> bool:

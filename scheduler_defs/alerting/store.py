@@ -33,9 +33,10 @@ SAVE = sa.text(
 ADD = sa.text(
     """
     INSERT INTO signalbox.alerts (channel, rule, document, created_at, due_at)
-    SELECT channel, rule, CAST(document AS jsonb), :now, :now
-    FROM unnest(CAST(:channels AS text[]), CAST(:rules AS text[]), CAST(:documents AS text[]))
-        WITH ORDINALITY AS added (channel, rule, document, place)
+    SELECT channel, rule, CAST(document AS jsonb), :now, coalesce(due, :now)
+    FROM unnest(CAST(:channels AS text[]), CAST(:rules AS text[]), CAST(:documents AS text[]),
+                CAST(:dues AS timestamptz[]))
+        WITH ORDINALITY AS added (channel, rule, document, due, place)
     ORDER BY place
     """
 )
@@ -51,9 +52,11 @@ TASKS = sa.text(
 )
 ASSIGNMENTS = sa.text(
     """
-    SELECT task_id AS id, queue, '' AS title, ending = 'dead_letter' AS failed, ended_at AS at, run_id
+    SELECT task_id AS id, queue, '' AS title, ending IN ('dead_letter', 'failed_aside') AS failed,
+           ended_at AS at, run_id
     FROM signalbox.assignments
-    WHERE queue = ANY(:queues) AND ended_at > :since AND ending IN ('dead_letter', 'complete')
+    WHERE queue = ANY(:queues) AND ended_at > :since
+      AND ending IN ('dead_letter', 'failed_aside', 'complete', 'complete_aside')
     ORDER BY ended_at
     LIMIT :most
     """
@@ -93,18 +96,21 @@ def save(connection: sa.Connection, position: Position, streaks: Mapping[Key, St
 
 
 def add(
-    connection: sa.Connection, alerts: Iterable[tuple[str, str, Mapping[str, Any]]], now: dt.datetime
+    connection: sa.Connection,
+    alerts: Iterable[tuple[str, str, Mapping[str, Any], dt.datetime | None]],
+    now: dt.datetime,
 ) -> None:
-    """Alerts to be sent: channel, rule and document of each."""
+    """Alerts to be sent: of each the channel, rule and document, and when (None: at once)."""
     rows = list(alerts)
     if rows:
-        channels, rules, documents = zip(*rows, strict=True)
+        channels, rules, documents, dues = zip(*rows, strict=True)
         connection.execute(
             ADD,
             {
                 "channels": list(channels),
                 "rules": list(rules),
                 "documents": [json.dumps(document) for document in documents],
+                "dues": list(dues),
                 "now": now,
             },
         )

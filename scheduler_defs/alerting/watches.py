@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from scheduler_defs.alerting.model import Event, Kind, Watch
-from scheduler_defs.declarations.models import Declarations, Schedule
+from scheduler_defs.alerting.quiet import QuietHours
+from scheduler_defs.declarations.models.declared import AlertRule, Declarations, Schedule
 
 TICKS_IN_A_ROW = 3
 """So many failed ticks in a row are told to a schedule's `notify`: one may be an outage of seconds."""
@@ -48,6 +49,8 @@ def watches_of(declarations: Declarations) -> Watches:
             after=rule.after,
             throttle=rule.throttle,
             late_by=rule.late_by if rule.on == "late" else None,
+            bound=bound(rule),
+            quiet=tuple(QuietHours.parse(each, rule.quiet_zone) for each in rule.quiet_hours),
         )
         for rule in declarations.alerts.rules.values()
     ]
@@ -57,6 +60,26 @@ def watches_of(declarations: Declarations) -> Watches:
         if any(channel in declarations.alerts.channels for channel in schedule.notify)
     }
     return Watches(rules, own)
+
+
+_BOUNDS = {
+    "queue_depth": 100.0,
+    "disk_low": 10.0,
+    "queue_wait": 3_600.0,
+    "nothing_assigned": 600.0,
+    "worker_gone": 60.0,
+    "backup_failed": 2 * 86_400.0,
+    "daemon_silent": 60.0,
+    "broker_away": 60.0,
+}
+"""Where a rule declares none, and what is usual is not known."""
+
+
+def bound(rule: AlertRule) -> float:
+    """Seconds or a number from which on it is wrong; 0: what is usual says it."""
+    if rule.over is not None:
+        return rule.over.total_seconds()
+    return float(rule.number) if rule.number is not None else _BOUNDS.get(rule.on, 0.0)
 
 
 def notify_name(schedule: str) -> str:

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from scheduler_defs import settings
-from scheduler_defs.cli.loaded import declared, unknown
-from scheduler_defs.cli.output import local_time, print_json, print_table, say
-from scheduler_defs.cli.runs import AsJson
+from scheduler_defs.cli.options import AsJson
+from scheduler_defs.cli.terminal.loaded import declared, unknown
+from scheduler_defs.cli.terminal.output import local_time, print_json, print_table, say
 
 if TYPE_CHECKING:
     from scheduler_defs.alerting.sent import History
-    from scheduler_defs.declarations.alert_models import AlertRule, Channel
-    from scheduler_defs.declarations.models import Declarations
+    from scheduler_defs.declarations.models.alerts import AlertRule, Channel
+    from scheduler_defs.declarations.models.declared import Declarations
 
-app = typer.Typer(help="List alert channels and rules; test a channel.")
+app = typer.Typer(help="List alert channels and rules; test a channel; acknowledge alerts.")
 
 
 @app.command("list")
@@ -24,9 +24,9 @@ def list_alerts(as_json: AsJson = False) -> None:
     """Channels and rules, and when they were last heard of. Never an address: only its variable."""
     import os
 
-    from scheduler_defs.cli.connection import adopt_stack_environment
+    from scheduler_defs.running_stack import adopt
 
-    adopt_stack_environment()
+    adopt()
     declarations = declared()
     known = _history()
     channels = [_channel(each, known, os.environ.keys()) for each in declarations.alerts.channels.values()]
@@ -60,13 +60,13 @@ def test_channel(
 
     from scheduler_defs.alerting.channels import Place, send
     from scheduler_defs.alerting.model import State
-    from scheduler_defs.cli.connection import adopt_stack_environment
     from scheduler_defs.launching import current_actor
+    from scheduler_defs.running_stack import adopt
 
     channels = declared().alerts.channels
     if name not in channels:
         raise unknown("alert channel", name, channels)
-    adopt_stack_environment()
+    adopt()
     where = settings.settings()
     document = {
         "text": f"test alert from Signalbox, asked for by {current_actor()}",
@@ -82,12 +82,45 @@ def test_channel(
         say(f"sent a test alert through {name}")
 
 
+@app.command("ack")
+def acknowledge_alerts(
+    numbers: Annotated[
+        list[int] | None, typer.Argument(metavar="[ID]...", help="Numbers of alerts, as channels are given.")
+    ] = None,
+    rule: Annotated[str | None, typer.Option(help="All open ones of this rule.")] = None,
+    every: Annotated[bool, typer.Option("--all", help="All open ones.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Say that somebody looks after it: nobody else is told because of it. Exits 1 if there was none."""
+    import datetime as dt
+
+    from scheduler_defs.alerting.acknowledging import acknowledge
+    from scheduler_defs.cli.terminal.connection import database_engine
+    from scheduler_defs.errors import UsageError
+
+    if sum((bool(numbers), rule is not None, every)) != 1:
+        raise UsageError("name alerts by number, or say --rule NAME, or --all")
+    if rule is not None and rule not in (known := declared().alerts.rules):
+        raise unknown("alert rule", rule, known)
+    done = acknowledge(database_engine(), dt.datetime.now(dt.UTC), ids=numbers or (), rule=rule)
+    if as_json:
+        print_json([{key: row[key] for key in ("id", "rule", "channel", "subject", "text")} for row in done])
+    else:
+        print_table(
+            ("ALERT", "RULE", "ACKNOWLEDGED"),
+            [(row["id"], row["rule"], row["text"]) for row in done],
+            empty="no open alert",
+        )
+    if not done:
+        raise typer.Exit(1)
+
+
 def _history() -> History:
     """What the database knows; nothing, and a line about it, while it cannot be reached."""
     from sqlalchemy.exc import SQLAlchemyError
 
     from scheduler_defs.alerting.sent import History, history
-    from scheduler_defs.cli.connection import database_engine
+    from scheduler_defs.cli.terminal.connection import database_engine
     from scheduler_defs.errors import NotReachableError
 
     try:

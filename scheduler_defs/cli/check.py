@@ -2,41 +2,115 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
+from scheduler_defs.cli.folders import ConfigOption
+from scheduler_defs.cli.options import AsJson
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from scheduler_defs.declarations.models.declared import Declarations, Problem
+
 
 def check(
-    config: Annotated[
-        Path | None, typer.Option(help="Folder of the declarations (also SIGNALBOX_CONFIG).")
-    ] = None,
-    json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
+    config: ConfigOption = None,
+    as_json: AsJson = False,
 ) -> None:
-    """Find every fault in the declarations. Exit code 1 if there is one."""
+    """Find every fault in the declarations. Exit code 1 if there is one; notes are none."""
     import datetime as dt
 
     from scheduler_defs import settings
-    from scheduler_defs.cli.output import print_json, say
+    from scheduler_defs.cli.terminal.output import print_json, print_line, say
     from scheduler_defs.declarations.loading import load
 
     where = settings.settings()
-    folder = where.config if config is None else config.resolve()
-    recipes = where.recipes if folder == where.config else folder.parent / "recipes"
+    folder = where.config if config is None else settings.followed(config)
+    recipes = where.recipes if folder == where.config else settings.beside(folder, "recipes")
     found = load(folder, recipes=recipes, now=dt.datetime.now(dt.UTC))
-    if json:
-        print_json({"ok": not found.problems, "problems": [each.model_dump() for each in found.problems]})
+    problems = (
+        found.problems
+        or _loading_problems(found.declarations, folder)
+        or _missing_elsewhere(found.declarations, where.state)
+    )
+    if as_json:
+        print_json(
+            {
+                "ok": not problems,
+                "problems": [each.model_dump() for each in problems],
+                "notes": [each.model_dump() for each in found.notes],
+            }
+        )
     else:
-        for problem in found.problems:
-            typer.echo(str(problem))
-        say(_count(len(found.problems), len(found.sources.files)))
-    if found.problems:
+        for problem in problems:
+            print_line(str(problem))
+        for note in found.notes:
+            say(f"note: {note}")
+        say(_count(len(problems), len(found.sources.files)))
+        if word := _slots(found.declarations):
+            say(f"note: {word}")
+    if problems:
         raise typer.Exit(1)
 
 
+def _slots(declarations: Declarations) -> str | None:
+    """What people should know of the agents' limits on this machine."""
+    from scheduler_defs.execution.queue.capacity import agent_slots_here, too_few_slots
+    from scheduler_defs.launching import agent_limits
+
+    limits = agent_limits(declarations)
+    return None if limits is None else too_few_slots(limits, agent_slots_here(limits))
+
+
+def _loading_problems(declarations: Declarations, config: Path) -> tuple[Problem, ...]:
+    """What Dagster says to files without faults of their own, and what is wrong with the Python beside."""
+    from scheduler_defs.assembly import NotLoadableError, loadable
+    from scheduler_defs.declarations.models.declared import Position, Problem
+    from scheduler_defs.declarations.reading.own_code import own_code
+    from scheduler_defs.jobs.own_code import load
+
+    own = load(own_code(config))
+    try:
+        loadable(declarations, own)
+    except NotLoadableError as error:
+        at = error.source or Position(file=config.name, line=1, column=1)
+        message = f"Dagster cannot load this: {error}"
+        return (Problem(file=at.file, line=at.line, column=at.column, path="", message=message),)
+    return tuple(own.faults)
+
+
+def _missing_elsewhere(declarations: Declarations, state: Path) -> tuple[Problem, ...]:
+    """What schedules run in other locations, and is not there, where a stack runs that has loaded them."""
+    from scheduler_defs import running_stack
+    from scheduler_defs.declarations.models.declared import Problem
+
+    there = {name: each for name, each in declarations.schedules.items() if each.elsewhere is not None}
+    if not there or running_stack.holder(state) is None:
+        return ()
+    # Dagster's workspace takes a second to import: only where there is anything to ask.
+    from scheduler_defs.execution.elsewhere.checking import missing
+    from scheduler_defs.launching import target_of_schedule
+
+    targets = {name: target_of_schedule(each) for name, each in there.items()}
+    found = missing(state / "workspace.yaml", targets)
+    return tuple(
+        Problem(
+            file=(at := there[name].source).file,
+            line=at.line,
+            column=at.column,
+            path=f"schedules.{name}.{'job' if targets[name].selection is None else 'assets'}",
+            message=message,
+        )
+        for name, message in found.items()
+    )
+
+
 def _count(problems: int, files: int) -> str:
-    checked = f"{files} file{'' if files == 1 else 's'} checked"
+    from scheduler_defs.cli.terminal.output import counted
+
+    checked = f"{counted(files, 'file')} checked"
     if not problems:
         return f"{checked}: no faults"
-    return f"{checked}: {problems} fault{'' if problems == 1 else 's'}"
+    return f"{checked}: {counted(problems, 'fault')}"

@@ -6,36 +6,23 @@ from typing import Annotated
 
 import typer
 
-from scheduler_defs.cli.connection import graphql
-from scheduler_defs.cli.loaded import declared, unknown
-from scheduler_defs.cli.output import print_json, print_table
-from scheduler_defs.cli.runs import AsJson, report_launch
-from scheduler_defs.cli.values import parse_settings
+from scheduler_defs.cli.options import AsJson, DryRun, JobName, Reason, Set, Wait
+from scheduler_defs.cli.runs.launched import report_launch
+from scheduler_defs.cli.terminal.connection import graphql
+from scheduler_defs.cli.terminal.loaded import declared, unknown
+from scheduler_defs.cli.terminal.output import print_json, print_table
+from scheduler_defs.cli.terminal.values import read_settings
 
 app = typer.Typer(help="List and launch jobs.")
 
 
 @app.command("list")
 def list_command(as_json: AsJson = False) -> None:
-    """Declared and built-in jobs."""
-    from scheduler_defs.declarations import BUILTIN_JOBS
+    """Declared and built-in jobs, and those in Python."""
+    from scheduler_defs.acting.jobs import job_rows
+    from scheduler_defs.settings import settings
 
-    declarations = declared()
-    rows = [
-        {"name": name, "kind": "built-in", "queue": None, "description": None, "schedules": []}
-        for name in sorted(BUILTIN_JOBS)
-    ] + [
-        {
-            "name": job.name,
-            "kind": "steps" if job.steps else "command",
-            "queue": job.queue,
-            "description": job.description,
-            "schedules": [],
-        }
-        for job in declarations.jobs.values()
-    ]
-    for row in rows:
-        row["schedules"] = [s.name for s in declarations.schedules.values() if s.job == row["name"]]
+    rows = job_rows(declared(), settings().config)
     if as_json:
         print_json(rows)
         return
@@ -48,14 +35,12 @@ def list_command(as_json: AsJson = False) -> None:
 
 @app.command("launch")
 def launch_command(
-    name: Annotated[str, typer.Argument(help="Job name.")],
-    set_: Annotated[
-        list[str] | None, typer.Option("--set", help="key=value for the job's config; may be repeated.")
-    ] = None,
-    reason: Annotated[str | None, typer.Option(help="Why, for the run's tags.")] = None,
+    name: JobName,
+    set_: Set = None,
+    reason: Reason = None,
     directive: Annotated[str | None, typer.Option(help="Directive to run under.")] = None,
-    wait: Annotated[bool, typer.Option("--wait", help="Wait for the end; exit 0 only for success.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be launched.")] = False,
+    wait: Wait = False,
+    dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
     """Launch a job now."""
@@ -67,11 +52,12 @@ def launch_command(
 
     declarations = declared()
     known = {*declarations.jobs, *BUILTIN_JOBS}
-    if name not in known and dagster_name(name) not in instance_jobs(graphql()):
+    if "/" in name:
+        launching.target_of(declarations, name)
+    elif name not in known and dagster_name(name) not in instance_jobs(graphql()):
         raise unknown("job", name, known)
-    order = launching.for_job(
-        declarations, name, config=parse_settings(set_ or []), reason=reason, directive=directive
-    )
+    config = read_settings(declarations, name, set_)
+    order = launching.for_job(declarations, name, config=config, reason=reason, directive=directive)
     if dry_run:
         print_json({"job": order.job, "run_config": order.run_config, "tags": order.tags})
         return

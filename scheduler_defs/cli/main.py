@@ -6,50 +6,70 @@ import importlib
 import os
 import sys
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
 
-from scheduler_defs import settings
-from scheduler_defs.cli.output import fail
+from scheduler_defs.cli.folders import ConfigOption, StateOption, choose_folders, global_options_first
+from scheduler_defs.cli.terminal.completion import COMPLETE
+from scheduler_defs.cli.terminal.output import fail
+from scheduler_defs.cli.terminal.streams import guard_streams
 from scheduler_defs.errors import NotReachableError, SignalboxError
 
 # command -> (module under scheduler_defs.cli, attribute, one line for --help).
 # A Typer app becomes a group of subcommands; a function becomes a command.
 COMMANDS: dict[str, tuple[str, str, str]] = {
+    "init": ("init.command", "init", "Make a yard, or carry over another scheduler's."),
     "up": ("stack", "up", "Start the whole stack."),
     "down": ("stack", "down", "Stop it."),
     "status": ("stack", "status", "Health of every component and worker."),
+    "open": ("open", "open_command", "Open the UI in a browser."),
     "env": ("stack", "env", "Shell exports that make Dagster's own tools talk to the stack."),
     "check": ("check", "check", "Find every fault in the declarations."),
-    "schedules": ("schedules", "app", "List, show, run, switch and edit schedules."),
+    "run": ("runs.once", "run", "Run a command once, without a file."),
+    "schedules": ("schedules.schedules", "app", "List, show, run, switch and edit schedules."),
     "jobs": ("jobs", "app", "List and launch jobs."),
-    "runs": ("runs", "app", "List, show, follow and cancel runs."),
+    "runs": ("runs.runs", "app", "List, show, follow and cancel runs; show what they printed."),
     "limits": ("limits", "limits", "Each limit, its source, its use, and who waits."),
-    "plan": ("plan", "plan", "What differs between the files and the running instance."),
-    "apply": ("plan", "apply", "Make the running instance equal to the files."),
-    "forecast": ("forecast", "forecast", "What will run when, and where it will pile up."),
-    "tasks": ("tasks", "app", "The agent queues' tasks."),
-    "agents": ("agents", "app", "List, show, pause, drain and reconcile agents."),
-    "queues": ("queues", "app", "Depth, age and throughput of the agent queues."),
-    "capacity": ("capacity", "capacity", "Slots that each queue needs."),
-    "report": ("report", "app", "Reports on the agents' workload."),
-    "alerts": ("alerts", "app", "List alert channels and rules; test a channel."),
-    "import": ("importing", "app", "Bring declarations over from another system."),
+    "plan": ("schedules.plan", "plan", "What differs between the files and the running instance."),
+    "apply": ("schedules.plan", "apply", "Make the running instance equal to the files."),
+    "prove": ("upkeep.prove", "prove", "Account for every occurrence that was due."),
+    "forecast": ("schedules.forecast", "forecast", "What will run when, and where it will pile up."),
+    "tasks": ("tasks.tasks", "app", "The agent queues' tasks."),
+    "agents": ("agents.agents", "app", "List, show, pause, drain and reconcile agents."),
+    "queues": ("agents.queues", "app", "Depth, age and throughput of the agent queues."),
+    "quotas": ("agents.quotas", "app", "Quota pools: which are closed, until when, and why."),
+    "budgets": ("agents.budgets", "app", "What agents have used of what they may use."),
+    "approvals": ("approvals", "app", "List, approve and deny what waits for people to agree."),
+    "sessions": ("agents.sessions", "app", "The sessions of the agents' programs."),
+    "inbox": ("agents.inbox", "inbox", "What waits for a person."),
+    "capacity": ("agents.capacity", "capacity", "Slots that each queue needs."),
+    "report": ("agents.report", "app", "Reports on the agents' workload."),
+    "alerts": ("alerts", "app", "List channels and rules, test a channel, acknowledge alerts."),
+    "doctor": ("upkeep.doctor", "doctor", "Checks of what a healthy-looking stack can still suffer from."),
+    "bench": ("bench.command", "bench", "How quick the running stack is: submit, start, finish."),
+    "why": ("why", "why", "Why something ran, did not run, waits or failed."),
+    "prune": ("upkeep.prune", "prune", "Drop what is older than it is kept."),
+    "backup": ("upkeep.backup", "backup", "Dump the whole database into one file."),
+    "restore": ("upkeep.backup", "restore", "Replace the whole database by a backup."),
+    "upgrade": ("upkeep.backup", "upgrade", "Whether this version can take over the database."),
+    "audit": ("upkeep.audit", "app", "Who changed what, and whether the record of it is whole."),
+    "tokens": ("access.tokens", "app", "Create, list and revoke API tokens."),
+    "people": ("access.people", "app", "Add, list and remove people who log in with a password."),
+    "import": ("importing.command", "app", "Bring declarations over from another system."),
+    "mcp": ("mcp", "mcp", "Serve MCP on standard input and output, for assistants and agents."),
+    "completion": ("terminal.completion", "completion", "Print the completion script of a shell."),
 }
-
-
-GLOBAL_OPTIONS = ("--config", "--state")
 
 
 def build(argv: list[str]) -> typer.Typer:
     """The program for this command line: the asked subcommand in full, the others as one line of help."""
     app = typer.Typer(
-        add_completion=False,
+        add_completion=COMPLETE in os.environ,
         no_args_is_help=True,
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback()(root)
     asked = COMMANDS.keys() & set(argv)
@@ -66,7 +86,7 @@ def build(argv: list[str]) -> typer.Typer:
                     no_args_is_help=not target.info.invoke_without_command,
                 )
             else:
-                app.command(name)(target)
+                app.command(name, cls=getattr(target, "command_class", None))(target)
         else:
             app.command(name, help=help_line)(_listed_only)
     return app
@@ -76,53 +96,64 @@ def _listed_only() -> None:
     """Stands for a subcommand in the overview; a command line that names it gets the real one."""
 
 
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"signalbox {version('signalbox')}")
+        raise typer.Exit
+
+
 def root(
-    config: Annotated[
-        Path | None, typer.Option(help=f"Folder of the declarations (also {settings.CONFIG}).")
-    ] = None,
-    state: Annotated[Path | None, typer.Option(help=f"Folder of all state (also {settings.STATE}).")] = None,
+    config: ConfigOption = None,
+    state: StateOption = None,
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_version, help="Say the version, and end.")
+    ] = False,
 ) -> None:
     """Timed jobs and agent-task queues on Dagster and Celery."""
     choose_folders(config, state)
 
 
-def global_options_first(argv: list[str]) -> list[str]:
-    """`--config` and `--state` mean the same before and after the subcommand."""
-    hoisted: list[str] = []
-    rest: list[str] = []
-    words = iter(argv)
-    for word in words:
-        if word == "--":
-            rest += [word, *words]
-        elif word in GLOBAL_OPTIONS:
-            hoisted += [word, *(value for _, value in zip(range(1), words, strict=False))]
-        elif word.startswith(tuple(f"{option}=" for option in GLOBAL_OPTIONS)):
-            hoisted.append(word)
-        else:
-            rest.append(word)
-    return hoisted + rest
-
-
-def choose_folders(config: Path | None, state: Path | None) -> None:
-    """Make `--config` and `--state` count for this process and all that it starts."""
-    if config is not None:
-        os.environ[settings.CONFIG] = str(config.resolve())
-    if state is not None:
-        os.environ[settings.STATE] = str(state.resolve())
-
-
 def main() -> None:
     """Entry point: every expected error is one line on stderr and a defined exit code."""
-    argv = global_options_first(sys.argv[1:])
+    guard_streams()
+    argv = global_options_first([_as_utf8(word) for word in sys.argv[1:]])
     try:
-        build(argv)(argv)
+        try:
+            build(argv or _words_to_complete())(argv, prog_name="signalbox")
+        finally:
+            sys.stdout.flush()
     except SignalboxError as error:
         fail(error)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise SystemExit(1) from None
+    except OSError as error:
+        fail(system_said(error))
     except Exception as error:
         fail(database_away(error) or _reraise(error))
+
+
+def _words_to_complete() -> list[str]:
+    """The command line that a shell wants to have completed."""
+    if COMPLETE not in os.environ:
+        return []
+    return (os.environ.get("COMP_WORDS") or os.environ.get("_TYPER_COMPLETE_ARGS", "")).split()
+
+
+def _as_utf8(word: str) -> str:
+    """An argument as its bytes are meant, whatever the locale makes of them."""
+    if word.isascii():
+        return word
+    try:
+        return os.fsencode(word).decode("utf-8")
+    except UnicodeError:
+        return word
+
+
+def system_said(error: OSError) -> SignalboxError:
+    """The one line for what the operating system refused: which file or address, and why."""
+    name = os.fsdecode(error.filename) if isinstance(error.filename, (str, bytes, os.PathLike)) else ""
+    reason = error.strerror or str(error) or type(error).__name__
+    return SignalboxError(f"{name}: {reason}" if name else reason)
 
 
 def database_away(error: Exception) -> NotReachableError | None:

@@ -3,33 +3,35 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from scheduler_defs import settings
-from scheduler_defs.cli.main import choose_folders
-from scheduler_defs.cli.output import local_time, print_json, print_table, say
+from scheduler_defs.cli.folders import ConfigOption, StateOption, choose_folders
+from scheduler_defs.cli.options import AsJson
+from scheduler_defs.cli.terminal.output import here, local_time, print_json, print_table, print_text, say
 from scheduler_defs.errors import SignalboxError
 
 LOOPBACK = "127.0.0.1"
 _FEWEST_SLOTS, _MOST_SLOTS = 2, 8
-
-StateOption = Annotated[
-    str | None, typer.Option("--state", help=f"Folder of all state (also {settings.STATE}).")
-]
-ConfigOption = Annotated[
-    str | None, typer.Option("--config", help=f"Folder of the declarations (also {settings.CONFIG}).")
-]
 
 
 def up(
     detach: Annotated[bool, typer.Option("--detach", help="Return when everything is ready.")] = False,
     port: Annotated[
         int | None,
-        typer.Option(min=1, max=65535, help="Port of the UI; by default 3000, or the next free one."),
+        typer.Option(
+            min=0,
+            max=65535,
+            help="Port of the UI: that of last time, else 3000 or the next free one; 0: any.",
+        ),
     ] = None,
     host: Annotated[str, typer.Option(help="Address that the UI listens on.")] = LOOPBACK,
+    without_login: Annotated[
+        bool, typer.Option("--without-login", help="Whoever reaches a --host beyond loopback may do all.")
+    ] = False,
     workers: Annotated[
         int | None,
         typer.Option(min=1, max=1000, help="Slots for runs, and as many for steps; by default the cores."),
@@ -42,8 +44,8 @@ def up(
     state: StateOption = None,
 ) -> None:
     """Start Postgres, the broker, Dagster and the workers, and keep them running until Ctrl-C or `down`."""
-    from scheduler_defs.stack import running
-    from scheduler_defs.stack.plan import Options
+    from scheduler_defs.stack.components.plan import Options
+    from scheduler_defs.stack.supervising import running
 
     where = _folders(config, state)
     slots = workers or max(_FEWEST_SLOTS, min(_MOST_SLOTS, os.cpu_count() or 1))
@@ -52,6 +54,7 @@ def up(
         arguments = ["--host", host, "--workers", str(slots)]
         arguments += ["--port", str(port)] if port is not None else []
         arguments += ["--queues", queues] if queues else []
+        arguments += ["--without-login"] if without_login else []
         found = running.detach(arguments, where)
         say(f"Ready: {found.ui}  (supervisor pid {found.pid}; stop it with `signalbox down`)")
         faults = [item for item in found.components if item.state != "healthy"]
@@ -62,7 +65,8 @@ def up(
         return
     announcement = running.Announcement.from_environment()
     try:
-        running.run(where, Options(host=host, port=port, workers=slots, queues=served), announcement)
+        options = Options(host, port, slots, served, without_login)
+        running.run(where, options, announcement)
     except SignalboxError as error:
         announcement.say(str(error))
         raise
@@ -70,19 +74,19 @@ def up(
 
 def down(config: ConfigOption = None, state: StateOption = None) -> None:
     """End every process of the stack, within ten seconds."""
-    from scheduler_defs.stack import running
+    from scheduler_defs.stack.supervising import running
 
     where = _folders(config, state)
     say("Stopped." if running.down(where) else f"No stack runs on {where.state}.")
 
 
 def status(
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
+    as_json: AsJson = False,
     config: ConfigOption = None,
     state: StateOption = None,
 ) -> None:
     """Ask every component whether it is well. Exit 0 when all are, 1 when one is not, 3 without a stack."""
-    from scheduler_defs.stack.status import document
+    from scheduler_defs.stack.health.status import document
 
     found = document(_folders(config, state))
     if as_json:
@@ -95,25 +99,21 @@ def status(
 
 def env(config: ConfigOption = None, state: StateOption = None) -> None:
     """Print exports for a shell: `eval "$(signalbox env)"`, then Dagster's own tools talk to the stack."""
-    import sys
+    from scheduler_defs.stack.health.status import running_stack
+    from scheduler_defs.stack.machine.environment import shell
 
-    from scheduler_defs.stack.environment import shell
-    from scheduler_defs.stack.status import running_stack
-
-    sys.stdout.write(shell(running_stack(_folders(config, state)).exports))
+    print_text(shell(running_stack(_folders(config, state)).exports))
 
 
-def _folders(config: str | None, state: str | None) -> settings.Settings:
-    from pathlib import Path
-
-    choose_folders(Path(config) if config else None, Path(state) if state else None)
+def _folders(config: Path | None, state: Path | None) -> settings.Settings:
+    choose_folders(config, state)
     return settings.settings()
 
 
 def _print(found: dict[str, Any]) -> None:
     say(f"{'healthy' if found['healthy'] else 'NOT HEALTHY'}  {found['ui']}")
     print_table(
-        ("COMPONENT", "STATE", "PID", "SINCE", "RESTARTS", "ADDRESS", "DETAIL"),
+        ("COMPONENT", "STATE", "PID", here("SINCE"), "RESTARTS", "ADDRESS", "DETAIL"),
         [
             (
                 c["name"],

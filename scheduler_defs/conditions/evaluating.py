@@ -13,7 +13,7 @@ from scheduler_defs.conditions.probes.environment import is_secret_name
 from scheduler_defs.conditions.registry import Look, Probe, find
 from scheduler_defs.conditions.values import Value, normalised, shown
 from scheduler_defs.conditions.watchdog import Watchdog
-from scheduler_defs.declarations.condition_models import AllOf, AnyOf, Comparison, Condition, NotOf
+from scheduler_defs.declarations.models.conditions import AllOf, AnyOf, Comparison, Condition, NotOf
 from scheduler_defs.errors import SignalboxError
 from scheduler_defs.redaction import redact_secrets
 
@@ -113,7 +113,6 @@ def _compare(
             comparison.value,
             timezone=timezone,
             ignore_case=probe.ignore_case,
-            deadline_seconds=look().seconds,
         )
     except (SignalboxError, OSError, ValueError) as error:
         return Observation(Result.ERROR, f"{subject}: {_reason(error)}, wanted {wanted}")

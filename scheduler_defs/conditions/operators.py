@@ -12,7 +12,6 @@ import operator
 from collections.abc import Callable
 from typing import Any
 
-from scheduler_defs.conditions.regex_guard import found_within
 from scheduler_defs.conditions.values import (
     Value,
     as_boolean,
@@ -23,9 +22,10 @@ from scheduler_defs.conditions.values import (
     kind,
     shown,
 )
-from scheduler_defs.declarations.base import Scalar
-from scheduler_defs.declarations.condition_models import Operator
+from scheduler_defs.declarations.models.base import Scalar
+from scheduler_defs.declarations.models.conditions import Operator
 from scheduler_defs.errors import SignalboxError
+from scheduler_defs.patterns import found_in
 
 
 class ComparisonError(SignalboxError):
@@ -55,11 +55,10 @@ def compare(
     *,
     timezone: str = "UTC",
     ignore_case: bool = False,
-    deadline_seconds: float = 5.0,
 ) -> bool:
     """Whether `observed op wanted` holds. Raises ComparisonError when that has no meaning.
 
-    `timezone` is that of wanted instants without an offset. `deadline_seconds` bounds regular expressions.
+    `timezone` is that of wanted instants without an offset.
     """
     if op is Operator.EXISTS:
         return _exists(observed) is not (wanted is False)
@@ -67,6 +66,8 @@ def compare(
         raise ComparisonError(f"{op}: needs a value to compare with")
     if observed is None:
         return False
+    if op is Operator.REGEX:
+        return _found(_text(wanted, op), _scalar_text(observed, op), ignore_case)
     if ignore_case and isinstance(observed, str) and isinstance(wanted, str):
         observed, wanted = observed.casefold(), wanted.casefold()
     match op:
@@ -78,8 +79,6 @@ def compare(
             return _contains(observed, wanted, timezone)
         case Operator.MATCHES:
             return fnmatch.fnmatchcase(_scalar_text(observed, op), _text(wanted, op))
-        case Operator.REGEX:
-            return found_within(_text(wanted, op), _scalar_text(observed, op), deadline_seconds)
         case _:
             return _ordered(observed, op, wanted, timezone)
 
@@ -92,6 +91,13 @@ def wanted_text(op: Operator, wanted: Scalar | None) -> str:
         return f"{SYMBOLS[op]} {shown(wanted)}"
     words = {Operator.CONTAINS: "to contain", Operator.MATCHES: "to match", Operator.REGEX: "to match regex"}
     return f"{words[op]} {shown(wanted)}"
+
+
+def _found(pattern: str, text: str, ignore_case: bool) -> bool:
+    try:
+        return found_in(f"(?i){pattern}" if ignore_case else pattern, text)
+    except ValueError as error:
+        raise SignalboxError(f"regex: {error}") from None
 
 
 def _exists(observed: Value) -> bool:

@@ -23,8 +23,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from scheduler_defs.declarations.base import Scalar
-from scheduler_defs.declarations.condition_models import Operator
+from scheduler_defs.declarations.models.base import Scalar
+from scheduler_defs.declarations.models.conditions import Operator
 from scheduler_defs.errors import SignalboxError
 
 MODULES = "SIGNALBOX_PROBES"

@@ -9,7 +9,7 @@ import re
 import uuid
 from typing import Any
 
-from scheduler_defs.timing import format_duration, parse_duration, parse_instant
+from scheduler_defs.timing import format_duration, parse_duration, read_instant
 
 Value = bool | int | float | str | dt.timedelta | dt.datetime | list[Any] | dict[str, Any] | None
 """An observation. None: there is nothing to observe (no such file, no row, an unset variable)."""
@@ -18,6 +18,7 @@ _NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d{1,3})?")
 _INSTANT = re.compile(
     r"\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2}(?:[.,]\d{1,9})?)?\s?(?:Z|[+-]\d{2}:?\d{2})?)?"
 )
+_OFFSET_APART = re.compile(r"\s(?=Z|[+-])")
 _TRUE = frozenset({"true", "1", "yes", "on"})
 _FALSE = frozenset({"false", "0", "no", "off"})
 _SHOWN_LENGTH = 120
@@ -96,7 +97,7 @@ def as_instant(value: object, timezone: str) -> dt.datetime | None:
         return value
     if isinstance(value, str) and _INSTANT.fullmatch(text := value.strip()):
         try:
-            return parse_instant(text, timezone)
+            return read_instant(_OFFSET_APART.sub("", text), timezone)
         except ValueError:
             return None
     return None

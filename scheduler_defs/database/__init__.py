@@ -6,7 +6,7 @@ import sqlalchemy as sa
 
 from scheduler_defs.database.engine import engine
 
-__all__ = ["engine", "upgrade"]
+__all__ = ["engine", "follow_runs", "upgrade"]
 
 
 def upgrade(on: sa.Engine) -> None:
@@ -14,3 +14,9 @@ def upgrade(on: sa.Engine) -> None:
     from scheduler_defs.database import migrate
 
     migrate.upgrade(on)
+
+
+def follow_runs(on: sa.Engine) -> None:
+    """Have Dagster's runs tell the ledger how they go, once there are tables of Dagster's. Safe to repeat."""
+    with on.begin() as connection:
+        connection.execute(sa.text("SELECT signalbox.follow_runs()"))

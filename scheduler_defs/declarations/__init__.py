@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from scheduler_defs.declarations.loading import BUILTIN_JOBS, LoadResult, load
-    from scheduler_defs.declarations.models import Declarations, Problem
+    from scheduler_defs.declarations.models.declared import Declarations, Problem
+    from scheduler_defs.declarations.reading.sources import fingerprint
     from scheduler_defs.declarations.serving import Current, Serving, current
-    from scheduler_defs.declarations.sources import fingerprint
 
 __all__ = [
     "BUILTIN_JOBS",
@@ -27,12 +27,12 @@ _HOME = {
     "BUILTIN_JOBS": "loading",
     "LoadResult": "loading",
     "load": "loading",
-    "Declarations": "models",
-    "Problem": "models",
+    "Declarations": "models.declared",
+    "Problem": "models.declared",
     "Current": "serving",
     "Serving": "serving",
     "current": "serving",
-    "fingerprint": "sources",
+    "fingerprint": "reading.sources",
 }
 
 

@@ -6,6 +6,9 @@ import keyword
 import re
 
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
+# One address as a header and every SMTP server take it: ASCII (a domain beyond it is written as xn--...), and
+# nothing that ends a header, a list or the address itself.
+MAIL_ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?")
 PARAM_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 
 # What `dagster._core.definitions.utils` refuses as a name; compared in a contract test.
@@ -45,3 +48,8 @@ def name_fault(name: str) -> str | None:
     if dagster_name(name) in RESERVED:
         return f"the name {name!r} is reserved by Dagster; choose another"
     return None
+
+
+def sensor_name(queue: str) -> str:
+    """Of the sensor that gives out a queue's tasks."""
+    return f"agent_queue_{dagster_name(queue)}"

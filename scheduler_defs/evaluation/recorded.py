@@ -10,9 +10,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from scheduler_defs import tags
-from scheduler_defs.declarations.models import Schedule
+from scheduler_defs.declarations.models.declared import Schedule
 from scheduler_defs.evaluation.anticipated import all_anticipated
-from scheduler_defs.evaluation.pauses import Pause, read_pauses
+from scheduler_defs.evaluation.facts.pauses import Pause, read_pauses
 
 _LAST = sa.text(
     """
@@ -42,12 +42,12 @@ class Recorded:
     """Runs by hand by the occurrence that they stand for."""
 
 
-def read_recorded(engine: sa.Engine, schedules: Sequence[Schedule]) -> Recorded:
-    """Three statements, however many schedules there are."""
+def read_recorded(engine: sa.Engine, schedules: Sequence[Schedule], *, runs: bool = True) -> Recorded:
+    """Three statements, however many schedules there are; two without the last `runs`."""
     once = [schedule.name for schedule in schedules if schedule.kind == "at"]
     return Recorded(
         read_pauses(engine),
-        last_runs(engine, [schedule.name for schedule in schedules]),
+        last_runs(engine, [schedule.name for schedule in schedules]) if runs else {},
         all_anticipated(engine, once) if once else {},
     )
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import Enum
 
-from scheduler_defs.declarations.models import Overlap, Schedule
-from scheduler_defs.evaluation.known_runs import KnownRun, Stage
+from scheduler_defs.declarations.models.declared import Overlap, Schedule
+from scheduler_defs.evaluation.facts.known_runs import KnownRun, Stage
+from scheduler_defs.ledger.reasons import Limit, Reason
+from scheduler_defs.ledger.reasons import Overlap as ByOverlap
 
 
 class Do(Enum):
@@ -25,7 +27,7 @@ class Verdict:
     """What to do, why if it is not to run now, and which runs to cancel first."""
 
     do: Do
-    reason: str = ""
+    reason: Reason | None = None
     cancel: tuple[str, ...] = ()
 
 
@@ -38,10 +40,7 @@ def decide(schedule: Schedule, active: Sequence[KnownRun], *, overlap: bool = Tr
     """
     mine = [run for run in active if run.schedule == schedule.name] if overlap else []
     of_job = sum(run.job == schedule.job for run in active)
-    verdict = decide_counted(schedule, mine, total=len(active), of_job=of_job)
-    if verdict.do is Do.DEFER:
-        return replace(verdict, reason=f"{verdict.reason}; looked at again in a minute")
-    return verdict
+    return decide_counted(schedule, mine, total=len(active), of_job=of_job)
 
 
 def decide_counted(schedule: Schedule, mine: Sequence[KnownRun], *, total: int, of_job: int) -> Verdict:
@@ -59,11 +58,11 @@ def _overlap(schedule: Schedule, mine: Sequence[KnownRun]) -> Verdict:
             return Verdict(Do.RUN)
         case Overlap.SKIP:
             if mine:
-                return Verdict(Do.SKIP, f"{_which(mine[0])} is still {mine[0].stage} (overlap: skip)")
+                return Verdict(Do.SKIP, _because_of(mine[0], schedule.overlap))
         case Overlap.QUEUE:
             waiting = [run for run in mine if run.stage is Stage.WAITING]
             if waiting:
-                return Verdict(Do.SKIP, f"{_which(waiting[0])} waits already (overlap: queue)")
+                return Verdict(Do.SKIP, _because_of(waiting[0], schedule.overlap))
         case Overlap.CANCEL_RUNNING:
             return Verdict(Do.RUN, cancel=tuple(run.run_id for run in mine if run.run_id is not None))
     return Verdict(Do.RUN)
@@ -73,11 +72,11 @@ def _limits(schedule: Schedule, total: int, of_job: int) -> Verdict | None:
     counted = (("max_global", schedule.max_global, total), ("max_per_job", schedule.max_per_job, of_job))
     for name, limit, count in counted:
         if limit == 0:
-            return Verdict(Do.SKIP, f"{name} is 0: it never runs")
+            return Verdict(Do.SKIP, Limit(name, count, 0))
         if limit is not None and count >= limit:
-            return Verdict(Do.DEFER, f"{count} of {limit} runs are active ({name})")
+            return Verdict(Do.DEFER, Limit(name, count, limit))
     return None
 
 
-def _which(run: KnownRun) -> str:
-    return f"the run of {run.scheduled_for}" if run.scheduled_for else f"run {(run.run_id or '')[:8]}"
+def _because_of(run: KnownRun, overlap: Overlap) -> Reason:
+    return ByOverlap(run.run_id, run.scheduled_for, run.stage.value, overlap.value)

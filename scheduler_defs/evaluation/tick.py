@@ -1,25 +1,32 @@
-"""One tick of one schedule: facts in, launches or a reason out."""
+"""One tick of one schedule: decide (`deciding`), write that down as a whole, and launch what was written.
+
+What is decided becomes irrevocable when its entries are in the ledger, under its unique key. Launches take
+their run ids from there, so a tick that is evaluated again asks for the same runs. A dry run ends after
+deciding.
+"""
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 from scheduler_defs import launching, tags
-from scheduler_defs.conditions.evaluating import Result, evaluate
-from scheduler_defs.conditions.firing import decide as decide_by_condition
-from scheduler_defs.declarations.models import Condition, Declarations, Schedule
+from scheduler_defs.declarations.models.declared import Declarations, Schedule
 from scheduler_defs.declarations.names import dagster_name
-from scheduler_defs.evaluation.condition_memory import ConditionMemory
-from scheduler_defs.evaluation.facts import Ledger
-from scheduler_defs.evaluation.memory import HandledOccurrences
-from scheduler_defs.evaluation.pauses import Pause
-from scheduler_defs.evaluation.rules import Do, Verdict
-from scheduler_defs.evaluation.rules import decide as decide_by_runs
-from scheduler_defs.timing import CatchUp, jitter_delay
-from scheduler_defs.timing.decision import TickDecision
-from scheduler_defs.timing.decision import decide as decide_by_time
+from scheduler_defs.evaluation.candidates import Moments, by_time
+from scheduler_defs.evaluation.deciding import Deciding, Decision
+from scheduler_defs.evaluation.facts.active_runs import ActiveRuns
+from scheduler_defs.evaluation.facts.pauses import Pause
+from scheduler_defs.evaluation.wording import text
+from scheduler_defs.ledger.book import Book
+from scheduler_defs.ledger.entries import Decided, Entry, Known, Outcome, Standing
+from scheduler_defs.ledger.reasons import ConditionError, DecidedBefore, Missed
+from scheduler_defs.timing import TickDecision, is_due
+from scheduler_defs.timing.instants import MINUTE, in_zone
 
 SwitchedOn = Callable[[], Mapping[str, dt.datetime]]
 
@@ -41,17 +48,38 @@ def _nothing_anticipated(_schedule: str) -> Mapping[dt.datetime, str]:
     return {}
 
 
-@dataclass
+def _no_version(_declarations: Declarations) -> int | None:
+    return None
+
+
+def _new_run_id() -> str:
+    return str(uuid.uuid4())
+
+
 class Evaluator:
     """Evaluates ticks over one view of the instance: one per code server, shared by its threads."""
 
-    ledger: Ledger
-    handled: HandledOccurrences
-    conditions: ConditionMemory
-    pauses: Callable[[], Mapping[str, Pause]]
-    anticipated: Callable[[str], Mapping[dt.datetime, str]] = _nothing_anticipated
-    """Occurrences of an `at` schedule that were run before their time, with the runs."""
-    _deferred: set[str] = field(default_factory=set)
+    def __init__(
+        self,
+        runs: ActiveRuns,
+        book: Book,
+        pauses: Callable[[], Mapping[str, Pause]],
+        anticipated: Callable[[str], Mapping[dt.datetime, str]] = _nothing_anticipated,
+        in_force: Callable[[Declarations], int | None] = _no_version,
+        new_run_id: Callable[[], str] = _new_run_id,
+        counting: Callable[[], AbstractContextManager[None]] = nullcontext,
+    ) -> None:
+        """`anticipated`: occurrences of an `at` schedule that were run before their time, with the runs.
+
+        `in_force` writes down that these declarations are in force, once, and gives their version's number.
+        `counting` is held from counting runs until the ledger has what was decided, where there is a limit.
+        """
+        self.runs = runs
+        self.book = book
+        self._pauses = pauses
+        self._in_force = in_force
+        self._counting = counting
+        self._deciding = Deciding(runs, pauses, anticipated, new_run_id)
 
     def evaluate(
         self,
@@ -60,134 +88,165 @@ class Evaluator:
         tick: dt.datetime,
         now: dt.datetime,
         switched_on: SwitchedOn,
+        *,
+        dry_run: bool = False,
     ) -> TickOutcome:
-        """Decide what becomes of the tick at `tick`, seen at `now`: aware instants.
+        """Decide what becomes of the tick at `tick`, seen at `now` (aware instants), and write it down.
 
         `switched_on` says since when schedules are on, by Dagster name. It is asked only when something seems
-        to have been missed: what fell due while a schedule was off was not.
+        to have been missed: what fell due while a schedule was off was not. `dry_run`: decide as if the tick
+        was looked at in time, and write, grant and launch nothing.
         """
-        pause = self.pauses().get(schedule.name)
-        if pause is not None and pause.holds_at(tick):
-            return TickOutcome(reason=_paused(pause))
-        decision = self._by_time(schedule, tick, now, pause, switched_on)
-        if schedule.kind == "at" and decision.run:
-            decision = _without(self.anticipated(schedule.name), decision)
-            if not decision.run:
-                self.handled.note(schedule.name, decision.handled)
-        if not decision.run:
-            first = self.handled.get(schedule.name) is None
-            if first or decision.collapsed or decision.missed or decision.misfired:
-                self.handled.note(schedule.name, decision.handled)
-            return TickOutcome(reason=decision.reason)
-        if schedule.when is not None:
-            return self._by_condition(declarations, schedule, schedule.when, decision, now)
-        return self._by_runs(declarations, schedule, decision, now)
+        if dry_run:
+            return self._preview(declarations, schedule, tick)
+        version = self._in_force(declarations)
+        standing = self.book.standing(schedule.name)
+        before: list[Known] = []
+        if standing.handled is not None and standing.handled >= tick:
+            # It was interrupted before its runs were there, or the clock was set back.
+            before = self.book.decided(schedule.name, tick, [tick])
+            if not any(map(_is_open, before)) and (
+                before or is_due(schedule.timing, tick, schedule.policies)
+            ):
+                return _answer(declarations, schedule, before, standing)
+        moments, due = self._moments(schedule, tick, now, standing, switched_on)
+        known = {each.entry.due for each in before if not _is_open(each)}
+        others = (*standing.ordered, *before)
+        counts = (due.run or standing.waiting) and (schedule.max_global or schedule.max_per_job)
+        with self._counting() if counts else nullcontext():
+            decision = self._deciding.decide(schedule, moments, due, standing, known)
+            entries = decision.entries
+            theirs: list[Known] = []
+            if entries:
+                entries, theirs = self._write(schedule, moments, standing, decision, version)
+        if theirs and not any(each.outcome is Outcome.LAUNCHED for each in entries):
+            return _answer(declarations, schedule, theirs, standing)
+        others = (*others, *theirs)
+        return _outcome(declarations, schedule, decision, entries, others)
 
-    def _by_condition(
-        self,
-        declarations: Declarations,
-        schedule: Schedule,
-        condition: Condition,
-        decision: TickDecision,
-        now: dt.datetime,
-    ) -> TickOutcome:
-        observed = evaluate(condition, timezone=schedule.timezone, now=now)
-        firing = decide_by_condition(
-            observed.result,
-            fire=schedule.fire,
-            cooldown=schedule.cooldown,
-            memory=self.conditions.get(schedule.name),
-            now=now,
-        )
-        if not firing.run:
-            self.conditions.put(schedule.name, firing.memory)
-            self.handled.note(schedule.name, decision.handled)
-            reason = f"{observed.text}; {firing.reason}"
-            return TickOutcome(reason=reason, failed=observed.result is Result.ERROR)
-        # Checks that were missed are not made up for: what matters is what holds now.
-        outcome = self._by_runs(
-            declarations, schedule, replace(decision, run=decision.run[-1:], reason=observed.text), now
-        )
-        kept = firing.memory if outcome.launches else firing.memory_if_not_launched
-        self.conditions.put(schedule.name, kept)
-        return outcome
+    def _preview(self, declarations: Declarations, schedule: Schedule, tick: dt.datetime) -> TickOutcome:
+        standing = Standing(checked=self.book.standing(schedule.name).checked)
+        moments = Moments(tick, tick, tick - MINUTE, None)
+        due = by_time(schedule, moments)
+        decision = self._deciding.decide(schedule, moments, due, standing, dry_run=True)
+        found = _outcome(declarations, schedule, decision, decision.entries, ())
+        return replace(found, launches=tuple(replace(each, run_id=None) for each in found.launches))
 
-    def _by_time(
+    def _moments(
         self,
         schedule: Schedule,
         tick: dt.datetime,
         now: dt.datetime,
-        pause: Pause | None,
+        standing: Standing,
         switched_on: SwitchedOn,
-    ) -> TickDecision:
-        policies = schedule.policies
-        if policies.jitter and policies.misfire_grace is not None:
-            policies = replace(policies, misfire_grace=policies.misfire_grace + policies.jitter)
-        if schedule.name in self._deferred:
-            # It was on time, and a limit or its jitter held it back: that is not a missed occurrence.
-            policies = replace(policies, catch_up=CatchUp.LATEST)
-        last = self.handled.get(schedule.name)
-        resumed = pause.until if pause is not None else None
-        decision = decide_by_time(schedule.timing, policies, tick, now, last, resumed)
-        late = tuple(due for due in decision.run if due != tick)
-        # A schedule that was never looked at may have been due before: since it was switched on.
-        missed = late or decision.collapsed or decision.missed or decision.misfired
-        if last is not None and not missed:
-            return decision
+    ) -> tuple[Moments, TickDecision]:
+        pause = self._pauses().get(schedule.name)
+        ended = pause is not None and pause.until is not None and pause.until <= tick
+        resumed = pause.until if pause is not None and ended else None
+        moments = Moments(tick, now, standing.handled, standing.since, None, resumed)
+        decision = by_time(schedule, moments)
+        late = decision.left or any(due != tick for due in decision.run)
+        unknown = standing.handled is None and standing.since is None
+        if not (late or standing.waiting or unknown):
+            return moments, decision
         on_since = switched_on().get(dagster_name(schedule.name))
-        since = max((moment for moment in (resumed, on_since) if moment is not None), default=None)
-        if since is None or (last is not None and since <= last):
-            return decision
-        return decide_by_time(schedule.timing, policies, tick, now, last, since)
+        if on_since is None or (standing.handled is not None and on_since <= standing.handled):
+            return moments, decision
+        moments = replace(moments, on_since=on_since)
+        return moments, by_time(schedule, moments)
 
-    def _by_runs(
-        self, declarations: Declarations, schedule: Schedule, decision: TickDecision, now: dt.datetime
-    ) -> TickOutcome:
-        launches: list[launching.Launch] = []
-        with self.ledger.lock:
-            # Overlap is decided once: occurrences that are caught up together do not skip each other.
-            first = decide_by_runs(schedule, self.ledger.active())
-            verdict = first
-            for due in decision.run:
-                if launches:
-                    verdict = decide_by_runs(schedule, self.ledger.active(), overlap=False)
-                start = due + jitter_delay(schedule.name, due, schedule.policies.jitter)
-                if start > now:
-                    verdict = Verdict(Do.DEFER, f"starts at {start.isoformat(timespec='seconds')} (jitter)")
-                if verdict.do is not Do.RUN:
-                    break
-                self.ledger.grant(schedule.job, schedule.name, due.isoformat())
-                launches.append(launching.for_occurrence(declarations, schedule, due))
-        self._remember(schedule, decision, verdict, len(launches))
-        if not launches:
-            return TickOutcome(reason="; ".join(filter(None, (verdict.reason, decision.reason))))
-        if decision.reason:
-            launches[0] = replace(launches[0], tags={**launches[0].tags, tags.MISSED: decision.reason})
-        return TickOutcome(tuple(launches), decision.reason, first.cancel)
+    def _write(
+        self,
+        schedule: Schedule,
+        moments: Moments,
+        standing: Standing,
+        decision: Decision,
+        version: int | None,
+    ) -> tuple[tuple[Entry, ...], list[Known]]:
+        """The entries that are ours, and those that somebody else has written instead: they count."""
+        handled = moments.tick if standing.handled is None else max(moments.tick, standing.handled)
+        decided = Decided(
+            schedule=schedule.name,
+            job=schedule.job,
+            tick=moments.tick,
+            at=moments.now,
+            handled=handled,
+            entries=decision.entries,
+            checked=decision.checked or standing.checked,
+            check_of=decision.check_of,
+            version=version,
+        )
+        launched = [each.due for each in decision.entries if each.outcome is Outcome.LAUNCHED]
+        try:
+            written = self.book.write(decided)
+        except Exception:
+            for due in launched:
+                self.runs.withdraw(schedule.name, due)
+            raise
+        lost = [each.due for each in decision.entries if each.due not in written]
+        if not lost:
+            return decision.entries, []
+        for due in lost:
+            self.runs.withdraw(schedule.name, due)
+        mine = tuple(each for each in decision.entries if each.due in written)
+        return mine, self.book.decided(schedule.name, moments.tick, lost)
 
-    def _remember(self, schedule: Schedule, decision: TickDecision, verdict: Verdict, launched: int) -> None:
-        if verdict.do is not Do.DEFER:
-            self._deferred.discard(schedule.name)
-            self.handled.note(schedule.name, decision.handled)
-            return
-        self._deferred.add(schedule.name)
-        waiting = decision.run[launched]
-        self.handled.note(schedule.name, waiting - dt.timedelta(seconds=1))
+
+def _is_open(known: Known) -> bool:
+    """Whether an entry may still change in the tick that wrote it."""
+    return known.entry.outcome is Outcome.DEFERRED or isinstance(known.entry.reason, ConditionError)
 
 
-def _without(taken: Mapping[dt.datetime, str], decision: TickDecision) -> TickDecision:
-    """The decision without the occurrences that were run before their time."""
-    left = tuple(due for due in decision.run if due not in taken)
-    reasons = [decision.reason] if decision.reason else []
-    reasons += [
-        f"{due.isoformat(timespec='minutes')} was run before its time (run {taken[due][:8]})"
-        for due in decision.run
-        if due in taken
+def _answer(
+    declarations: Declarations, schedule: Schedule, found: Sequence[Known], standing: Standing
+) -> TickOutcome:
+    """What the ledger says of a tick that was decided before."""
+    entries = [each.entry for each in (*standing.ordered, *found) if each.is_to_be_launched]
+    launches = _launches(declarations, schedule, entries)
+    if launches:
+        return TickOutcome(launches)
+    own = found[-1].entry if found else None
+    if own is not None and own.reason is not None and own.outcome is not Outcome.LAUNCHED:
+        return TickOutcome(reason=text(own.reason, own.due))
+    return TickOutcome(reason=text(DecidedBefore(own.outcome.value if own else None)))
+
+
+def _outcome(
+    declarations: Declarations,
+    schedule: Schedule,
+    decision: Decision,
+    entries: Sequence[Entry],
+    others: Sequence[Known],
+) -> TickOutcome:
+    mine = [each for each in entries if each.outcome is Outcome.LAUNCHED]
+    before = [each.entry for each in others if each.is_to_be_launched]
+    told = {mine[0].due: decision.missed} if mine and decision.missed is not None else {}
+    launches = _launches(declarations, schedule, [*before, *mine], told)
+    said = [
+        text(
+            reason,
+            in_zone(entry.due, schedule.timing.place) if entry else None,
+            deferred=entry is not None and entry.outcome is Outcome.DEFERRED,
+        )
+        for reason, entry in decision.shown
     ]
-    return replace(decision, run=left, reason="; ".join(reasons))
+    reason = "; ".join(filter(None, said))
+    return TickOutcome(launches, reason, decision.cancel, decision.failed and not launches)
 
 
-def _paused(pause: Pause) -> str:
-    until = f"until {pause.until.isoformat(timespec='minutes')}" if pause.until else "until resumed"
-    why = f": {pause.reason}" if pause.reason else ""
-    return f"paused {until} by {pause.actor}{why}"
+def _launches(
+    declarations: Declarations,
+    schedule: Schedule,
+    entries: Sequence[Entry],
+    told: Mapping[dt.datetime, Missed] = MappingProxyType({}),
+) -> tuple[launching.Launch, ...]:
+    """A launch for each occurrence, under its entry's run id; `told`: what it stands for."""
+    found: dict[dt.datetime, launching.Launch] = {}
+    for entry in entries:
+        if entry.due in found:
+            continue
+        launch = launching.for_occurrence(declarations, schedule, in_zone(entry.due, schedule.timing.place))
+        missed = told.get(entry.due)
+        said = {tags.MISSED: text(missed)} if missed is not None else {}
+        found[entry.due] = replace(launch, run_id=entry.run_id, tags={**launch.tags, **said})
+    return tuple(found.values())

@@ -56,9 +56,22 @@ DELAYED = sa.text(
          WHERE run_tags.run_id = runs.run_id AND key = ANY(:keys)) AS tags
     FROM runs
     WHERE status IN ('NOT_STARTED', 'QUEUED', 'STARTING', 'STARTED')
-      AND (create_timestamp < :created_before OR EXISTS (
-          SELECT FROM run_tags AS missed WHERE missed.run_id = runs.run_id AND missed.key = :missed))
+      AND NOT EXISTS (SELECT FROM signalbox.held_runs WHERE held_runs.run_id = runs.run_id)
+      AND create_timestamp < :created_before
     ORDER BY id
+    LIMIT :most
+    """
+)
+# Starts and ends of the runs of some schedules.
+BEATS = sa.text(
+    """
+    SELECT runs.run_id, status, update_timestamp,
+        (SELECT jsonb_object_agg(key, value) FROM run_tags
+         WHERE run_tags.run_id = runs.run_id AND key = ANY(:keys)) AS tags
+    FROM runs JOIN run_tags AS named ON named.run_id = runs.run_id AND named.key = :schedule
+    WHERE status IN ('STARTED', 'SUCCESS', 'FAILURE') AND update_timestamp > :since
+      AND named.value = ANY(:schedules)
+    ORDER BY update_timestamp
     LIMIT :most
     """
 )
@@ -66,10 +79,7 @@ DELAYED = sa.text(
 TICKS = sa.text(
     """
     SELECT id, selector_id, type, status, timestamp,
-           CASE WHEN status = 'FAILURE'
-                  OR (:reasons AND type = 'SCHEDULE' AND status = 'SKIPPED'
-                      AND (tick_body LIKE '% missed %' OR tick_body LIKE '% late, allowed are %'))
-                THEN tick_body END AS body
+           CASE WHEN status = 'FAILURE' THEN tick_body END AS body
     FROM job_ticks
     WHERE id > :after OR id = ANY(:again)
     ORDER BY id
@@ -95,6 +105,16 @@ class SeenRun:
 
 
 @dataclass(frozen=True, slots=True)
+class Beat:
+    """A run of a schedule that has started or ended."""
+
+    run_id: str
+    status: str
+    updated: dt.datetime
+    tags: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class SeenTick:
     """A tick of a schedule or sensor. `name` (Dagster's) and what it said are known only if that matters."""
 
@@ -106,7 +126,6 @@ class SeenTick:
     at: dt.datetime
     name: str | None = None
     error: str = ""
-    reason: str = ""
 
 
 def ended_runs(connection: sa.Connection, since: dt.datetime, *, succeeded: bool, most: int) -> list[SeenRun]:
@@ -125,22 +144,38 @@ def ended_runs(connection: sa.Connection, since: dt.datetime, *, succeeded: bool
     return [_run(row) for row in rows]
 
 
+def beats(
+    connection: sa.Connection, schedules: Collection[str], since: dt.datetime, *, most: int
+) -> list[Beat]:
+    """Runs of these schedules that were written to since then and go on or have ended, in that order."""
+    rows = connection.execute(
+        BEATS,
+        {
+            "keys": [*_TAGS, tags.ROOT_RUN],
+            "schedule": tags.SCHEDULE,
+            "schedules": list(schedules),
+            "since": since.astimezone(dt.UTC).replace(tzinfo=None),
+            "most": most,
+        },
+    )
+    return [
+        Beat(row.run_id, row.status, row.update_timestamp.replace(tzinfo=dt.UTC), row.tags) for row in rows
+    ]
+
+
 def delayed_runs(connection: sa.Connection, created_before: dt.datetime, *, most: int) -> list[SeenRun]:
-    """Unfinished runs that have been there for so long, and those that occurrences were missed for."""
+    """Unfinished runs that have been there for so long."""
     parameters = {
         "keys": list(_TAGS),
-        "missed": tags.MISSED,
         "created_before": created_before.astimezone(dt.UTC).replace(tzinfo=None),
         "most": most,
     }
     return [_run(row) for row in connection.execute(DELAYED, parameters)]
 
 
-def ticks(
-    connection: sa.Connection, after: int, again: Collection[int], *, reasons: bool, most: int
-) -> list[SeenTick]:
-    """Ticks with an id above `after`, and these again. `reasons`: also what schedules missed."""
-    rows = connection.execute(TICKS, {"after": after, "again": list(again), "reasons": reasons, "most": most})
+def ticks(connection: sa.Connection, after: int, again: Collection[int], *, most: int) -> list[SeenTick]:
+    """Ticks with an id above `after`, and these again."""
+    rows = connection.execute(TICKS, {"after": after, "again": list(again), "most": most})
     return [_tick(row) for row in rows]
 
 
@@ -166,7 +201,7 @@ def _instant(seconds: float | None) -> dt.datetime | None:
 
 
 def _tick(row: sa.Row[tuple[object, ...]]) -> SeenTick:
-    name, error, reason = (None, "", "") if row.body is None else _said(row.body)
+    name, error = (None, "") if row.body is None else _said(row.body)
     return SeenTick(
         id=row.id,
         selector=row.selector_id or "",
@@ -176,19 +211,18 @@ def _tick(row: sa.Row[tuple[object, ...]]) -> SeenTick:
         at=row.timestamp.replace(tzinfo=dt.UTC),
         name=name,
         error=error,
-        reason=reason,
     )
 
 
-def _said(body: str) -> tuple[str | None, str, str]:
-    """Name, innermost error and skip reason, from Dagster's body of a tick; no name if it is unreadable."""
+def _said(body: str) -> tuple[str | None, str]:
+    """Name and innermost error, from Dagster's body of a tick; no name if it is unreadable."""
     try:
         tick = deserialize_value(body, TickData)
     except DeserializationError:
         # One tick of another version of Dagster must not stop all alerts.
-        return None, "", ""
+        return None, ""
     error = tick.error
     while error is not None and error.cause is not None:
         error = error.cause
     said = _OUR_ERROR.sub("", error.message.strip()) if error else ""
-    return tick.instigator_name, said, tick.skip_reason or ""
+    return tick.instigator_name, said

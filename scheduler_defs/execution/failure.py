@@ -11,6 +11,7 @@ from dagster_shared.error import SerializableErrorInfo
 from scheduler_defs import tags
 from scheduler_defs.redaction import redact_secrets
 from scheduler_defs.tags import Failure
+from scheduler_defs.text import storable
 
 _LONGEST_DETAIL = 500
 # The process was interrupted, and nobody had cancelled the run.
@@ -49,7 +50,7 @@ def failure_tags(existing: Mapping[str, str], event: DagsterEvent) -> dict[str, 
 
 def one_line(text: str) -> str:
     """`text` on one line, short enough for a tag, and without the secrets that a command may have printed."""
-    joined = redact_secrets(" ".join(text.split()))
+    joined = redact_secrets(storable(" ".join(text.split())))
     return joined if len(joined) <= _LONGEST_DETAIL else joined[: _LONGEST_DETAIL - 1] + "…"
 
 

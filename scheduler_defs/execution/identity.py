@@ -5,24 +5,27 @@ from __future__ import annotations
 import os
 import socket
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
 
-from scheduler_defs.execution.fencing import SharedInstant
+from scheduler_defs.execution.held_table import HeldTable
+from scheduler_defs.execution.lifeline import Lifeline
 
 
 @dataclass(frozen=True)
 class Identity:
     """One incarnation of a Celery worker. `id` is never used again by another one.
 
-    `renewed` is when the main process last renewed all leases (monotonic seconds).
+    `held`: what its children hold, and when each of that was last renewed. `lifeline`: its main process
+    holds it.
     """
 
     id: str
     host: str
     pid: int
-    renewed: SharedInstant
+    held: HeldTable
+    lifeline: Lifeline = field(default_factory=Lifeline)
 
 
 _identity: Identity | None = None
@@ -36,7 +39,7 @@ def assume(node_name: str) -> Identity:
         id=f"{name}@{host or socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:6]}",
         host=host or socket.gethostname(),
         pid=os.getpid(),
-        renewed=SharedInstant(),
+        held=HeldTable(),
     )
     return _identity
 

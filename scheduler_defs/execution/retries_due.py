@@ -19,8 +19,9 @@ if TYPE_CHECKING:  # importing it would cost every load of the code location a t
 PENDING = sa.text(
     """
     SELECT waiting.run_id, waiting.value AS retry_at
-    FROM run_tags AS waiting
+    FROM run_tags AS waiting JOIN runs USING (run_id)
     WHERE waiting.key = 'signalbox/retry_at' AND waiting.value COLLATE "C" BETWEEN :since AND '9'
+      AND runs.status = 'FAILURE'
       AND NOT EXISTS (
         SELECT FROM run_tags AS child
         WHERE child.key = 'dagster/parent_run_id' AND child.value = waiting.run_id
@@ -29,9 +30,7 @@ PENDING = sa.text(
     """
 )
 # A run whose lease still lives has a process that has not ended yet.
-LEASED = sa.text(
-    "SELECT DISTINCT run_id FROM signalbox.leases WHERE run_id = ANY(:run_ids) AND expires > now()"
-)
+LEASED = sa.text("SELECT DISTINCT run_id FROM signalbox.leases WHERE run_id = ANY(:run_ids) AND lost IS NULL")
 
 
 @dataclass(frozen=True)
@@ -66,7 +65,7 @@ def cancel_retry(runs: RunStorage, run_id: str) -> bool:
 
 def runs_of(url: str) -> RunStorage:
     """The run storage behind a database URL, for commands that have no Dagster instance."""
-    from scheduler_defs.execution.storage_runs import PooledRunStorage
+    from scheduler_defs.execution.storage.runs import PooledRunStorage
 
     return PooledRunStorage(url, should_autocreate_tables=False)
 

@@ -12,6 +12,9 @@ from scheduler_defs.errors import UsageError
 BEAT = "SIGNALBOX_BEAT_SECONDS"
 EXPIRY = "SIGNALBOX_LEASE_SECONDS"
 
+DEFAULT_GRACE = timedelta(seconds=10)
+"""What a process has to end after a cancel that asked for no other time, as the table of leases says."""
+
 
 @dataclass(frozen=True)
 class Terms:

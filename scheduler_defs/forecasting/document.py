@@ -8,7 +8,7 @@ from datetime import UTC, datetime, tzinfo
 from typing import Any
 
 from scheduler_defs.forecasting.planning import Plan
-from scheduler_defs.timing.forecast_model import ExpectedRun, Forecast, PileUp
+from scheduler_defs.forecasting.simulation.model import ExpectedRun, Forecast, PileUp
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,8 @@ from typing import Any
 from scheduler_defs.forecasting import document
 from scheduler_defs.forecasting.document import Course
 from scheduler_defs.forecasting.planning import Source
+from scheduler_defs.forecasting.simulation.model import ExpectedRun, PileUp
 from scheduler_defs.timing import format_duration, text
-from scheduler_defs.timing.forecast_model import ExpectedRun, PileUp
 
 _FOLDER = Path(__file__).parent
 _PLACE = re.compile(r"\{\{(\w+)\}\}")

@@ -9,13 +9,13 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from scheduler_defs import launching, tags
-from scheduler_defs.declarations.models import Declarations, Schedule
+from scheduler_defs.declarations.models.declared import Declarations, Schedule
+from scheduler_defs.forecasting.simulation.model import Planned
 from scheduler_defs.limits import TagLimit, effective_limits, place
 from scheduler_defs.timing import AtSpec, Spec
-from scheduler_defs.timing.forecast_model import Planned
 
 if TYPE_CHECKING:
-    from scheduler_defs.evaluation.pauses import Pause
+    from scheduler_defs.evaluation.facts.pauses import Pause
     from scheduler_defs.forecasting.history import Medians
 
 SLOTS = "worker slots"
@@ -45,6 +45,8 @@ class Known:
     """By schedule, where the instance knows it."""
     anticipated: Mapping[str, Mapping[datetime, str]] = field(default_factory=dict)
     """By `at` schedule: its occurrences that were run before their time."""
+    slots: int | None = None
+    """How many runs its workers do at once."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,28 +6,36 @@ import json
 import re
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
+from scheduler_defs import settings
+from scheduler_defs.access import credential
 from scheduler_defs.errors import NotReachableError, SignalboxError
 
 LOCATION = "signalbox"
 REPOSITORY = "__repository__"
 
+_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 _OPERATIONS = Path(__file__).with_name("operations.graphql")
 
 
 class GraphQLClient:
     """Sends the operations of `operations.graphql` by name to one webserver.
 
-    `url` is the webserver's address, e.g. `http://127.0.0.1:3000`. The standard library does the HTTP:
+    `url` is the webserver's address, e.g. `http://127.0.0.1:3000`. `headers` are sent with each request; by
+    default those that show who asks (`scheduler_defs.access.credential`). The standard library does the HTTP:
     importing an HTTP client would cost a command more time than its request.
     """
 
-    def __init__(self, url: str, *, timeout_seconds: float = 90.0) -> None:
+    def __init__(
+        self, url: str, *, timeout_seconds: float = 90.0, headers: Mapping[str, str] | None = None
+    ) -> None:
         self.url = url.rstrip("/")
+        self._headers = credential.headers(settings.settings().state) if headers is None else headers
         self.timeout_seconds = timeout_seconds
 
     def call(self, operation: str, **variables: object) -> Any:
@@ -36,24 +44,44 @@ class GraphQLClient:
         Raises NotReachableError when no webserver answers, SignalboxError with the server's message when it
         refuses or fails.
         """
-        body = {"query": document(operation), "operationName": operation, "variables": variables}
-        request = urllib.request.Request(  # noqa: S310 - the scheme is checked by _checked
-            _checked(self.url) + "/graphql",
-            data=json.dumps(body).encode(),
-            headers={"Content-Type": "application/json"},
+        answer = self.answer(
+            {"query": document(operation), "operationName": operation, "variables": variables}
         )
-        try:
-            with urllib.request.urlopen(request, timeout=self.timeout_seconds) as response:  # noqa: S310
-                answer = json.load(response)
-        except urllib.error.HTTPError as error:
-            raise SignalboxError(f"{self.url} answered {error.code}: {_first_line(error.read())}") from error
-        except (OSError, ValueError) as error:
-            reason = getattr(error, "reason", error)
-            raise NotReachableError(f"no Dagster webserver at {self.url}: {reason}") from error
         if answer.get("errors"):
             raise SignalboxError(f"{operation}: {answer['errors'][0]['message']}")
         (result,) = answer["data"].values()
         return _refuse(operation, result)
+
+    def switches(self, names: Iterable[str]) -> Mapping[str, bool]:
+        """Whether schedules are on, by their Dagster names; without those that the instance does not know."""
+        answer = self.call("Schedules", location=LOCATION, repository=REPOSITORY)
+        wanted = frozenset(names)
+        return {
+            found["name"]: found["scheduleState"]["status"] == "RUNNING"
+            for found in answer["results"]
+            if found["name"] in wanted
+        }
+
+    def answer(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        """What the webserver answers to a GraphQL request."""
+        request = urllib.request.Request(  # noqa: S310 - the scheme is checked by _checked
+            _checked(self.url) + "/graphql",
+            data=json.dumps(body).encode(),
+            headers={"Content-Type": "application/json", **self._headers},
+        )
+        try:
+            with _opener(self.url).open(request, timeout=self.timeout_seconds) as response:
+                return json.load(response)
+        except urllib.error.HTTPError as error:
+            text = error.read()
+            if message := _code_server_away(text):
+                raise NotReachableError(
+                    f"the code server is not there, or starts again: {message}"
+                ) from error
+            raise SignalboxError(f"{self.url} answered {error.code}: {_first_line(text)}") from error
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "reason", error)
+            raise NotReachableError(f"no Dagster webserver at {self.url}: {reason}") from error
 
 
 def document(operation: str) -> str:
@@ -75,10 +103,31 @@ def operations() -> Mapping[str, str]:
     return {match[1]: block.strip() for match, block in zip(named, blocks, strict=True) if match}
 
 
+# How Dagster says that nobody answers for the code location.
+_AWAY = re.compile(
+    r"DagsterUserCodeUnreachableError|user code server|gRPC server|UNAVAILABLE|Could not reach"
+)
+
+
+def _code_server_away(text: bytes) -> str | None:
+    """What an answer of an unwell webserver says of a code server that it cannot reach, in one line."""
+    if not _AWAY.search(text.decode(errors="replace")):
+        return None
+    try:
+        (result,) = json.loads(text)["data"].values()
+        return _first_line(result["message"])
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return "no answer"
+
+
 def _refuse(operation: str, result: Any) -> Any:
     kind = result.get("__typename", "") if isinstance(result, dict) else ""
     if kind == "RunConfigValidationInvalid":
         raise SignalboxError("; ".join(error["message"] for error in result["errors"]))
+    if kind == "PythonError" and _AWAY.search(str(result.get("message", ""))):
+        raise NotReachableError(
+            f"the code server is not there, or starts again: {_first_line(result['message'])}"
+        )
     if kind.endswith(("Error", "Failure", "Conflict", "NotFound", "NotSupported")):
         raise SignalboxError(f"{_first_line(result.get('message', kind))}")
     return result
@@ -88,6 +137,13 @@ def _checked(url: str) -> str:
     if not url.startswith(("http://", "https://")):
         raise SignalboxError(f"{url!r} is not an http:// or https:// address")
     return url
+
+
+def _opener(url: str) -> urllib.request.OpenerDirector:
+    """Through the environment's proxies, but never to this machine itself: a proxy's loopback is its own."""
+    if (urlsplit(url).hostname or "").lower() in _LOOPBACK:
+        return urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    return urllib.request.build_opener()
 
 
 def _first_line(text: str | bytes) -> str:

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from scheduler_defs.declarations.models import Declarations, Schedule
+from scheduler_defs.declarations.models.declared import Declarations, Schedule
 from scheduler_defs.declarations.names import dagster_name
 from scheduler_defs.evaluation.cadence import cron_of
-from scheduler_defs.evaluation.pauses import Pause
+from scheduler_defs.evaluation.facts.pauses import Pause
 
 
 class Change(StrEnum):
@@ -51,9 +51,16 @@ def differences(
     jobs: frozenset[str],
     pauses: Mapping[str, Pause],
     now: dt.datetime,
+    stopped_sensors: frozenset[str] = frozenset(),
 ) -> list[Difference]:
-    """Compare declarations with the instance's schedules and job names, which go by their Dagster names."""
-    found: list[Difference] = []
+    """Compare declarations with the instance's schedules and job names, which go by their Dagster names.
+
+    `stopped_sensors`: those that somebody has switched off, the engine's own ones included.
+    """
+    found = [
+        Difference("sensor", name, Change.SWITCHED_OFF, "it is declared to be on")
+        for name in sorted(stopped_sensors)
+    ]
     declared = {dagster_name(name): schedule for name, schedule in declarations.schedules.items()}
     for name, schedule in declared.items():
         running = schedules.get(name)

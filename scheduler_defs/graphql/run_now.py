@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from scheduler_defs import tags
-from scheduler_defs.declarations.models import Overlap, Schedule
+from scheduler_defs.declarations.models.declared import Overlap, Schedule
 from scheduler_defs.declarations.names import dagster_name
 from scheduler_defs.errors import SignalboxError
-from scheduler_defs.evaluation.known_runs import STAGES, KnownRun
+from scheduler_defs.evaluation.facts.known_runs import STAGES, KnownRun
 from scheduler_defs.evaluation.rules import Do, Verdict, decide_counted
+from scheduler_defs.evaluation.wording import text
 from scheduler_defs.graphql.client import GraphQLClient
 from scheduler_defs.graphql.runs import cancel, list_runs
 
@@ -26,7 +27,7 @@ def allow(client: GraphQLClient, schedule: Schedule) -> None:
     verdict = look(client, schedule)
     if verdict.do is not Do.RUN:
         raise SignalboxError(
-            f"{schedule.name} was not launched: {verdict.reason}; --force launches it all the same"
+            f"{schedule.name} was not launched: {text(verdict.reason)}; --force launches it all the same"
         )
     for run_id in verdict.cancel:
         try:
@@ -51,12 +52,16 @@ def look(client: GraphQLClient, schedule: Schedule) -> Verdict:
             for run in found
         ]
     total = _count(client) if schedule.max_global is not None else 0
-    of_job = (
-        _count(client, pipelineName=dagster_name(schedule.job)) if schedule.max_per_job is not None else 0
-    )
+    of_job = _count(client, **_of_job(schedule)) if schedule.max_per_job is not None else 0
     return decide_counted(schedule, mine, total=total, of_job=of_job)
 
 
-def _count(client: GraphQLClient, **wanted: str) -> int:
+def _of_job(schedule: Schedule) -> dict[str, Any]:
+    if schedule.elsewhere is not None:
+        return {"tags": [{"key": tags.JOB, "value": schedule.job}]}
+    return {"pipelineName": dagster_name(schedule.job)}
+
+
+def _count(client: GraphQLClient, **wanted: Any) -> int:
     filtered: Mapping[str, Any] = {"statuses": list(STAGES), **wanted}
     return int(client.call("CountRuns", filter=filtered)["count"])

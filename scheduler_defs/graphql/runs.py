@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -39,6 +40,7 @@ def run_object(run: Mapping[str, Any]) -> dict[str, Any]:
         "ended": instant(run["endTime"]),
         "worker": tag.get(tags.WORKER),
         "failure": tag.get(tags.FAILURE),
+        "exit_code": int(code) if (code := tag.get(tags.EXIT_CODE, "")).lstrip("-").isdecimal() else None,
         "error": tag.get(tags.ERROR),
     }
 
@@ -58,13 +60,19 @@ def list_runs(
     run_ids: tuple[str, ...] = (),
     job: str | None = None,
     limit: int = 20,
+    after: str | None = None,
+    changed_since: dt.datetime | None = None,
 ) -> list[dict[str, Any]]:
     """The newest runs first that are of `job`, carry all of `with_tags` and have one of `statuses`.
 
-    The job is asked for by its Dagster name: a run launched with Dagster's own command has no tag for it.
+    `after`: the id of a run; only those older than it. `changed_since` (aware): not those of which nothing
+    was heard since. The job is asked for by its Dagster name: a run
+    launched with Dagster's own command has no tag for it.
     """
     wanted: dict[str, Any] = {}
-    if job is not None:
+    if job is not None and "/" in job:
+        with_tags = {**(with_tags or {}), tags.JOB: job}
+    elif job is not None:
         wanted["pipelineName"] = dagster_name(job)
     if with_tags:
         wanted["tags"] = [{"key": key, "value": value} for key, value in with_tags.items()]
@@ -72,8 +80,15 @@ def list_runs(
         wanted["statuses"] = list(statuses)
     if run_ids:
         wanted["runIds"] = list(run_ids)
-    answer = client.call("Runs", filter=wanted, limit=limit)
+    if changed_since is not None:
+        wanted["updatedAfter"] = changed_since.timestamp()
+    answer = client.call("Runs", filter=wanted, limit=limit, **({"cursor": after} if after else {}))
     return [run_object(run) for run in answer["results"]]
+
+
+def count_runs(client: GraphQLClient, *statuses: str) -> int:
+    """How many runs have one of the states."""
+    return int(client.call("CountRuns", filter={"statuses": list(statuses)})["count"])
 
 
 def find_run(client: GraphQLClient, run_id: str) -> dict[str, Any]:
@@ -90,21 +105,30 @@ def find_run(client: GraphQLClient, run_id: str) -> dict[str, Any]:
 def launch(
     client: GraphQLClient, job: str, run_config: Mapping[str, Any], run_tags: Mapping[str, str]
 ) -> dict[str, str]:
-    """Launch a job the way the UI's launchpad does. Returns `{run_id, status}`."""
-    answer = client.call(
-        "LaunchRun",
-        params={
-            "selector": {
-                "jobName": job,
-                "repositoryName": REPOSITORY,
-                "repositoryLocationName": LOCATION,
-            },
-            "runConfigData": dict(run_config),
-            "executionMetadata": {
-                "tags": [{"key": key, "value": value} for key, value in run_tags.items()],
-            },
-        },
-    )
+    """Launch a job the way the UI's launchpad does. Returns `{run_id, status}`.
+
+    Raises SignalboxError for a job that the code location has not loaded.
+    """
+    params = {
+        "selector": {"jobName": job, "repositoryName": REPOSITORY, "repositoryLocationName": LOCATION},
+        "runConfigData": dict(run_config),
+        "executionMetadata": {"tags": [{"key": key, "value": value} for key, value in run_tags.items()]},
+    }
+    try:
+        answer = client.call("LaunchRun", params=params)
+    except SignalboxError as error:
+        if not re.match(r"Could not find (Pipeline|Job)", str(error)):
+            raise
+        raise SignalboxError(
+            f"the running stack does not have the job {job} (yet): a declared job is there seconds after its"
+            " file was saved; `signalbox plan` shows what differs"
+        ) from None
+    return {"run_id": answer["run"]["runId"], "status": answer["run"]["status"]}
+
+
+def launch_again(client: GraphQLClient, run_id: str) -> dict[str, str]:
+    """Launch a run once more, with its config and tags. Returns `{run_id, status}` of the new one."""
+    answer = client.call("RelaunchRun", params={"parentRunId": run_id, "strategy": "ALL_STEPS"})
     return {"run_id": answer["run"]["runId"], "status": answer["run"]["status"]}
 
 
@@ -121,7 +145,12 @@ def cancel(client: GraphQLClient, run_id: str) -> dict[str, str]:
     except SignalboxError:
         # The run moved on between the question and the order (queued -> starting -> started): ask again.
         return _cancel_again(client, run["run_id"], policy)
-    return {"run_id": answer["run"]["runId"], "status": answer["run"]["status"]}
+    return {"run_id": answer["run"]["runId"], "status": _ending(answer["run"]["status"])}
+
+
+def _ending(status: str) -> str:
+    """What the run is doing now that it was asked to end: it may not have said so itself yet."""
+    return status if status in FINISHED else "CANCELING"
 
 
 def _cancel_again(client: GraphQLClient, run_id: str, refused: str) -> dict[str, str]:
@@ -130,42 +159,73 @@ def _cancel_again(client: GraphQLClient, run_id: str, refused: str) -> dict[str,
         return {"run_id": run_id, "status": run["status"]}
     other = "SAFE_TERMINATE" if refused == "MARK_AS_CANCELED_IMMEDIATELY" else "MARK_AS_CANCELED_IMMEDIATELY"
     answer = client.call("CancelRun", runId=run_id, policy=other)
-    return {"run_id": answer["run"]["runId"], "status": answer["run"]["status"]}
+    return {"run_id": answer["run"]["runId"], "status": _ending(answer["run"]["status"])}
 
 
 def events(
     client: GraphQLClient, run_id: str, after: str | None = None
 ) -> tuple[list[dict[str, Any]], str | None]:
     """Events of a run after a cursor, and the cursor to go on from."""
+    found, after = _raw_events(client, run_id, after)
+    return [event_object(event) for event in found if "timestamp" in event], after
+
+
+def captured_logs(
+    client: GraphQLClient, run_id: str, after: str | None = None
+) -> tuple[dict[str, str], str | None]:
+    """The keys of the run's output, each with its step, after a cursor; and the next cursor."""
+    found, after = _raw_events(client, run_id, after)
+    keys = {event["fileKey"]: ", ".join(event["stepKeys"] or ()) for event in found if "fileKey" in event}
+    return keys, after
+
+
+def _raw_events(
+    client: GraphQLClient, run_id: str, after: str | None
+) -> tuple[list[dict[str, Any]], str | None]:
     found: list[dict[str, Any]] = []
     while True:
         answer = client.call("RunEvents", runId=run_id, after=after)
         after = answer["cursor"]
-        found += [_event_object(event) for event in answer["events"] if "timestamp" in event]
+        found += answer["events"]
         if not answer["hasMore"]:
             return found, after
 
 
 def follow(client: GraphQLClient, run_id: str, *, pause: Any) -> Iterator[dict[str, Any]]:
-    """Every event of a run as it comes, until the run has ended. `pause()` waits between two looks."""
+    """Every event of a run as it comes, until the run has ended. `pause()` waits between two looks.
+
+    Events of failures have the reason as `error`.
+    """
     cursor: str | None = None
     while True:
-        ended = find_run(client, run_id)["status"] in FINISHED
+        run = find_run(client, run_id)
+        ended = run["status"] in FINISHED
         batch, cursor = events(client, run_id, cursor)
-        yield from batch
+        for event in batch:
+            if event["type"] == "RUN_FAILURE" and not event["error"]:
+                event["error"] = run["error"]
+            yield event
         if ended:
             return
         pause()
 
 
-def _event_object(event: Mapping[str, Any]) -> dict[str, Any]:
+def event_object(event: Mapping[str, Any]) -> dict[str, Any]:
+    """One event of the GraphQL answer as `runs follow` shows it."""
     return {
         "time": instant(float(event["timestamp"]) / 1000),
         "type": event["eventType"] or event["__typename"],
         "level": event["level"],
         "step": event["stepKey"],
         "message": event["message"],
+        "error": _reason(event.get("error")),
     }
+
+
+def _reason(error: Mapping[str, Any] | None) -> str | None:
+    """What a failure says to people, without the name of the class that Dagster puts before it."""
+    text = error["message"].strip() if error else ""
+    return re.sub(r"^dagster\._core\.definitions\.events\.Failure: ", "", text) or None
 
 
 def _number(text: str | None, otherwise: int) -> int:

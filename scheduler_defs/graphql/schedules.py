@@ -6,9 +6,10 @@ import datetime as dt
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from scheduler_defs.declarations.models import Schedule
+from scheduler_defs.declarations.models.declared import Schedule
 from scheduler_defs.declarations.names import dagster_name
 from scheduler_defs.errors import SignalboxError
+from scheduler_defs.forecasting.upcoming import upcoming
 from scheduler_defs.graphql.client import LOCATION, REPOSITORY, GraphQLClient
 from scheduler_defs.timing import occurrences
 
@@ -23,7 +24,7 @@ def schedule_objects(
     recorded: Recorded,
 ) -> list[dict[str, Any]]:
     """Each schedule with its rule, state (on, off, paused, completed), next occurrence and last run."""
-    switches = instance_states(client)
+    switches = client.switches([dagster_name(each.name) for each in schedules])
     rows: list[dict[str, Any]] = []
     for schedule in schedules:
         pause = recorded.pauses.get(schedule.name)
@@ -32,10 +33,11 @@ def schedule_objects(
         taken = recorded.anticipated.get(schedule.name, {})
         # An occurrence at the very end of a pause runs.
         after = paused.until - dt.timedelta(microseconds=1) if paused and paused.until else now
-        coming = occurrences(schedule.timing, after, schedule.policies)
-        due = next((each for each in coming if each not in taken), None)
-        state = switches.get(dagster_name(schedule.name), {})
-        on = state.get("status", "RUNNING" if schedule.enabled else "STOPPED") == "RUNNING"
+        due = upcoming(schedule, after)
+        if due in taken:
+            coming = occurrences(schedule.timing, after, schedule.policies)
+            due = next((each for each in coming if each not in taken), None)
+        on = switches.get(dagster_name(schedule.name), schedule.enabled)
         rows.append(
             {
                 "name": schedule.name,

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from scheduler_defs.jobs.built import report_job
 from scheduler_defs.jobs.gpu_report.asset import gpu_report
 from scheduler_defs.jobs.log_triage.asset import log_triage
+from scheduler_defs.jobs.report_asset import report_job
 from scheduler_defs.jobs.service_map.asset import service_map
 
 BUILTIN_ASSETS = (log_triage, service_map, gpu_report)

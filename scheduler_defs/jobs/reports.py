@@ -7,19 +7,23 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-import os
 import re
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from scheduler_defs.atomic import write_atomically
 from scheduler_defs.errors import SignalboxError
+from scheduler_defs.private import make_private
 from scheduler_defs.settings import settings
 
 REPORTS = ("log_triage", "service_map", "gpu_report")
-"""The built-in jobs that write reports."""
+"""The built-in jobs that look at the machine."""
+UPKEEP = ("retention", "database_backup", "database_drill", "schedule_review")
+"""The built-in jobs by which the stack looks after itself."""
+BUILT_IN = (*REPORTS, *UPKEEP)
+"""All of them write reports."""
 
 
 @dataclass(frozen=True)
@@ -48,28 +52,13 @@ def write_report(run_id: str, name: str, data: Mapping[str, Any], markdown: str)
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}", value):
             raise SignalboxError(f"{what} {value!r}: expected letters, digits, '_', '-' and '.'")
     folder = settings().artifacts / run_id
-    folder.mkdir(parents=True, exist_ok=True)
+    make_private(folder)
     created = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
     document = {"report": name, "run_id": run_id, "created": created, **data}
     written = WrittenReport(folder / f"{name}.json", folder / f"{name}.md")
     write_atomically(written.json_path, json.dumps(document, indent=2, ensure_ascii=False) + "\n")
     write_atomically(written.markdown_path, markdown)
     return written
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Replace the file in one step: readers, and whoever comes after a crash, see the old or the new text."""
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8", errors="replace") as stream:
-            stream.write(text)
-            stream.flush()
-            os.fsync(stream.fileno())
-        Path(temporary).chmod(0o640)
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
 
 
 def markdown_table(header: tuple[str, ...], rows: list[tuple[Any, ...]]) -> list[str]:

@@ -1,7 +1,8 @@
 """WHEN: schedules as pure functions of (spec, instant). No Dagster, no I/O, no clock."""
 
-from scheduler_defs.timing.covering import covering_cron
-from scheduler_defs.timing.cron import parse_cron
+from scheduler_defs.timing.bounds import bounds
+from scheduler_defs.timing.covering.crons import covering_cron
+from scheduler_defs.timing.cron.expression import parse_cron
 from scheduler_defs.timing.decision import TickDecision, decide
 from scheduler_defs.timing.durations import Unit, format_duration, parse_duration, parse_every
 from scheduler_defs.timing.exclusions import (
@@ -11,10 +12,11 @@ from scheduler_defs.timing.exclusions import (
     Exclusion,
     parse_exclusion,
 )
-from scheduler_defs.timing.instants import parse_date, parse_instant, zone
+from scheduler_defs.timing.instants import parse_date, parse_instant, read_instant, zone
 from scheduler_defs.timing.occurrences import (
     is_due,
     is_exhausted,
+    is_never_due,
     next_occurrence,
     occurrences,
     previous_occurrence,
@@ -40,11 +42,13 @@ __all__ = [
     "Unit",
     "Window",
     "any_open",
+    "bounds",
     "covering_cron",
     "decide",
     "format_duration",
     "is_due",
     "is_exhausted",
+    "is_never_due",
     "jitter_delay",
     "kind",
     "next_occurrence",
@@ -56,6 +60,7 @@ __all__ = [
     "parse_exclusion",
     "parse_instant",
     "previous_occurrence",
+    "read_instant",
     "text",
     "zone",
 ]

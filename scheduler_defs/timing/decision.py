@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 from itertools import islice, takewhile
 
 from scheduler_defs.timing.durations import format_duration
@@ -19,6 +20,25 @@ MOST_COUNTED = 1_000
 """Missed occurrences are counted up to this many."""
 
 
+class Fate(StrEnum):
+    """What becomes of a missed occurrence that does not run."""
+
+    COLLAPSED = "collapsed"
+    """A later one stands for it."""
+    MISSED = "missed"
+    """Nobody catches up with it."""
+    MISFIRED = "misfired"
+    """It is too late for its grace."""
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """An occurrence that does not run."""
+
+    due: datetime
+    fate: Fate
+
+
 @dataclass(frozen=True, slots=True)
 class TickDecision:
     """The occurrences to run, oldest first, and how many others the tick disposes of, and how."""
@@ -26,16 +46,62 @@ class TickDecision:
     run: tuple[datetime, ...]
     handled: datetime
     """Everything due up to this instant has been dealt with once the runs are launched."""
-    reason: str
-    """One line: why nothing runs, or what else happened; empty if there is nothing to say."""
-    collapsed: int = 0
-    """Missed ones that `catch_up: latest` replaced by a later one."""
-    missed: int = 0
-    """Missed ones that nobody catches up with (`catch_up`, its window, its limit of 100)."""
-    misfired: int = 0
-    """Too late for `misfire_grace`."""
+    left: tuple[Left, ...] = ()
+    """The others, oldest first."""
     uncounted: bool = False
     """More were missed than are counted: the numbers are lower bounds."""
+    refusal: str | None = None
+    """The policy that leaves the tick itself out."""
+    following: datetime | None = None
+    """The next occurrence, if the tick is none."""
+    grace: timedelta | None = None
+    """How late is allowed."""
+    now: datetime | None = None
+    catch_up: CatchUp = CatchUp.LATEST
+
+    @property
+    def collapsed(self) -> int:
+        """Missed ones that `catch_up: latest` replaced by a later one."""
+        return self._count(Fate.COLLAPSED)
+
+    @property
+    def missed(self) -> int:
+        """Missed ones that nobody catches up with (`catch_up`, its window, its limit of 100)."""
+        return self._count(Fate.MISSED)
+
+    @property
+    def misfired(self) -> int:
+        """Too late for `misfire_grace`."""
+        return self._count(Fate.MISFIRED)
+
+    @property
+    def caught_up(self) -> int:
+        """Of those that run, how many the tick is not itself."""
+        return sum(each != self.handled for each in self.run)
+
+    @property
+    def reason(self) -> str:
+        """One line for people: why nothing runs, or what else happened; empty if there is nothing to say."""
+        if not self.run and not self.left:
+            return self.refusal or _not_due(self.following)
+        late = [each.due for each in self.left if each.fate is Fate.MISFIRED]
+        parts: list[str] = []
+        if late and self.grace is not None and self.now is not None:
+            parts.append(
+                f"{late[-1].isoformat(timespec='minutes')} is {format_duration(self.now - late[-1])} late,"
+                f" allowed are {format_duration(self.grace)}"
+            )
+        more = " or more" if self.uncounted else ""
+        if self.collapsed:
+            parts.append(f"{self.collapsed}{more} missed collapsed into the latest")
+        if self.missed:
+            parts.append(f"{self.missed}{more} missed not caught up with (catch_up: {self.catch_up})")
+        if self.caught_up:
+            parts.append(f"{self.caught_up} missed caught up with")
+        return "; ".join(parts)
+
+    def _count(self, fate: Fate) -> int:
+        return sum(each.fate is fate for each in self.left)
 
 
 def decide(
@@ -50,8 +116,7 @@ def decide(
 
     `last` is what was handled last; `since` when the schedule was switched on, declared or resumed: nothing
     at or before either counts as missed. Without both only the tick itself is looked at. The tick's own
-    occurrence is decided even if `last` says that it was handled: Dagster repeats a tick that was
-    interrupted, and run keys keep a repetition from running twice.
+    occurrence is decided whatever they say: what was decided before is for the ledger to know.
     """
     tick, now = utc(tick), utc(now)
     due = is_due(spec, tick, policies)
@@ -59,7 +124,9 @@ def decide(
     earlier, uncounted = _missed(spec, policies, max(known), tick, now) if known else ([], False)
     candidates = [*earlier, *([in_zone(tick, spec.place)] if due else [])]
     if not candidates:
-        return TickDecision((), tick, _not_due(spec, policies, tick))
+        refusal = policies.refusal(tick, spec.place) if is_due(spec, tick) else None
+        following = None if refusal else next_occurrence(spec, tick, policies)
+        return TickDecision((), tick, refusal=refusal, following=following)
     return _chosen(candidates, policies, tick, now, uncounted=uncounted)
 
 
@@ -87,17 +154,18 @@ def _chosen(
 ) -> TickDecision:
     grace = policies.misfire_grace
     newest = candidates[-1]
-    misfired = collapsed = 0
+    misfired: list[datetime] = []
+    rest = Fate.MISSED
     match policies.catch_up:
         case CatchUp.NONE:
             allowed = IN_TIME if grace is None else grace
             run = [newest] if newest == tick and now - newest <= allowed else []
             if not run and newest == tick and grace is not None:
-                misfired = 1
+                misfired = [newest]
         case CatchUp.LATEST:
             run = [newest] if grace is None or now - newest <= grace else []
-            misfired = 1 - len(run)
-            collapsed = len(candidates) - 1
+            misfired = [] if run else [newest]
+            rest = Fate.COLLAPSED
         case CatchUp.ALL:
             # Whole minutes: an occurrence exactly as old as the window is in it, however long the tick took.
             minute = now.replace(second=0, microsecond=0)
@@ -105,37 +173,22 @@ def _chosen(
                 each for each in candidates if each == tick or minute - each <= policies.catch_up_window
             ]
             run = [each for each in recent if grace is None or now - each <= grace]
-            misfired = len(recent) - len(run)
+            misfired = [each for each in recent if grace is not None and now - each > grace]
             run = run[-MOST_CAUGHT_UP:]
-    missed = len(candidates) - len(run) - misfired - collapsed
-    reasons = [
-        f"{newest.isoformat(timespec='minutes')} is {format_duration(now - newest)} late, allowed are"
-        f" {format_duration(grace)}"
-        if misfired and grace is not None
-        else "",
-        _counted(collapsed, uncounted, "missed", "collapsed into the latest"),
-        _counted(missed, uncounted, "missed", f"not caught up with (catch_up: {policies.catch_up})"),
-        f"{len(run) - (newest == tick)} missed caught up with" if len(run) > (newest == tick) else "",
-    ]
+    ran, too_late = set(run), set(misfired)
+    left = [Left(each, Fate.MISFIRED if each in too_late else rest) for each in candidates if each not in ran]
     return TickDecision(
         run=tuple(run),
         handled=tick,
-        reason="; ".join(filter(None, reasons)),
-        collapsed=collapsed,
-        missed=missed,
-        misfired=misfired,
+        left=tuple(left),
         uncounted=uncounted,
+        grace=grace,
+        now=now,
+        catch_up=policies.catch_up,
     )
 
 
-def _counted(count: int, uncounted: bool, noun: str, fate: str) -> str:
-    return f"{count}{' or more' if uncounted else ''} {noun} {fate}" if count else ""
-
-
-def _not_due(spec: Spec, policies: Policies, tick: datetime) -> str:
-    if is_due(spec, tick) and (refusal := policies.refusal(tick, spec.place)):
-        return refusal
-    following = next_occurrence(spec, tick, policies)
+def _not_due(following: datetime | None) -> str:
     if following is None:
         return "not due; nothing more is"
     return f"not due; next at {following.isoformat(timespec='minutes')}"

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from functools import lru_cache
-from itertools import islice
 from typing import Any, TypeAlias, cast
 from zoneinfo import ZoneInfo
 
-from scheduler_defs.timing.cron import parse_cron
-from scheduler_defs.timing.cron_table import CronTable, month_days
+from scheduler_defs.timing.cron.expression import parse_cron
+from scheduler_defs.timing.cron.table import CronTable, month_days
 from scheduler_defs.timing.durations import format_duration, parse_duration
-from scheduler_defs.timing.instants import MINUTE, instants_after, localise, parse_date, utc
+from scheduler_defs.timing.instants import DAY, MINUTE, day_begins, instants_after, localise, parse_date, utc
 
 _MOST_JOINED = 64
 """Cron windows that follow each other without a break are looked at as one, up to this many."""
 _FAR = timedelta(days=1_500)
+_NOTHING = timedelta(0)
+_LONGEST_CHANGE = timedelta(hours=3)
+"""By so much at most a clock change moves the end of a window of whole days."""
 _ALLOWED = (
     "write a date, {from: DATE, to: DATE}, {cron: EXPRESSION, for: DURATION} or"
     " {holidays: COUNTRY, subdivision: CODE}"
@@ -45,7 +47,7 @@ class ExcludedDates:
 
     def excluded(self, instant: datetime, place: ZoneInfo) -> Excluded | None:
         if self.first <= instant.astimezone(place).date() <= self.last:
-            return Excluded(f"excluded: {self}", _midnight_after(self.last, place))
+            return Excluded(f"excluded: {self}", _end_of(self.last, place))
         return None
 
     def __str__(self) -> str:
@@ -54,7 +56,11 @@ class ExcludedDates:
 
 @dataclass(frozen=True, slots=True)
 class ExcludedCron:
-    """Windows that open whenever the cron matches the schedule's wall clock and stay open for `duration`."""
+    """Windows that open whenever the cron matches the schedule's wall clock and stay open for `duration`.
+
+    Whole days of the duration are days of the calendar, which a clock change makes longer or shorter. Windows
+    that leave no minute of a day open by the clock exclude it whole.
+    """
 
     expression: str
     duration: timedelta = MINUTE
@@ -66,19 +72,27 @@ class ExcludedCron:
 
     def excluded(self, instant: datetime, place: ZoneInfo) -> Excluded | None:
         table = parse_cron(self.expression)
-        opened_after = utc(instant) - self.duration
-        openings = instants_after(table.walls, place, opened_after, every_hour=table.every_hour)
-        first = next(openings, None)
-        if first is None or first > instant:
-            return None
-        if _all_day(table, self.duration):
+        if _all_day(table, self.duration) and _on(table, instant.astimezone(place).date()):
             return Excluded(f"excluded: {self}", _matching_days_end(table, instant, place))
-        until = first + self.duration
-        for opening in islice(openings, _MOST_JOINED):
-            if opening > until:
+        opened_after = utc(instant) - self.duration - (_LONGEST_CHANGE if self.duration >= DAY else _NOTHING)
+        openings = instants_after(table.walls, place, opened_after, every_hour=table.every_hour)
+        until: datetime | None = None
+        joined = 0
+        for opening in openings:
+            if opening > (instant if until is None else until) or joined > _MOST_JOINED:
                 break
-            until = opening + self.duration
-        return Excluded(f"excluded: {self}", until)
+            end = self._end(opening, place)
+            if end > instant:
+                until = end if until is None else max(until, end)
+                joined += 1
+        return None if until is None else Excluded(f"excluded: {self}", until)
+
+    def _end(self, opening: datetime, place: ZoneInfo) -> datetime:
+        days, rest = divmod(self.duration, DAY)
+        if not days:
+            return opening + rest
+        wall = opening.astimezone(place).replace(tzinfo=None, fold=0)
+        return localise(wall + days * DAY, place) + rest
 
     def __str__(self) -> str:
         return f"{self.expression} for {format_duration(self.duration)}"
@@ -100,7 +114,7 @@ class ExcludedHolidays:
     def excluded(self, instant: datetime, place: ZoneInfo) -> Excluded | None:
         day = instant.astimezone(place).date()
         name = _holidays(self.country, self.subdivision, day.year).get(day)
-        return None if name is None else Excluded(f"excluded: {name} ({self})", _midnight_after(day, place))
+        return None if name is None else Excluded(f"excluded: {name} ({self})", _end_of(day, place))
 
     def __str__(self) -> str:
         return f"holidays {self.country}" + (f"-{self.subdivision}" if self.subdivision else "")
@@ -116,19 +130,20 @@ def _all_day(table: CronTable, duration: timedelta) -> bool:
     )
 
 
+def _on(table: CronTable, day: date) -> bool:
+    return day.month in table.months and day.day in month_days(table, day.year, day.month)
+
+
 def _matching_days_end(table: CronTable, instant: datetime, place: ZoneInfo) -> datetime:
-    """The first midnight after days that all match. Never before the instant: it is in a window."""
+    """When the days end that all match, from the instant's on; of very many, some time before."""
     day = first = instant.astimezone(place).date()
-    while day.day in month_days(table, day.year, day.month) if day.month in table.months else False:
-        day += timedelta(days=1)
-        if day - first > _FAR:
-            break
-    end = localise(datetime.combine(day, time()), place)
-    return max(end, utc(instant))
+    while _on(table, day) and day - first <= _FAR:
+        day += DAY
+    return day_begins(day, place)
 
 
-def _midnight_after(day: date, place: ZoneInfo) -> datetime:
-    return localise(datetime.combine(day + timedelta(days=1), time()), place)
+def _end_of(day: date, place: ZoneInfo) -> datetime:
+    return day_begins(day + DAY, place)
 
 
 Exclusion: TypeAlias = ExcludedDates | ExcludedCron | ExcludedHolidays

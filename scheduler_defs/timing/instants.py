@@ -68,6 +68,15 @@ def localise(wall: datetime, place: ZoneInfo) -> datetime:
     return gap_end(wall, place)
 
 
+def day_begins(day: date, place: ZoneInfo) -> datetime:
+    """The day's first instant (UTC): the first of two midnights, or the end of the gap that skips it."""
+    midnight = datetime.combine(day, time())
+    first, second = midnight.replace(tzinfo=place, fold=0), midnight.replace(tzinfo=place, fold=1)
+    if (first.utcoffset() or _NOTHING) > (second.utcoffset() or _NOTHING):
+        return first.astimezone(UTC)
+    return localise(midnight, place)
+
+
 def gap_end(wall: datetime, place: ZoneInfo) -> datetime:
     """The instant (UTC) of the clock change that skips this wall-clock time."""
     early = wall.replace(tzinfo=place, fold=1).astimezone(UTC)
@@ -157,32 +166,45 @@ def _clock_changes_near(instant: datetime, place: ZoneInfo) -> bool:
 
 
 def parse_instant(value: str | datetime | date, timezone_name: str, *, end_of_day: bool = False) -> datetime:
-    """Read an ISO 8601 instant; without an offset it is read in the zone, by the rule of `localise`.
+    """Read an instant that a declaration names: as `read_instant`, whole minutes of the years 1970 to 2999.
 
-    A date alone means its first minute, with `end_of_day` its last. Instants are whole minutes. Raises
-    ValueError.
+    A date alone means its first minute, with `end_of_day` its last. Raises ValueError.
     """
-    place = zone(timezone_name)
     if end_of_day and (day := _only_date(value)) is not None:
         value = datetime.combine(day, time(23, 59))
-    if isinstance(value, str):
-        try:
-            parsed = datetime.fromisoformat(value.strip())
-        except ValueError:
-            raise ValueError(
-                f"{value!r} is not an instant; write ISO 8601, for example 2026-12-31T23:00 or"
-                " 2026-12-31T23:00+01:00"
-            ) from None
-    elif isinstance(value, datetime):
-        parsed = value
-    else:
-        parsed = datetime.combine(value, time())
+    parsed = _parsed(value)
     if parsed.second or parsed.microsecond:
         raise ValueError(f"{value} is not a whole minute; schedules tick once a minute")
     if not 1970 <= parsed.year <= 2999:
         raise ValueError(f"{value} is outside the years 1970 to 2999")
-    instant = localise(parsed, place) if parsed.tzinfo is None else utc(parsed)
-    return in_zone(instant, place)
+    return read_instant(parsed, timezone_name)
+
+
+def read_instant(value: str | datetime | date, timezone_name: str) -> datetime:
+    """Read any ISO 8601 instant; without an offset it is read in the zone, by the rule of `localise`.
+
+    A date alone means its first moment. Raises ValueError.
+    """
+    place = zone(timezone_name)
+    parsed = _parsed(value)
+    try:
+        return in_zone(localise(parsed, place) if parsed.tzinfo is None else utc(parsed), place)
+    except OverflowError:
+        raise ValueError(f"{value} is outside the years 1 to 9999") from None
+
+
+def _parsed(value: str | datetime | date) -> datetime:
+    if isinstance(value, datetime):
+        return value
+    if isinstance(value, date):
+        return datetime.combine(value, time())
+    try:
+        return datetime.fromisoformat(value.strip())
+    except ValueError:
+        raise ValueError(
+            f"{value!r} is not an instant; write ISO 8601, for example 2026-12-31T23:00 or"
+            " 2026-12-31T23:00+01:00"
+        ) from None
 
 
 def _only_date(value: str | datetime | date) -> date | None:

@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from heapq import merge
 from itertools import takewhile
 from zoneinfo import ZoneInfo
 
-from scheduler_defs.timing.cron_table import CronTable
+from scheduler_defs.timing.cron.table import CronTable
 from scheduler_defs.timing.durations import Unit
 from scheduler_defs.timing.instants import DAY, MINUTE, in_zone, instants_after, utc
 from scheduler_defs.timing.policies import Policies
-from scheduler_defs.timing.recurrence import SEARCH_YEARS, rule_walls
-from scheduler_defs.timing.rules import Rule
+from scheduler_defs.timing.rrule.recurrence import rule_walls
+from scheduler_defs.timing.rrule.rules import Rule
 from scheduler_defs.timing.specs import AtSpec, CronSpec, EverySpec, RRuleSpec, Spec
 
-_GIVE_UP_AFTER = 1_000
+_GIVE_UP_AFTER = 12_000
 """Excluded stretches in a row after which a search ends: policies that leave nothing over must not hang."""
+_SEARCHED_YEARS = 28
+"""After so many years the calendar repeats itself: what was excluded all the time stays so."""
 _WORTH_A_JUMP = timedelta(hours=1)
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_TODAY = datetime(2024, 1, 1, tzinfo=UTC)
 _ELAPSED = {Unit.MINUTE: timedelta(minutes=1), Unit.HOUR: timedelta(hours=1)}
 _BACK_STEPS = tuple(timedelta(hours=1) * 4**power for power in range(12))
 
@@ -93,18 +97,35 @@ def raw_occurrences(spec: Spec, begin: datetime) -> Iterator[datetime]:
     return union
 
 
-def policed_occurrences(spec: Spec, begin: datetime, policies: Policies | None) -> Iterator[datetime]:
-    """The spec's occurrences after the instant that the policies allow, in UTC."""
+def is_never_due(spec: Spec, policies: Policies) -> bool:
+    """Whether the exclusions leave nothing over; False as well where that would take long to tell."""
+    for begin in (_TODAY, _EPOCH):  # most have an occurrence in the years of today
+        try:
+            next(policed_occurrences(spec, begin, policies))
+            return False
+        except StopIteration as end:
+            if end.value:
+                return False
+    return next_occurrence(spec, _EPOCH, replace(policies, exclude=())) is not None
+
+
+def policed_occurrences(
+    spec: Spec, begin: datetime, policies: Policies | None
+) -> Generator[datetime, None, bool]:
+    """The spec's occurrences after the instant that the policies allow, in UTC.
+
+    Returns whether the search was given up: so many were excluded in a row.
+    """
     if policies is None:
         yield from raw_occurrences(spec, begin)
-        return
+        return False
     cursor: datetime | None = begin if policies.start is None else max(begin, utc(policies.start) - MINUTE)
     refused, give_up = 0, 0
     while cursor is not None:
         found, cursor = raw_occurrences(spec, cursor), None
         for instant in found:
             if policies.end is not None and instant > policies.end:
-                return
+                return False
             excluded = policies.excluded(instant, spec.place)
             if excluded is None:
                 refused = 0
@@ -112,12 +133,13 @@ def policed_occurrences(spec: Spec, begin: datetime, policies: Policies | None) 
                 continue
             refused += 1
             if refused == 1:
-                give_up = instant.year + SEARCH_YEARS
+                give_up = instant.year + _SEARCHED_YEARS
             if refused >= _GIVE_UP_AFTER or instant.year > give_up:
-                return
+                return refused >= _GIVE_UP_AFTER
             if excluded.until - instant > _WORTH_A_JUMP:
                 cursor = excluded.until - MINUTE
                 break
+    return False
 
 
 def _cron(table: CronTable, place: ZoneInfo, begin: datetime) -> Iterator[datetime]:

@@ -12,12 +12,12 @@ from functools import lru_cache
 from typing import TypeAlias
 from zoneinfo import ZoneInfo
 
-from scheduler_defs.timing.cron import parse_cron
-from scheduler_defs.timing.cron_table import CronTable
+from scheduler_defs.timing.cron.expression import parse_cron
+from scheduler_defs.timing.cron.table import CronTable
 from scheduler_defs.timing.durations import Unit, parse_every
 from scheduler_defs.timing.instants import in_zone, localise, parse_instant, utc, zone
-from scheduler_defs.timing.recurrence import rule_walls
-from scheduler_defs.timing.rules import Rule, parse_rule
+from scheduler_defs.timing.rrule.recurrence import rule_walls
+from scheduler_defs.timing.rrule.rules import Rule, parse_rule
 
 DEFAULT_ANCHOR = datetime(2001, 1, 1)
 """Where `every` and `rrule` count from unless told: a Monday, a first of January, midnight. So `every: 10m`

@@ -7,10 +7,20 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from enum import StrEnum
 from itertools import chain, pairwise
 
 from scheduler_defs import tags
 from tests.chaos.evidence import Evidence, Life, SeenRun, SeenTask
+
+
+class Kind(StrEnum):
+    """What a violation means to who relies on us."""
+
+    LOST = "lost"
+    DOUBLED = "doubled"
+    STUCK = "stuck"
+
 
 FINISHED = frozenset({"SUCCESS", "FAILURE", "CANCELED"})
 SETTLED = frozenset({"complete", "failed", "canceled"})
@@ -18,10 +28,29 @@ SETTLED = frozenset({"complete", "failed", "canceled"})
 
 def violations(found: Evidence) -> list[str]:
     """All that is wrong; empty when everything is accounted for."""
+    return list(chain(*by_kind(found).values()))
+
+
+def by_kind(found: Evidence) -> dict[Kind, list[str]]:
+    """All that is wrong, by what it means."""
     from tests.chaos.accounting_schedules import missing_occurrences
 
-    checks = (unended, attempts, empty_successes, two_at_once, unsettled_tasks, out_of_turn, leftovers)
-    return list(chain(*(check(found) for check in checks), missing_occurrences(found)))
+    checks = {
+        Kind.LOST: (attempts, empty_successes, unproven, missing_occurrences),
+        Kind.DOUBLED: (two_at_once, out_of_turn, two_runs),
+        Kind.STUCK: (unended, unsettled_tasks, leftovers),
+    }
+    return {kind: list(chain(*(check(found) for check in each))) for kind, each in checks.items()}
+
+
+def two_runs(found: Evidence) -> Iterator[str]:
+    """Occurrences with more than one run."""
+    yield from found.twice
+
+
+def unproven(found: Evidence) -> Iterator[str]:
+    """Occurrences that the program itself cannot account for."""
+    yield from found.unproven
 
 
 def unended(found: Evidence) -> Iterator[str]:

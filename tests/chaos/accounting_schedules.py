@@ -30,10 +30,12 @@ def _of_schedule(found: Evidence, due: Due) -> Iterator[str]:
         if launched[occurrence] > 1:
             yield f"schedule {due.schedule}: {launched[occurrence]} runs for {_text(occurrence)}"
     absent = [occurrence for occurrence in due.occurrences if not launched[occurrence]]
-    if due.catch_up is CatchUp.ALL:
+    if due.catch_up is CatchUp.ALL and due.occurrences:
+        oldest = due.occurrences[0] if due.reach is None else due.occurrences[-1] - due.reach
         for occurrence in absent:
-            yield f"schedule {due.schedule}: no run for {_text(occurrence)}, though it catches up with all"
-        return
+            if occurrence >= oldest:
+                yield f"schedule {due.schedule}: no run for {_text(occurrence)}, though it catches up with all"
+        absent = [occurrence for occurrence in absent if occurrence < oldest]
     skipped = {
         tick.at
         for tick in found.ticks

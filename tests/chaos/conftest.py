@@ -29,7 +29,7 @@ def strike(request: pytest.FixtureRequest) -> Strike:
 
     def struck(yard: Yard, *faults: Callable[[Yard], object], deadline_seconds: float = 240) -> Recovery:
         in_progress = put_to_work(yard)
-        began, since = time.monotonic(), time.time()
+        began, since = time.monotonic(), yard.now().timestamp()
         for fault in faults:
             fault(yard)
         lasted = time.monotonic() - began

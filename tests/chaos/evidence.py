@@ -58,11 +58,15 @@ class SeenTick:
 
 @dataclass(frozen=True)
 class Due:
-    """The occurrences of a schedule that have passed, oldest first, and what it promises about them."""
+    """The occurrences of a schedule that have passed, oldest first, and what it promises about them.
+
+    `reach`: how far back from the last of them `CatchUp.ALL` surely goes; what is older needs a word.
+    """
 
     schedule: str
     catch_up: CatchUp
     occurrences: Sequence[dt.datetime]
+    reach: dt.timedelta | None = None
 
 
 @dataclass(frozen=True)
@@ -84,7 +88,9 @@ class Evidence:
 
     `steps`: the names of a job's steps, for the jobs that have any. `leases` are the rows of the table (`run`
     or `run/step`), `slots` the runs that the queue still counts as out, `assignments` the agents' slots that
-    are taken. `processes` are those of the stack, or of a command, that nobody looks after any more.
+    are taken. `processes` are those of the stack, or of a command, that nobody looks after any more. `unproven`: what
+    `signalbox prove` cannot account for, beside our own accounting. `twice`: occurrences with two runs, of all
+    that the database knows.
     """
 
     runs: Sequence[SeenRun] = ()
@@ -97,3 +103,5 @@ class Evidence:
     slots: Sequence[str] = ()
     assignments: Sequence[str] = ()
     processes: Sequence[str] = ()
+    unproven: Sequence[str] = ()
+    twice: Sequence[str] = ()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import errno
+import contextlib
 import os
 import shutil
 import signal
@@ -15,8 +15,8 @@ from pathlib import Path
 import psutil
 import sqlalchemy as sa
 
-from scheduler_defs.stack import lock
-from scheduler_defs.stack.plan import RUNS_WORKER
+from scheduler_defs.stack.components.plan import RUNS_WORKER
+from scheduler_defs.stack.machine import lock
 from tests.chaos.yard import Yard
 from tests.integration.running_stack import until
 
@@ -91,14 +91,20 @@ def wipe_valkey(yard: Yard) -> None:
 
 @contextmanager
 def frozen_daemon(yard: Yard) -> Iterator[psutil.Process]:
-    """Nothing is scheduled, launched or watched meanwhile; it goes on afterwards, unless it was killed."""
+    """Nothing is scheduled, launched or watched meanwhile; it goes on afterwards, unless it was killed.
+
+    The supervisor is frozen with it: it would start a daemon that has not beaten for minutes again.
+    """
     daemon = psutil.Process(pid_of(yard, "daemon"))
+    supervisor = psutil.Process(yard.stack.record.pid)
+    supervisor.suspend()
     daemon.suspend()
     try:
         yield daemon
     finally:
         if daemon.is_running():
             daemon.resume()
+        supervisor.resume()
 
 
 @contextmanager
@@ -115,16 +121,18 @@ def small_artifacts_folder(yard: Yard) -> Iterator[Path]:
 def full_for_a_while(_yard: Yard, folder: Path, seconds: float) -> None:
     """Fill the disk to the last byte, and make room again later."""
     path = folder / "filler"
-    with path.open("wb", buffering=0) as file:
-        for _ in range(10_000):
-            try:
-                file.write(b"x" * 4096)
-            except OSError as error:
-                if error.errno != errno.ENOSPC:
-                    raise
-                break
+    fill(path)
     time.sleep(seconds)
     path.unlink()
+
+
+def fill(path: Path) -> None:
+    """Write a file until its disk takes nothing more."""
+    with path.open("wb", buffering=0) as file:
+        for size in (1 << 20, 4096):
+            with contextlib.suppress(OSError):
+                while file.write(b"x" * size) == size:
+                    pass
 
 
 REFUSED_FOR_SPACE = sa.text(
@@ -138,7 +146,7 @@ def busy_children(yard: Yard, worker: str) -> list[psutil.Process]:
     """The children of a worker that hold a living lease."""
     children = {child.pid: child for child in psutil.Process(pid_of(yard, worker)).children()}
     with yard.database() as connection:
-        pids = connection.execute(sa.text("SELECT pid FROM signalbox.leases WHERE expires > now()")).scalars()
+        pids = connection.execute(sa.text("SELECT pid FROM signalbox.leases WHERE lost IS NULL")).scalars()
         return [children[pid] for pid in pids if pid in children]
 
 
@@ -146,7 +154,7 @@ def end(yard: Yard, component: str, number: signal.Signals) -> None:
     """Send a signal that ends a component, and wait until its supervisor knows."""
     pid = pid_of(yard, component)
     os.kill(pid, number)
-    until(lambda: _recorded(yard, component) != pid, f"{component} seen to have ended")
+    until(lambda: yard.stack.record_pid(component) != pid, f"{component} seen to have ended")
 
 
 def pid_of(yard: Yard, component: str) -> int:
@@ -156,9 +164,5 @@ def pid_of(yard: Yard, component: str) -> int:
 
 
 def _pid(yard: Yard, component: str) -> int | None:
-    pid = _recorded(yard, component)
+    pid = yard.stack.record_pid(component)
     return pid if pid is not None and psutil.pid_exists(pid) else None
-
-
-def _recorded(yard: Yard, component: str) -> int | None:
-    return next(item.pid for item in yard.stack.record.components if item.name == component)

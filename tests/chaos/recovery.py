@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from scheduler_defs.execution.storage_pool import patiently
-from scheduler_defs.stack import record
-from scheduler_defs.stack.record import State
-from tests.chaos.accounting import violations
-from tests.chaos.reading import read
+from scheduler_defs.execution.storage.pool import patiently
+from scheduler_defs.stack.machine import record
+from scheduler_defs.stack.machine.record import State
+from tests.chaos.accounting import Kind, by_kind
+from tests.chaos.reading import Since, read
 from tests.chaos.yard import Yard
 from tests.integration.running_stack import until
 
@@ -40,19 +40,39 @@ class Recovery:
     noticed_seconds: float | None
 
 
-def recover(yard: Yard, since: float, *, deadline_seconds: float = 240) -> Recovery:
-    """Wait until nothing is wrong; fails with all that is, after the deadline.
+class StillWrong(AssertionError):
+    """After the deadline there are violations."""
 
-    `since`: when the fault began (seconds since 1970).
+    def __init__(self, seconds: float, found: Mapping[Kind, list[str]]) -> None:
+        lines = [line for each in found.values() for line in each]
+        super().__init__("\n".join([f"after {seconds} s {len(lines)} things are wrong:", *lines]))
+        self.found = found
+
+
+def recover(
+    yard: Yard,
+    since: float,
+    *,
+    deadline_seconds: float = 240,
+    noticed: Callable[[Yard], bool] = lambda _: True,
+    after: Since | None = None,
+    pause_seconds: float = 1,
+) -> Recovery:
+    """Wait until nothing is wrong; raises StillWrong, with all that is, after the deadline.
+
+    `since`: when the fault began (seconds since 1970, by the stack's clock). `noticed`: whether the
+    supervisor knows of the fault; before that, what it says is of the time before. `after`: count only this.
     """
-    ended, moment = time.monotonic(), dt.datetime.now(dt.UTC)
-    until(lambda: healthy(yard), "all components healthy", 90)
+    ended, moment = time.monotonic(), yard.now()
+    until(lambda: noticed(yard) and healthy(yard), "all components healthy", 150)
     healthy_seconds = time.monotonic() - ended
-    while found := violations(patiently(lambda: read(yard, moment), patience=60)):
-        assert time.monotonic() - ended < deadline_seconds, "\n".join(
-            [f"after {deadline_seconds} s {len(found)} things are wrong:", *found]
-        )
-        time.sleep(1)
+    while True:
+        found = by_kind(patiently(lambda: read(yard, moment, after), patience=60))
+        if not any(found.values()):
+            break
+        if time.monotonic() - ended > deadline_seconds:
+            raise StillWrong(deadline_seconds, found)
+        time.sleep(pause_seconds)
     accounted_seconds = time.monotonic() - ended
     with yard.database() as connection:
         lost, last = connection.execute(LOST, {"since": since}).one()

@@ -9,7 +9,7 @@ from functools import partial
 
 import pytest
 
-from scheduler_defs.stack.plan import STEPS_WORKER
+from scheduler_defs.stack.components.plan import STEPS_WORKER
 from tests.chaos import faults
 from tests.chaos.conftest import Strike
 from tests.chaos.yard import Yard

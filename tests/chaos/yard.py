@@ -10,14 +10,17 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import sqlalchemy as sa
 import yaml
 
-from scheduler_defs.execution.storage_pool import patiently
+from scheduler_defs.execution.storage.pool import patiently
 from scheduler_defs.execution.terms import BEAT, EXPIRY
+from scheduler_defs.timing.durations import format_duration
 from tests.chaos.evidence import CatchUp
+from tests.chaos.wall_clock import WallClock
 from tests.integration.running_stack import Stack
 
 SHORT_TERMS = {BEAT: "1", EXPIRY: "6"}
@@ -25,6 +28,9 @@ SHORT_TERMS = {BEAT: "1", EXPIRY: "6"}
 
 MARK = Path(__file__).with_name("mark.py")
 SCHEDULES = {f"each_{policy}": policy for policy in CatchUp}
+WINDOW = dt.timedelta(hours=1)
+JITTERED, LIMITED = "jittered", "limited"
+JITTER = dt.timedelta(seconds=50)
 STEPS = {"diamond": ("first", "left", "right", "last")}
 
 
@@ -33,6 +39,7 @@ class Yard:
     """A running stack. `ids`: of all stacks that have run here. `begun`: since when schedules are on.
 
     `mark`: ends the names of the agents, whose guards are known by them: other yards may be on this machine.
+    `clock`: of all its processes, where they carry one that can be set.
     """
 
     stack: Stack
@@ -40,6 +47,13 @@ class Yard:
     ids: set[str] = field(default_factory=set[str])
     begun: dt.datetime = field(default_factory=lambda: dt.datetime.now(dt.UTC))
     mark: str = field(default_factory=lambda: uuid.uuid4().hex[:8])
+    clock: WallClock | None = None
+    window: dt.timedelta = WINDOW
+    """How far back `catch_up: all` goes."""
+
+    def now(self) -> dt.datetime:
+        """What the stack's wall clock shows."""
+        return dt.datetime.now(dt.UTC) if self.clock is None else self.clock.now()
 
     @property
     def marks(self) -> Path:
@@ -64,21 +78,29 @@ class Yard:
 
 @contextmanager
 def running_yard(
-    folder: Path, *, long_seconds: float, slots: int, terms: Mapping[str, str] = SHORT_TERMS
+    folder: Path,
+    *,
+    long_seconds: float,
+    slots: int,
+    terms: Mapping[str, str] = SHORT_TERMS,
+    clock: WallClock | None = None,
+    window: dt.timedelta = WINDOW,
+    others: Mapping[str, str] = MappingProxyType({}),
 ) -> Iterator[Yard]:
-    """A yard at work; nothing of it is left afterwards."""
+    """A yard at work; nothing of it is left afterwards. `others`: variables that are the stack's alone."""
     folder.mkdir(parents=True, exist_ok=True)
-    yard = Yard(Stack(folder, dict(terms)), slots)
+    moved = clock.variables if clock else {}
+    yard = Yard(Stack(folder, {**terms, **moved, **others}), slots, clock=clock, window=window)
     yard.marks.mkdir()
     yard.stack.config.mkdir()
     (yard.stack.config / "chaos.yaml").write_text(
-        yaml.safe_dump(declarations(yard.marks, long_seconds, yard.mark), sort_keys=False)
+        yaml.safe_dump(declarations(yard.marks, long_seconds, yard.mark, window), sort_keys=False)
     )
     before = {name: os.environ.get(name) for name in terms}
     os.environ.update(terms)  # what this process reads, it reads with the stack's terms
     try:
         yard.up()
-        yard.begun = dt.datetime.now(dt.UTC)
+        yard.begun = yard.now()
         yield yard
     finally:
         yard.stack.run("down", check=False)
@@ -86,7 +108,9 @@ def running_yard(
             os.environ.pop(name) if value is None else os.environ.update({name: value})
 
 
-def declarations(marks: Path, long_seconds: float, mark: str) -> dict[str, Any]:
+def declarations(
+    marks: Path, long_seconds: float, mark: str, window: dt.timedelta = WINDOW
+) -> dict[str, Any]:
     """Jobs of all kinds, schedules of each minute, and agents: every command writes down its life."""
 
     def command(seconds: float, failures: int = 0, *more: str) -> list[str]:
@@ -108,6 +132,7 @@ def declarations(marks: Path, long_seconds: float, mark: str) -> dict[str, Any]:
                 },
                 "retries": retries(6),
             },
+            "slow": job(10),
             "hopeless": job(0.2, 99, attempts=1),
             "failing": job(0.2, 99, attempts=2),
             "flaky": job(0.3, 2, attempts=8),
@@ -118,10 +143,28 @@ def declarations(marks: Path, long_seconds: float, mark: str) -> dict[str, Any]:
                 "job": "short",
                 "cron": "* * * * *",
                 "overlap": "allow",
-                "catch_up": {"policy": policy.value, "window": "1h"},
+                "catch_up": {"policy": policy.value, "window": format_duration(window)},
                 "retries": retries(6),
             }
             for name, policy in SCHEDULES.items()
+        }
+        | {
+            # Off, unless somebody wants occurrences that wait.
+            JITTERED: {
+                "job": "short",
+                "cron": "* * * * *",
+                "jitter": format_duration(JITTER),
+                "enabled": False,
+            },
+            LIMITED: {
+                "job": "slow",
+                "cron": "* * * * *",
+                "max_per_job": 1,
+                "overlap": "allow",
+                # Else the occurrence of the next minute stands for the one that waits.
+                "catch_up": {"policy": "all", "window": format_duration(window)},
+                "enabled": False,
+            },
         },
         "agents": {
             f"ann_{mark}": {"queue": "chaos", "limit": 2, "command": command(1.5), "retries": retries(8)},

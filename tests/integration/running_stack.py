@@ -18,10 +18,10 @@ from typing import Any
 import psutil
 
 from scheduler_defs.settings import PROJECT_ROOT
-from scheduler_defs.stack import processes, record
-from scheduler_defs.stack.record import StackRecord
+from scheduler_defs.stack.machine import processes, record
+from scheduler_defs.stack.machine.record import StackRecord
 
-START_LIMIT_SECONDS = 180
+START_LIMIT_SECONDS = 300
 DEADLINE_SECONDS = 120.0
 
 
@@ -100,9 +100,13 @@ class Stack:
         """One component as `signalbox status` shows it now."""
         return next(item for item in self.status()["components"] if item["name"] == name)
 
+    def record_pid(self, name: str) -> int | None:
+        """The pid of a component as the supervisor last knew it; None while it does not run."""
+        return next(item.pid for item in self.record.components if item.name == name)
+
     def pid(self, name: str) -> int:
         """The pid of a component that runs."""
-        pid = next(item.pid for item in self.record.components if item.name == name)
+        pid = self.record_pid(name)
         assert pid is not None, f"{name} does not run"
         return pid
 

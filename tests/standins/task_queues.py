@@ -8,10 +8,10 @@ from collections.abc import Iterator
 import pytest
 import sqlalchemy as sa
 
-from resources.task_queue.postgres import PostgresTaskQueue
-from resources.task_queue.protocol import TaskQueue
-from resources.task_queue.tinytask import TinyTaskQueue
 from scheduler_defs import database
+from scheduler_defs.agents.task_queue.postgres.queue import PostgresTaskQueue
+from scheduler_defs.agents.task_queue.protocol import TaskQueue
+from scheduler_defs.agents.task_queue.tinytask.queue import TinyTaskQueue
 from tests.standins.tinytask import TinyTaskServer
 
 
@@ -34,7 +34,8 @@ def queue_engine(postgres_server: str) -> Iterator[sa.Engine]:
 def postgres_queue(queue_engine: sa.Engine) -> PostgresTaskQueue:
     """An empty task queue in Postgres, ids from 1."""
     with queue_engine.begin() as connection:
-        tables = "tasks, task_changes, assignments, agent_states"
+        tables = "tasks, task_changes, assignments, agent_states, quota_pools, inbox, agent_turns"
+        tables += ", workspaces, landings, agent_sessions"
         named = ", ".join(f"signalbox.{table}" for table in tables.split(", "))
         connection.execute(sa.text(f"TRUNCATE {named} RESTART IDENTITY CASCADE"))
     return PostgresTaskQueue(queue_engine)

@@ -11,7 +11,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from scheduler_defs.declarations.alert_models import Channel
+from scheduler_defs.approvals.links import Link
+from scheduler_defs.declarations.models.alerts import Channel
 from scheduler_defs.errors import NotReachableError, UsageError
 
 Document = Mapping[str, Any]
@@ -34,6 +35,8 @@ class Place:
     folder: Path
     """Working directory of commands: the one that holds the declarations' folder."""
     environ: Mapping[str, str]
+    decide: Callable[[Link], str] | None = None
+    """The address at which a link decides; None: nobody can follow one."""
 
 
 def send(channel: Channel, document: Document, place: Place) -> None:

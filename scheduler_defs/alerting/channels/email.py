@@ -12,12 +12,15 @@ import smtplib
 import socket
 import ssl
 from dataclasses import dataclass
-from email.message import EmailMessage
+from email.header import Header
+from email.message import Message
+from email.mime.text import MIMEText
 from email.utils import formatdate, make_msgid
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from scheduler_defs.alerting.channels import AddressError, DeliveryError, Document, Place, address
-from scheduler_defs.declarations.alert_models import Channel
+from scheduler_defs.declarations.models.alerts import Channel
+from scheduler_defs.declarations.names import MAIL_ADDRESS
 
 TIMEOUT_SECONDS = 8.0
 _PORTS = {"smtp": 25, "smtps": 465}
@@ -43,9 +46,8 @@ def send(channel: Channel, document: Document, place: Place) -> None:
     try:
         server = parse(address(channel, place.environ))
     except ValueError:
-        raise AddressError(
-            f"channel {channel.name}: {channel.url_env} holds no smtp:// or smtps:// URL"
-        ) from None
+        what = "no smtp:// or smtps:// URL, or one with a from= that is no address"
+        raise AddressError(f"channel {channel.name}: {channel.url_env} holds {what}") from None
     try:
         _hand_over(server, message(channel, document, server.sender), channel)
     except smtplib.SMTPRecipientsRefused:
@@ -56,7 +58,7 @@ def send(channel: Channel, document: Document, place: Place) -> None:
         raise DeliveryError(f"channel {channel.name}: {type(error).__name__}") from None
 
 
-def _hand_over(server: Server, mail: EmailMessage, channel: Channel) -> None:
+def _hand_over(server: Server, mail: Message, channel: Channel) -> None:
     trusted = ssl.create_default_context()
     connected = (
         smtplib.SMTP_SSL(server.host, server.port, timeout=TIMEOUT_SECONDS, context=trusted)
@@ -79,21 +81,24 @@ def _hand_over(server: Server, mail: EmailMessage, channel: Channel) -> None:
         connection.send_message(mail)
 
 
-def message(channel: Channel, document: Document, sender: str) -> EmailMessage:
+def message(channel: Channel, document: Document, sender: str) -> Message:
     """The alert for people: its line as the subject, its facts below."""
-    mail = EmailMessage()
     line = " ".join(str(document["text"]).split())
-    mail["Subject"] = f"[signalbox] {line}"[:_LONGEST_SUBJECT]
+    facts = [
+        f"{key}: {value}"
+        for key, value in document.items()
+        if key not in ("text", "detail", "alerts") and value not in (None, "")
+    ]
+    facts += [f"- {each['text']}" for each in document.get("alerts", ())]
+    mail = MIMEText("\n".join([line, "", *facts, ""]), "plain", "utf-8")
+    # Not EmailMessage: folding between two words that are not ASCII, it loses the space (CPython 3.11).
+    subject = f"[signalbox] {line}"[:_LONGEST_SUBJECT].rstrip()
+    charset = "us-ascii" if subject.isascii() else "utf-8"
+    mail["Subject"] = Header(subject, charset, header_name="Subject").encode()
     mail["From"] = sender
     mail["To"] = ", ".join(channel.to)
     mail["Date"] = formatdate()
     mail["Message-ID"] = make_msgid(domain="signalbox.invalid")
-    facts = [
-        f"{key}: {value}"
-        for key, value in document.items()
-        if key not in ("text", "detail") and value not in (None, "")
-    ]
-    mail.set_content("\n".join([line, "", *facts, ""]))
     return mail
 
 
@@ -103,6 +108,9 @@ def parse(url: str) -> Server:
     if parts.scheme not in _PORTS or not parts.hostname:
         raise ValueError("not smtp:// or smtps://")
     options = parse_qs(parts.query)
+    sender = options.get("from", [f"signalbox@{socket.gethostname()}"])[0]
+    if not MAIL_ADDRESS.fullmatch(sender):
+        raise ValueError("from= is no address")
     return Server(
         host=parts.hostname,
         port=parts.port or _PORTS[parts.scheme],
@@ -110,5 +118,5 @@ def parse(url: str) -> Server:
         starttls=options.get("starttls", ["yes"])[0] != "no",
         user=unquote(parts.username) if parts.username else None,
         password=unquote(parts.password) if parts.password else None,
-        sender=options.get("from", [f"signalbox@{socket.gethostname()}"])[0],
+        sender=sender,
     )

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
+import os
 from logging.handlers import RotatingFileHandler
+from pathlib import Path
 
 from scheduler_defs.alerting.channels import DeliveryError, Document, Place
-from scheduler_defs.declarations.alert_models import Channel
+from scheduler_defs.declarations.models.alerts import Channel
+from scheduler_defs.private import make_private
 
 FILE = "alerts.log"
 LARGEST_BYTES = 20_000_000
@@ -18,12 +22,12 @@ def send(channel: Channel, document: Document, place: Place) -> None:
     """Append one line. Raises DeliveryError when the file cannot be written."""
     line = json.dumps({**document, "channel": channel.name}, ensure_ascii=False)
     try:
-        place.logs.mkdir(parents=True, exist_ok=True)
+        make_private(place.logs)
         handler = _Strict(
             place.logs / FILE, maxBytes=LARGEST_BYTES, backupCount=OLDER_PIECES, encoding="utf-8"
         )
         try:
-            handler.emit(logging.LogRecord("signalbox.alerts", logging.INFO, "", 0, line, None, None))
+            handler.append(line)
         finally:
             handler.close()
     except OSError as error:
@@ -33,7 +37,26 @@ def send(channel: Channel, document: Document, place: Place) -> None:
 
 
 class _Strict(RotatingFileHandler):
-    """Raises what the library would only print."""
+    """Raises what the library would only print, and takes back a line that was written by half."""
+
+    def append(self, line: str) -> None:
+        """Add the line, or nothing, and raise OSError."""
+        record = logging.LogRecord("signalbox.alerts", logging.INFO, "", 0, line, None, None)
+        path = Path(self.baseFilename)
+        if self.shouldRollover(record):
+            self.doRollover()
+        before = path.stat().st_size if path.exists() else 0
+        try:
+            logging.FileHandler.emit(self, record)
+        except OSError:
+            # What the stream still holds would be written when it is closed.
+            stream, self.stream = self.stream, None  # pyright: ignore[reportAttributeAccessIssue]
+            with contextlib.suppress(OSError):
+                if stream is not None:
+                    stream.close()
+            with contextlib.suppress(OSError):
+                os.truncate(path, before)
+            raise
 
     def handleError(self, record: logging.LogRecord) -> None:
         raise

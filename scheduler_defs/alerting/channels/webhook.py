@@ -7,7 +7,7 @@ import logging
 import httpx
 
 from scheduler_defs.alerting.channels import AddressError, DeliveryError, Document, Place, address
-from scheduler_defs.declarations.alert_models import Channel
+from scheduler_defs.declarations.models.alerts import Channel
 
 TIMEOUT_SECONDS = 5.0
 CONNECTION_RETRIES = 1

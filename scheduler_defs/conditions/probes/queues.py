@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from scheduler_defs.conditions.registry import Look, probe
 
 if TYPE_CHECKING:
-    from resources.task_queue.models import QueueCounts
+    from scheduler_defs.agents.task_queue.models import QueueCounts
 
 
 @probe("queue.depth", argument="queue", kind="number")
@@ -26,7 +26,7 @@ def queue_oldest_age(queue: str, look: Look) -> dt.timedelta | None:
 
 
 def _counts(queue: str) -> QueueCounts | None:
-    from resources.task_queue.opening import open_task_queue
+    from scheduler_defs.agents.task_queue.opening import open_task_queue
     from scheduler_defs.declarations import current
     from scheduler_defs.settings import settings
 

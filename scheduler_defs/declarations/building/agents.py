@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
-from scheduler_defs.declarations.building.common import PLACEHOLDER, check_retries, retries
-from scheduler_defs.declarations.explaining import read_entry
-from scheduler_defs.declarations.faults import Entry, near
-from scheduler_defs.declarations.models import Ageing, Agent, QueueSettings, Retries, TaskQueueConfig
+from scheduler_defs.declarations.building.common import approve, check_retries, retries, unknown_name
+from scheduler_defs.declarations.building.workspaces import accepting, build_workspace
+from scheduler_defs.declarations.models.declared import (
+    Ageing,
+    Agent,
+    Price,
+    QueueSettings,
+    Quota,
+    Retries,
+    TaskQueueConfig,
+)
 from scheduler_defs.declarations.names import name_fault
-from scheduler_defs.declarations.written.agents import AgeingEntry, AgentEntry, TaskQueueEntry
+from scheduler_defs.declarations.placeholders import PLACEHOLDER, check_agent_command
+from scheduler_defs.declarations.reading.faults import Entry, near
+from scheduler_defs.declarations.written.agents import AgeingEntry, AgentEntry, QuotaEntry, TaskQueueEntry
+from scheduler_defs.declarations.written.explaining import read_entry
+from scheduler_defs.patterns import pattern_fault
+from scheduler_defs.settings import resolved
 from scheduler_defs.timing import Window
 
 DEFAULT_ATTEMPTS = 3
@@ -24,8 +37,36 @@ COMMANDS_OF_RECIPES: Mapping[str, tuple[str, ...]] = {
 """What runs a recipe when the agent names no command, by the recipe's suffix."""
 
 
-def build_agent(entry: Entry, recipes: Path) -> Agent | None:
-    """The agent, or None and faults noted. `recipes` is the folder that recipes may come from."""
+def build_quota(entry: Entry) -> Quota | None:
+    """The quota pool, or None and faults noted."""
+    if entry.node.value is None:
+        return Quota(name=entry.name, source=entry.position)
+    written = read_entry(entry, QuotaEntry)
+    if written is None:
+        return None
+    for index, pattern in enumerate(written.patterns or ()):
+        if fault := pattern_fault(pattern):
+            entry.fault(fault, "patterns", index)
+    if entry.faulty:
+        return None
+    return Quota(
+        name=entry.name,
+        source=entry.position,
+        patterns=tuple(written.patterns or ()),
+        description=written.description,
+    )
+
+
+def build_agent(
+    entry: Entry,
+    recipes: Path,
+    quotas: Collection[str] = (),
+    prices: Mapping[str, Price | None] = MappingProxyType({}),
+) -> Agent | None:
+    """The agent, or None and faults noted. `recipes` is the folder that recipes may come from.
+
+    `prices` are those that are declared; None: with faults.
+    """
     written = read_entry(entry, AgentEntry)
     if written is None:
         return None
@@ -34,6 +75,15 @@ def build_agent(entry: Entry, recipes: Path) -> Agent | None:
         entry.fault("needs one of queue: NAME or queues: [NAMES]")
     recipe = None if written.recipe is None else _recipe(entry, written.recipe, recipes)
     command = _command(entry, written, recipe)
+    if written.quota is not None and written.quota not in quotas:
+        entry.fault(unknown_name("quota", written.quota, quotas), "quota")
+    if written.price is not None and written.price not in prices:
+        entry.fault(unknown_name("price", written.price, prices), "price")
+    if written.when_idle == "nudge" and not written.resume:
+        entry.fault('nudge needs resume: [PROGRAM, .., "{session.id}", "{answer.text}"]', "when_idle")
+    if written.cwd is not None and PLACEHOLDER.search(written.cwd):
+        entry.fault(f"{written.cwd!r}: nothing is filled in here; workspace: gives each task its own", "cwd")
+    workspace = build_workspace(entry, written.workspace, recipes.parent)
     windows: list[Window] = []
     for index, text in enumerate(written.working_hours or ()):
         try:
@@ -53,11 +103,21 @@ def build_agent(entry: Entry, recipes: Path) -> Agent | None:
         cwd=written.cwd,
         timeout=written.timeout,
         grace=written.grace,
+        idle_after=written.idle_after,
+        when_idle=written.when_idle,
         retries=retries(written.retries) or Retries(max_attempts=DEFAULT_ATTEMPTS),
         capabilities=tuple(written.capabilities or ()),
         enabled=written.enabled,
+        pull=written.pull,
         working_hours=tuple(windows),
         celery_queue=written.celery_queue,
+        quota=written.quota,
+        price=prices.get(written.price or ""),
+        resume=tuple(written.resume or ()),
+        approve=approve(written.approve),
+        workspace=workspace,
+        accept=accepting(written.accept),
+        accept_from_task=written.accept_from_task,
         tags=written.tags or {},
         owner=written.owner,
         description=written.description,
@@ -98,6 +158,7 @@ def _task_queue(written: TaskQueueEntry, first_tasks: str | None) -> TaskQueueCo
         name: QueueSettings(
             blocking=default.blocking if queue.blocking is None else queue.blocking,
             ageing=_ageing(queue.ageing) if "ageing" in queue.model_fields_set else default.ageing,
+            accept=accepting(queue.accept),
             description=queue.description,
         )
         for name, queue in written.queues.items()
@@ -120,19 +181,14 @@ def _ageing(written: AgeingEntry | None) -> Ageing | None:
 
 def _command(entry: Entry, written: AgentEntry, recipe: Path | None) -> tuple[str, ...] | None:
     if written.command is not None:
-        for index, word in enumerate(written.command):
-            for family, name in PLACEHOLDER.findall(word):
-                if family == "params":
-                    entry.fault(
-                        f"{{params.{name}}} belongs to jobs; agents have {{task.*}}, {{agent.*}}, {{run.*}}",
-                        "command",
-                        index,
-                    )
-                if (family, name) == ("agent", "recipe") and written.recipe is None:
-                    entry.fault("{agent.recipe} stands for no recipe; add recipe: FILE", "command", index)
+        check_agent_command(
+            entry, written.command, recipe=written.recipe is not None, workspace=written.workspace is not None
+        )
         return tuple(written.command)
     if entry.dropped & {"command", "recipe"}:
         return None
+    if written.recipe is None and written.pull:
+        return ()
     if written.recipe is None:
         entry.fault("needs command: [PROGRAM, ARGUMENTS] or recipe: FILE")
         return None
@@ -158,7 +214,7 @@ def _recipe(entry: Entry, given: str, recipes: Path, field: str = "recipe") -> P
     if relative.parts[:1] == (recipes.name,) and not (folder / relative).exists():
         relative = Path(*relative.parts[1:])
     try:
-        path = (folder / relative).resolve()
+        path = resolved(folder / relative)
     except (OSError, RuntimeError, ValueError):  # a loop of links, a NUL in the name
         entry.fault(f"{given!r} cannot be resolved", field)
         return None

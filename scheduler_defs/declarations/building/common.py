@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 
-from scheduler_defs.declarations.base import Backoff, Retries
-from scheduler_defs.declarations.faults import Entry, near
+from scheduler_defs.declarations.models.access import Role
+from scheduler_defs.declarations.models.approvals import Approve, Otherwise
+from scheduler_defs.declarations.models.base import Backoff, Retries
 from scheduler_defs.declarations.names import dagster_name
+from scheduler_defs.declarations.reading.faults import Entry, near
+from scheduler_defs.declarations.written.approvals import ApproveEntry
 from scheduler_defs.declarations.written.retries import RetriesEntry
-
-PLACEHOLDER = re.compile(r"\{([a-z_]+)\.([^{}\s]*)\}")
 
 
 def retries(written: RetriesEntry | None) -> Retries | None:
@@ -24,6 +24,20 @@ def retries(written: RetriesEntry | None) -> Retries | None:
         cap=written.cap,
         jitter=written.jitter,
         retry_on=tuple(written.retry_on or ()),
+    )
+
+
+def approve(written: ApproveEntry | None) -> Approve | None:
+    """The model of a written `approve:`."""
+    if written is None:
+        return None
+    return Approve.model_construct(
+        who=tuple(written.who or ()),
+        roles=tuple(map(Role, written.roles or ())),
+        needs=written.needs,
+        within=written.within,
+        otherwise=Otherwise(written.otherwise),
+        not_requester=written.not_requester,
     )
 
 

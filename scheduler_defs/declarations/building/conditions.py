@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any, cast
 
-from scheduler_defs.declarations.condition_models import (
+from scheduler_defs.declarations.models.conditions import (
     AllOf,
     AnyOf,
     Comparison,
@@ -14,8 +13,9 @@ from scheduler_defs.declarations.condition_models import (
     NotOf,
     Operator,
 )
-from scheduler_defs.declarations.faults import Entry, described, near
-from scheduler_defs.declarations.scalars import plain
+from scheduler_defs.declarations.reading.faults import Entry, described, near
+from scheduler_defs.declarations.reading.scalars import plain
+from scheduler_defs.patterns import pattern_fault
 
 _COMPARISON = ("subject", "op", "value")
 _GROUPS = ("all", "any", "not")
@@ -120,10 +120,7 @@ def _value_fault(operator: Operator, value: Any) -> str | None:
     if operator in _TEXTUAL and not isinstance(value, str):
         return f"{operator} needs a text, not {described(value)}; quote it"
     if operator is Operator.REGEX:
-        try:
-            re.compile(value)
-        except re.error as error:
-            return f"{value!r} is not a regular expression: {error}"
+        return pattern_fault(value)
     return None
 
 

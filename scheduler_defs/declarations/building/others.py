@@ -1,22 +1,31 @@
-"""Limits, directives, alerts."""
+"""Limits, directives, alerts, reports."""
 
 from __future__ import annotations
 
 import datetime as dt
 import hashlib
 from collections.abc import Mapping
+from itertools import chain
 from typing import Any, cast
 
-from scheduler_defs.declarations.building.common import unknown_name
-from scheduler_defs.declarations.explaining import read_entry
-from scheduler_defs.declarations.faults import Entry
-from scheduler_defs.declarations.models import AlertRule, Alerts, Channel, Directive, Limit
+from scheduler_defs.declarations.building.common import approve, unknown_name
+from scheduler_defs.declarations.models.declared import (
+    AlertRule,
+    Alerts,
+    Channel,
+    Directive,
+    Limit,
+    Reports,
+)
 from scheduler_defs.declarations.names import name_fault
+from scheduler_defs.declarations.reading.faults import Entry
+from scheduler_defs.declarations.written.explaining import read_entry
 from scheduler_defs.declarations.written.others import (
     AlertsEntry,
     ChannelEntry,
     DirectiveEntry,
     LimitEntry,
+    ReportsEntry,
     RuleEntry,
 )
 
@@ -41,6 +50,7 @@ def build_limit(entry: Entry) -> Limit | None:
         value=written.value,
         per_value=written.per_value,
         limit=written.limit,
+        approve=approve(written.approve),
         source=entry.position,
     )
 
@@ -80,14 +90,22 @@ def build_alerts(entries: list[Entry]) -> Alerts:
             _collect(entry, "rules", written.rules, rules)
     known = list(channels)
     for name, (entry, rule) in list(rules.items()):
-        for index, channel in enumerate(rule.channels):
-            if channel not in channels:
-                entry.fault(unknown_name("alert channel", channel, known), "rules", name, "channels", index)
-                rules.pop(name, None)
+        for key, named in (("channels", rule.channels), ("escalate_to", rule.escalate_to or ())):
+            for index, channel in enumerate(named):
+                if channel not in channels:
+                    entry.fault(unknown_name("alert channel", channel, known), "rules", name, key, index)
+                    rules.pop(name, None)
     return Alerts(
         channels={name: _channel(entry, name, each) for name, (entry, each) in channels.items()},
         rules={name: _rule(entry, name, each) for name, (entry, each) in rules.items()},
     )
+
+
+def build_reports(entries: list[Entry]) -> Reports:
+    """The bounds of the built-in reports; what several files allow is allowed."""
+    written = [each for entry in entries if (each := read_entry(entry, ReportsEntry)) is not None]
+    given = [each.log_files for each in written if each.log_files is not None]
+    return Reports(log_files=tuple(dict.fromkeys(chain.from_iterable(given)))) if given else Reports()
 
 
 def _collect(entry: Entry, kind: str, given: Mapping[str, Any], into: dict[str, tuple[Entry, Any]]) -> None:
@@ -113,6 +131,7 @@ def _channel(entry: Entry, name: str, written: ChannelEntry) -> Channel:
         url_env=written.url_env,
         to=tuple(written.to or ()),
         command=tuple(written.command or ()),
+        approve_as=written.approve_as,
         description=written.description,
     )
 
@@ -129,5 +148,13 @@ def _rule(entry: Entry, name: str, written: RuleEntry) -> AlertRule:
         after=written.after,
         throttle=written.throttle,
         late_by=_LATE_BY if written.late_by is None else written.late_by,
+        over=written.over,
+        number=written.number,
+        quiet_hours=tuple(written.quiet_hours or ()),
+        quiet_zone=written.quiet_zone,
+        digest=written.digest,
+        owner=written.owner,
+        escalate_after=written.escalate_after,
+        escalate_to=tuple(written.escalate_to or ()),
         description=written.description,
     )

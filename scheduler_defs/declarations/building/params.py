@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from scheduler_defs.declarations.building.common import PLACEHOLDER
-from scheduler_defs.declarations.faults import Entry, described, near
-from scheduler_defs.declarations.models import Param
+from scheduler_defs.declarations.models.declared import Param
 from scheduler_defs.declarations.names import PARAM_NAME
+from scheduler_defs.declarations.reading.faults import Entry, described, near
 from scheduler_defs.declarations.written.jobs import ParamEntry
+from scheduler_defs.patterns import matches_whole
 
 _WANTED = {
     "string": "a text; quote it",
@@ -75,7 +74,7 @@ def value_fault(param: Param, value: Any) -> str | None:
         return f"{param.name} must be at most {param.maximum}, not {value}"
     if param.choices and value not in param.choices:
         return f"{param.name} must be one of {', '.join(map(str, param.choices))}, not {value!r}"
-    if param.pattern is not None and not re.fullmatch(param.pattern, value):
+    if param.pattern is not None and not matches_whole(param.pattern, value):
         return f"{param.name} must match {param.pattern}, not {value!r}"
     return None
 
@@ -104,15 +103,3 @@ def check_config(entry: Entry, params: Mapping[str, Param], config: Mapping[str,
     for name, param in params.items():
         if param.default is None and name not in config:
             entry.fault(f"the parameter {name!r} has no default and must be given in config")
-
-
-def check_placeholders(
-    entry: Entry, command: Iterable[str], params: Iterable[str], *where: str | int
-) -> None:
-    """Note each `{params.NAME}` that stands for no parameter."""
-    known = list(params)
-    for index, word in enumerate(command):
-        for family, name in PLACEHOLDER.findall(word):
-            if family == "params" and name not in known:
-                hint = near(name, known) or "; the job has no params"
-                entry.fault(f"{{params.{name}}} stands for no parameter{hint}", *where, index)

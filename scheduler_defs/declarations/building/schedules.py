@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from scheduler_defs import timing
-from scheduler_defs.declarations.building.common import check_retries, retries, unknown_name
+from scheduler_defs.declarations.building.common import approve, check_retries, retries, unknown_name
 from scheduler_defs.declarations.building.conditions import read_condition
 from scheduler_defs.declarations.building.conditions import text as condition_text
+from scheduler_defs.declarations.building.elsewhere import RUN_CONFIG, is_elsewhere, read_elsewhere
 from scheduler_defs.declarations.building.params import check_config
 from scheduler_defs.declarations.building.timing import (
     check_satisfiable,
@@ -18,14 +19,14 @@ from scheduler_defs.declarations.building.timing import (
     read_spec,
     rule_given,
 )
-from scheduler_defs.declarations.explaining import ambiguous_words, read_entry
-from scheduler_defs.declarations.faults import Entry, Fallback
-from scheduler_defs.declarations.models import Condition, Fire, Job, Overlap, Schedule
-from scheduler_defs.declarations.tree import Node
+from scheduler_defs.declarations.models.declared import Condition, Fire, Job, Overlap, Schedule
+from scheduler_defs.declarations.reading.faults import Entry, Fallback
+from scheduler_defs.declarations.reading.tree import Node
+from scheduler_defs.declarations.written.explaining import ambiguous_words, read_entry
 from scheduler_defs.declarations.written.schedules import ScheduleDefaults, ScheduleEntry
 
-# What Dagster takes as run config, not as the parameters of a job.
-_RUN_CONFIG = frozenset({"ops", "execution", "resources", "loggers"})
+_JOBS_TOO = ("retries", "timeout", "priority", "expected", "owner")
+"""Keys that a job may have as well as a schedule."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,7 @@ class Surroundings:
     directives: Collection[str]
     channels: Collection[str]
     queues: Collection[str]
+    locations: Collection[str]
     now: dt.datetime | None
 
 
@@ -80,14 +82,24 @@ def build_schedule(entry: Entry, defaults: Defaults, around: Surroundings) -> Sc
     given = entry.node.value
     if defaults.values and isinstance(given, dict):
         entry.fallback = defaults.written
-        given = _merged(defaults.values, cast("dict[str, Any]", given))
+        given = _merged(defaults.values, cast("dict[str, Any]", given), around.jobs)
     written = read_entry(entry, ScheduleEntry, given)
     if written is None:
         return None
     # What it would have taken from a faulty default is unknown: better not to run at all.
     relies_on_faulty = any(key not in entry.node.children for key in defaults.faulty)
-    if written.job is None and "job" not in entry.dropped:
+    if written.job is None and written.assets is None and not entry.dropped & {"job", "assets"}:
         entry.fault("the key 'job' is missing")
+    elsewhere = read_elsewhere(
+        entry,
+        job=written.job,
+        assets=written.assets,
+        partition=written.partition,
+        locations=around.locations,
+        config=written.config,
+    )
+    if (written.assets or is_elsewhere(written.job)) and written.directive is not None:
+        entry.fault("jobs of other locations take no directive", "directive")
     rule = rule_given(entry, written)
     read = None if rule is None else read_spec(entry, written, rule)
     policies = read_policies(entry, written)
@@ -98,10 +110,10 @@ def build_schedule(entry: Entry, defaults: Defaults, around: Surroundings) -> Sc
         return None
     kind, spec = read
     check_satisfiable(entry, spec, policies, around.now)
-    job = written.job
+    job = written.job if written.assets is None else written.assets
     if entry.faulty or relies_on_faulty or job is None:
         return None
-    if job not in around.jobs and job not in around.known_jobs:
+    if elsewhere is None and job not in around.jobs and job not in around.known_jobs:
         return None
     return Schedule.model_construct(
         name=entry.name,
@@ -126,15 +138,23 @@ def build_schedule(entry: Entry, defaults: Defaults, around: Surroundings) -> Sc
         owner=written.owner,
         description=written.description,
         notify=tuple(written.notify or ()),
+        heartbeat_env=written.heartbeat_env,
         when=when,
         fire=Fire(written.fire),
         cooldown=written.cooldown,
+        approve=approve(written.approve),
+        elsewhere=elsewhere,
     )
 
 
-def _merged(defaults: Mapping[str, Any], given: dict[str, Any]) -> dict[str, Any]:
-    """The entry over the defaults: mappings key by key, else as a whole; null takes a default away."""
-    merged = {**defaults, **given}
+def _merged(defaults: Mapping[str, Any], given: dict[str, Any], jobs: Mapping[str, Job]) -> dict[str, Any]:
+    """The entry over the defaults: mappings key by key, else as a whole; null takes a default away.
+
+    What the job says of itself comes before a default, which is there for those who say nothing.
+    """
+    job = jobs.get(str(given.get("job")))
+    said = {key for key in _JOBS_TOO if job is not None and getattr(job, key)} - given.keys()
+    merged = {key: value for key, value in {**defaults, **given}.items() if key not in said}
     for key in defaults.keys() & given.keys():
         ours, theirs = given[key], defaults[key]
         if isinstance(ours, dict) and isinstance(theirs, dict):
@@ -148,7 +168,7 @@ def _text(spec: timing.Spec, when: Condition | None) -> str:
 
 
 def _check_names(entry: Entry, written: ScheduleEntry, around: Surroundings) -> None:
-    if written.job is not None and written.job not in around.job_names:
+    if written.job is not None and not is_elsewhere(written.job) and written.job not in around.job_names:
         entry.fault(unknown_name("job", written.job, around.job_names), "job")
     if written.directive is not None and written.directive not in around.directives:
         entry.fault(unknown_name("directive", written.directive, around.directives), "directive")
@@ -158,7 +178,7 @@ def _check_names(entry: Entry, written: ScheduleEntry, around: Surroundings) -> 
     if written.config:
         ambiguous_words(entry, "config")
     job = None if written.job is None else around.jobs.get(written.job)
-    if job is not None and not _RUN_CONFIG & written.config.keys():
+    if job is not None and not RUN_CONFIG & written.config.keys():
         check_config(entry, job.params, written.config)
     queue = written.config.get("queue") if written.job == "agent_task" else None
     if queue is not None and queue not in around.queues:

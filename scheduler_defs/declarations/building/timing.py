@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any, Literal, TypeVar
 
-from scheduler_defs.declarations.faults import Entry
-from scheduler_defs.declarations.scalars import plain
+from scheduler_defs.declarations.reading.faults import Entry
+from scheduler_defs.declarations.reading.scalars import plain
 from scheduler_defs.declarations.written.schedules import RULE_KEYS, ScheduleEntry
 from scheduler_defs.timing import (
     AtSpec,
@@ -18,6 +19,7 @@ from scheduler_defs.timing import (
     Policies,
     RRuleSpec,
     Spec,
+    is_never_due,
     next_occurrence,
     parse_cron,
     parse_date,
@@ -134,21 +136,26 @@ def read_policies(entry: Entry, written: ScheduleEntry) -> Policies | None:
 
 
 def check_satisfiable(entry: Entry, spec: Spec, policies: Policies, now: dt.datetime | None) -> None:
-    """Refuse a rule that is never due between its bounds, and an `at` that has passed for good."""
+    """Refuse a rule that its bounds or exclusions never let be due; note an `at` that has passed for good."""
     if policies.start is not None and policies.end is not None:
         just_before = policies.start - dt.timedelta(microseconds=1)
         if next_occurrence(spec, just_before, policies) is None:
             entry.fault("is never due between start and end", "end")
+            return
+    if policies.exclude and _nothing_left(spec, policies):
+        entry.fault("is never due: everything is excluded", "exclude")
+        return
     if now is None or not isinstance(spec, AtSpec):
         return
     last = spec.instants[-1]
-    window = dt.timedelta(0) if policies.catch_up is CatchUp.NONE else policies.catch_up_window
-    if last < now - window:
-        entry.fault(
-            f"{last.isoformat(timespec='minutes')} has passed, and catch_up does not reach back to it;"
-            " give an instant to come, widen catch_up, or remove the schedule",
-            "at",
-        )
+    if last < now:
+        shown = last.isoformat(timespec="minutes")
+        entry.note(f"{shown} has passed: where this is not served yet, nothing will run", "at")
+
+
+@lru_cache(maxsize=4_096)
+def _nothing_left(spec: Spec, policies: Policies) -> bool:
+    return is_never_due(spec, policies)
 
 
 def _rrule(entry: Entry, written: ScheduleEntry, anchor: dt.datetime | None) -> tuple[Kind, Spec] | None:

@@ -7,15 +7,20 @@ import re
 from collections.abc import Callable
 from functools import lru_cache
 from typing import Annotated, Any, cast
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, GetJsonSchemaHandler, WithJsonSchema
 from pydantic_core import CoreSchema, PydanticCustomError
 
-from scheduler_defs.declarations.names import name_fault
-from scheduler_defs.declarations.scalars import as_boolean, as_text
+from scheduler_defs.declarations.names import MAIL_ADDRESS, name_fault
+from scheduler_defs.declarations.reading.scalars import as_boolean, as_text
+from scheduler_defs.patterns import pattern_fault
 from scheduler_defs.timing import parse_duration, parse_every, zone
 
+ASSET_KEY = re.compile(r"[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*")
+ASSET_KEY_FORM = "allowed are letters, digits, '_', '-' and '.', in parts joined by '/'"
 _ENVIRONMENT_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_SPAN = re.compile(r"([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d")
 _TAG_KEY = re.compile(r"([A-Za-z0-9_.-]{1,63}/)?[A-Za-z0-9_.-]{1,63}")
 _RESERVED_TAGS = ("signalbox/", ".dagster/")
 _SECONDS_TO_YEARS = r"^(0|(\d+ *(s|m|h|d|w|seconds?|minutes?|hours?|days?|weeks?) *)+)$"
@@ -98,8 +103,6 @@ def _argument_list(value: Any) -> Any:
             raise wrong("is empty; name at least a program: [echo, hello]")
         if not isinstance(words[0], str) or not words[0].strip():
             raise wrong("must begin with the program to run")
-        if any(isinstance(word, str) and "\0" in word for word in words):
-            raise wrong("holds a NUL character, which no argument can")
         return words
     return value
 
@@ -129,9 +132,32 @@ def _environment_name(name: str) -> None:
         raise ValueError(f"{name!r} is not a variable's name; allowed are letters, digits and '_'")
 
 
+def _asset_key(key: str) -> None:
+    if not ASSET_KEY.fullmatch(key):
+        raise ValueError(f"{key[:80]!r} is no asset key; {ASSET_KEY_FORM}")
+
+
+def _identifier(name: str) -> None:
+    if not re.fullmatch(r"[A-Za-z0-9_]{1,100}", name):
+        raise ValueError(f"{name[:80]!r} is not allowed; allowed are letters, digits and '_'")
+
+
 def _good_name(name: str) -> None:
     if fault := name_fault(name):
         raise ValueError(fault)
+
+
+def _mail_address(text: str) -> None:
+    if not MAIL_ADDRESS.fullmatch(text):
+        raise ValueError(f"{text[:80]!r} is no e-mail address in ASCII, such as ann@example.org")
+
+
+def _http_url(text: str) -> None:
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError(f"{text[:80]!r} is no address such as https://host/path")
+    if parts.username is not None or parts.password is not None:
+        raise ValueError("holds a user or a password; name a variable for secrets")
 
 
 def _relative_glob(pattern: str) -> None:
@@ -139,11 +165,19 @@ def _relative_glob(pattern: str) -> None:
         raise ValueError(f"{pattern!r} must be a glob below the working directory, such as out/*.csv")
 
 
+def _file_glob(pattern: str) -> None:
+    if not pattern.startswith(("/", "{state}/", "~/")) or ".." in pattern.split("/") or "\0" in pattern:
+        raise ValueError(f"{pattern!r} must be a glob that begins with /, ~/ or {{state}}/, without '..'")
+
+
+def _span_of_a_day(text: str) -> None:
+    if not _SPAN.fullmatch(text) or text.partition("-")[0] == text.partition("-")[2]:
+        raise ValueError(f"{text[:40]!r} is no span of a day such as 22:00-07:00")
+
+
 def _regex(pattern: str) -> None:
-    try:
-        re.compile(pattern)
-    except re.error as error:
-        raise ValueError(f"{pattern!r} is not a regular expression: {error}") from None
+    if fault := pattern_fault(pattern):
+        raise ValueError(fault)
 
 
 def _read_tags(value: Any) -> Any:
@@ -196,7 +230,8 @@ def _read_number(value: Any) -> Any:
 
 
 Number = Annotated[Any, BeforeValidator(_read_number), WithJsonSchema({"type": "number"})]
-Natural = Annotated[int, Field(ge=0)]
+Natural = Annotated[int, Field(ge=0, le=1_000_000)]
+"""A number of runs or tasks. The bound is far below what a column of the database takes."""
 Priority = Annotated[int, Field(ge=-1_000_000, le=1_000_000)]
 ArgumentList = Annotated[
     list[Text],
@@ -234,5 +269,31 @@ Instants = Annotated[
     Field(min_length=1),
     either({"type": "string", "examples": ["2026-12-31T23:00", "2026-12-31T23:00+01:00"]}),
 ]
+_MAIL = Annotated[str, _checked(_mail_address), WithJsonSchema({"type": "string", "format": "email"})]
+HttpUrl = Annotated[str, _checked(_http_url), WithJsonSchema({"type": "string", "format": "uri"})]
+Addresses = Annotated[
+    list[_MAIL],
+    BeforeValidator(one_or_many),
+    Field(min_length=1),
+    either({"type": "string", "format": "email"}),
+]
 Names = Annotated[list[Name], BeforeValidator(one_or_many), Field(min_length=1), either(_STRING)]
+AssetKeys = Annotated[
+    list[Annotated[str, _checked(_asset_key), WithJsonSchema({"type": "string"})]],
+    BeforeValidator(one_or_many),
+    either(_STRING),
+]
+Identifier = Annotated[str, _checked(_identifier), WithJsonSchema({"type": "string"})]
+Identifiers = Annotated[list[Identifier], BeforeValidator(one_or_many), either(_STRING)]
 Globs = Annotated[list[Glob], BeforeValidator(one_or_many), either(_STRING)]
+_QUIET = Annotated[
+    str, _checked(_span_of_a_day), WithJsonSchema({"type": "string", "pattern": _SPAN.pattern})
+]
+QuietSpans = Annotated[
+    list[_QUIET],
+    BeforeValidator(one_or_many),
+    Field(min_length=1),
+    either({"type": "string", "examples": ["22:00-07:00"]}),
+]
+FileGlob = Annotated[str, _checked(_file_glob), WithJsonSchema({"type": "string"})]
+FileGlobs = Annotated[list[FileGlob], BeforeValidator(one_or_many), either(_STRING)]

@@ -7,14 +7,19 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, ConfigDict, Field, WithJsonSchema
 
-from scheduler_defs.declarations.scalars import plain
+from scheduler_defs.declarations.reading.scalars import plain
+from scheduler_defs.declarations.written.approvals import ApproveField
 from scheduler_defs.declarations.written.fields import (
     ArgumentList,
+    AssetKeys,
     Duration,
     EnvironmentName,
     Globs,
+    Identifier,
+    Identifiers,
     Name,
     Names,
+    Natural,
     Number,
     PositiveDuration,
     Priority,
@@ -49,6 +54,19 @@ class ParamEntry(Written):
     """Shown in the UI."""
 
 
+class AssetEntry(Written):
+    """An asset that a command makes."""
+
+    deps: AssetKeys | None = None
+    """Assets that it is made from."""
+    checks: Identifiers | None = None
+    """Checks: as reported through Dagster Pipes; else passed when the command succeeds, failed when not."""
+    group: Identifier | None = None
+    """Group in the UI; default `commands`."""
+    description: Text | None = None
+    """Shown in the UI."""
+
+
 class StepEntry(Written):
     """One command of a job with steps."""
 
@@ -57,7 +75,7 @@ class StepEntry(Written):
     needs: Names | None = None
     """Steps that must have succeeded before."""
     queue: Name | None = None
-    """Celery queue; default `steps`."""
+    """Celery queue; default: the job's, or `steps`."""
     timeout: PositiveDuration | None = None
     """The step is ended after this time."""
     retries: RetriesEntry | None = None
@@ -68,6 +86,8 @@ class StepEntry(Written):
     """Names of environment variables to pass on, besides the job's."""
     cwd: Text | None = None
     """Working directory; absent: the job's."""
+    assets: Annotated[dict[str, AssetEntry | None], Field(min_length=1)] | None = None
+    """What the step has made when its command succeeds, by asset key: `sales/daily`."""
 
 
 class JobEntry(Written):
@@ -81,8 +101,10 @@ class JobEntry(Written):
     """Program and arguments; never passed to a shell."""
     steps: Annotated[dict[str, StepEntry], Field(min_length=1)] | None = None
     """A graph of commands, joined by `needs`."""
+    executor: Literal["celery", "in_process"] | None = None
+    """`celery`: the workers for steps, side by side (default). `in_process`: the run's own, one by one."""
     params: dict[str, ParamEntry] | None = None
-    """Typed parameters, the launchpad's form."""
+    """Typed parameters; the launchpad checks them while one types."""
     env: list[EnvironmentName] | None = None
     """Names of environment variables that the command gets from the worker."""
     cwd: Text | None = None
@@ -90,19 +112,23 @@ class JobEntry(Written):
     timeout: PositiveDuration | None = None
     """A run is ended after this time."""
     expected: PositiveDuration | None = None
-    """How long a run usually takes; `signalbox forecast` reckons with it until the history tells."""
+    """How long a run usually takes; `signalbox forecast` uses it until there is a history."""
     grace: Duration = dt.timedelta(seconds=10)
     """Between SIGTERM and SIGKILL."""
     queue: Name | None = None
     """Celery queue; default `runs`."""
     artifacts: Globs | None = None
     """Globs below the working directory, of the files to keep."""
-    max_concurrent: Annotated[int, Field(ge=0)] | None = None
+    assets: Annotated[dict[str, AssetEntry | None], Field(min_length=1)] | None = None
+    """What a successful run of the command has made, by asset key: `sales/daily`."""
+    max_concurrent: Natural | None = None
     """Most runs of this job at once; 0: none."""
     retries: RetriesEntry | None = None
     """Attempts after a failure, for schedules that say nothing themselves."""
     priority: Priority = 0
-    """Higher goes first."""
+    """Higher goes first among runs that wait; each minute of waiting counts as one point more."""
+    approve: ApproveField = None
+    """People who must agree before a run starts: on, or who, how many, how long."""
     tags: Tags | None = None
     """Tags of its runs."""
     owner: Text | None = None

@@ -7,9 +7,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, ConfigDict, Field, WithJsonSchema
 
-from scheduler_defs.declarations.scalars import plain
+from scheduler_defs.declarations.reading.scalars import plain
+from scheduler_defs.declarations.written.approvals import ApproveField
 from scheduler_defs.declarations.written.fields import (
     Duration,
+    EnvironmentName,
     Flag,
     Instant,
     Instants,
@@ -123,7 +125,7 @@ class ScheduleDefaults(Written):
     max_per_job: Natural | None = None
     """The same, counting runs of this job only."""
     priority: Priority | None = None
-    """Higher goes first."""
+    """Higher goes first among runs that wait; each minute of waiting counts as one point more."""
     retries: RetriesEntry | None = None
     """Attempts after a failure; absent: as the job says."""
     timeout: PositiveDuration | None = None
@@ -138,6 +140,10 @@ class ScheduleDefaults(Written):
     """Whom to ask."""
     notify: Names | None = None
     """Alert channels."""
+    heartbeat_env: EnvironmentName | None = None
+    """The variable that holds a heartbeat URL, as Healthchecks.io gives: called when a run starts, succeeds, fails."""  # noqa: E501
+    approve: ApproveField = None
+    """People who must agree before a run starts, as well as for its job: on, or who, how many, how long."""
     fire: Literal["level", "edge"] = "level"
     """Conditional: at every check that holds, or only when it has become true."""
     cooldown: Duration | None = None
@@ -148,11 +154,18 @@ class ScheduleEntry(ScheduleDefaults):
     """When a job runs: one of `cron`, `every`, `rrule`, `at`, or `check_every` with `when`."""
 
     model_config = ConfigDict(
-        json_schema_extra={"required": ["job"], "oneOf": [{"required": [rule]} for rule in RULE_KEYS]}
+        json_schema_extra={
+            "anyOf": [{"required": ["job"]}, {"required": ["assets"]}],
+            "oneOf": [{"required": [rule]} for rule in RULE_KEYS],
+        }
     )
 
     job: Text | None = None
-    """Name of a declared or built-in job."""
+    """Name of a declared or built-in job, or LOCATION/JOB; needed unless there are `assets`."""
+    assets: Text | None = None
+    """LOCATION/SELECTION: assets of another location in Dagster's syntax, such as ml/group:daily."""
+    partition: Text | None = None
+    """Elsewhere: its name, latest, or a template such as %Y-%m-%d. Absent: that of the period before."""
     cron: Texts | None = None
     """Five fields, or @daily and the like; or a list of them."""
     every: Step | None = None

@@ -2,14 +2,16 @@
 
 import dagster as dg
 
-from scheduler_defs.jobs.built import ReportConfig, builtin_report, report_result
+from scheduler_defs.jobs.report_asset import ReportConfig, builtin_report, report_result
 
 
 class GpuReportConfig(ReportConfig):
     """There is nothing to choose: all devices are reported."""
 
 
-@builtin_report("gpu_report", description="NVIDIA devices: memory, utilisation, temperature, processes.")
+@builtin_report(
+    "gpu_report", GpuReportConfig, description="NVIDIA devices: memory, utilisation, temperature, processes."
+)
 def gpu_report(context: dg.AssetExecutionContext, config: GpuReportConfig) -> dg.MaterializeResult:
     """Ask the driver and report. A machine without GPU or driver has a report that says so."""
     import pynvml

@@ -3,15 +3,16 @@
 import dagster as dg
 from pydantic import Field
 
-from scheduler_defs.jobs.built import ReportConfig, builtin_report, report_result
+from scheduler_defs.jobs.report_asset import ReportConfig, builtin_report, report_result
 
 
 class LogTriageConfig(ReportConfig):
     """What to read, and how much of it."""
 
-    globs: list[str] = Field(
-        default=["{state}/logs/*.log*", "/var/log/**"],
-        description="Files to read; ** goes into folders, {state} is the state folder.",
+    globs: list[str] | None = Field(
+        default=None,
+        description="Files to read, out of those that declarations name (reports: log_files, and schedules);"
+        " absent: all of log_files. ** goes into folders, {state} is the state folder.",
     )
     max_groups: int = Field(
         default=1000, ge=1, le=20_000, description="Groups per severity; more are counted as one."
@@ -24,22 +25,30 @@ class LogTriageConfig(ReportConfig):
     )
 
 
-@builtin_report("log_triage", description="What the logs say that is new, as groups of like messages.")
+@builtin_report(
+    "log_triage", LogTriageConfig, description="What the logs say that is new, in groups of similar messages."
+)
 def log_triage(context: dg.AssetExecutionContext, config: LogTriageConfig) -> dg.MaterializeResult:
     """Read what is new since the last run, report it, then remember how far that was."""
+    from scheduler_defs.errors import SignalboxError
     from scheduler_defs.jobs.log_triage import report
+    from scheduler_defs.jobs.log_triage.declared import asked_files, declared_files
     from scheduler_defs.jobs.log_triage.triage import exclusive, triage
     from scheduler_defs.settings import settings
 
     state = settings().state
     folder = state / "log_triage"
     with exclusive(folder, wait_seconds=config.wait_seconds):
-        result = triage(
-            [pattern.replace("{state}", str(state)) for pattern in config.globs],
-            folder,
-            max_groups=config.max_groups,
-            max_bytes=config.max_megabytes * 1_000_000,
-        )
+        try:
+            result = triage(
+                asked_files(config.globs),
+                folder,
+                allowed=declared_files(),
+                max_groups=config.max_groups,
+                max_bytes=config.max_megabytes * 1_000_000,
+            )
+        except SignalboxError as refusal:
+            raise dg.Failure(str(refusal), allow_retries=False) from None
         context.log.info(
             "%d new messages in %d files, %d groups, %d problems",
             result.lines,

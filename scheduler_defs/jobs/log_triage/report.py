@@ -6,8 +6,8 @@ import dataclasses
 from collections import Counter
 from typing import Any
 
-from scheduler_defs.jobs.log_triage.grouping import Group
-from scheduler_defs.jobs.log_triage.severity import WORST_FIRST
+from scheduler_defs.jobs.log_triage.grouping.groups import Group
+from scheduler_defs.jobs.log_triage.lines.severity import WORST_FIRST
 from scheduler_defs.jobs.log_triage.triage import Triage
 from scheduler_defs.jobs.reports import code, markdown_table
 from scheduler_defs.redaction import redact
@@ -38,11 +38,14 @@ def data(result: Triage) -> dict[str, Any]:
         "summary": numbers(result),
         "continuation_lines": result.continuations,
         "groups": [_group(group) for group in result.groups],
-        "files": [dataclasses.asdict(file) for file in result.files],
+        "files": [{**dataclasses.asdict(file), "path": redact(file.path)} for file in result.files],
         "files_unchanged": result.unchanged,
-        "files_binary": result.binary,
+        "files_binary": len(result.binary),
+        "passed_over": [{"path": redact(path), "reason": "binary"} for path in result.binary],
         "left_over": any(file.left_over for file in result.files),
-        "problems": [dataclasses.asdict(problem) for problem in result.problems],
+        "problems": [
+            {"path": redact(each.path), "problem": redact(each.problem)} for each in result.problems
+        ],
     }
 
 
@@ -53,7 +56,7 @@ def markdown(result: Triage) -> str:
         "# Log triage",
         "",
         f"{result.lines:,} new messages in {len(result.files)} files ({summary['megabytes']:,} MB), "
-        f"{len(result.groups):,} groups; {result.unchanged} files unchanged, {result.binary} binary.",
+        f"{len(result.groups):,} groups; {result.unchanged} files unchanged, {len(result.binary)} binary.",
         "",
         *markdown_table(
             tuple(severity.value for severity in WORST_FIRST),
@@ -74,6 +77,11 @@ def markdown(result: Triage) -> str:
         lines += [
             f"- {code(problem.path)}: {problem.problem}" for problem in result.problems[:_SHOWN_PROBLEMS]
         ]
+    if result.binary:
+        lines += ["", "## Passed over", "", "Binary files: nothing in them was read.", ""]
+        lines += [f"- {code(path)}" for path in result.binary[:_SHOWN_PROBLEMS]]
+        if len(result.binary) > _SHOWN_PROBLEMS:
+            lines += ["", f"{len(result.binary) - _SHOWN_PROBLEMS} more are in the JSON report."]
     return redact("\n".join(lines)) + "\n"
 
 
@@ -99,7 +107,7 @@ def _group(group: Group) -> dict[str, Any]:
         "first_seen": group.first_seen.isoformat() if group.first_seen else None,
         "last_seen": group.last_seen.isoformat() if group.last_seen else None,
         "example": group.example,
-        "sources": group.sources,
+        "sources": [redact(source) for source in group.sources],
         "other": group.other,
     }
 

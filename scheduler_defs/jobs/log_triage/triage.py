@@ -10,16 +10,17 @@ import contextlib
 import datetime as dt
 import fcntl
 import os
+import stat
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from scheduler_defs.errors import SignalboxError
-from scheduler_defs.jobs.log_triage.files import Problem, find_files
-from scheduler_defs.jobs.log_triage.grouping import Group, Grouper
-from scheduler_defs.jobs.log_triage.positions import Position, Positions
-from scheduler_defs.jobs.log_triage.reading import (
+from scheduler_defs.jobs.log_triage.files.allowed import Allowed, real_path_of
+from scheduler_defs.jobs.log_triage.files.finding import Problem, find_files
+from scheduler_defs.jobs.log_triage.files.positions import Position, Positions
+from scheduler_defs.jobs.log_triage.files.reading import (
     READ_ERRORS,
     Content,
     describe,
@@ -27,7 +28,10 @@ from scheduler_defs.jobs.log_triage.reading import (
     opened,
     read_blocks,
 )
-from scheduler_defs.jobs.log_triage.severity import WORST_FIRST
+from scheduler_defs.jobs.log_triage.grouping.grouper import Grouper
+from scheduler_defs.jobs.log_triage.grouping.groups import Group
+from scheduler_defs.jobs.log_triage.lines.severity import WORST_FIRST
+from scheduler_defs.private import make_private, open_private
 
 
 @dataclass(frozen=True)
@@ -50,12 +54,14 @@ class Triage:
     continuations: int
     files: list[FileRead] = field(default_factory=list)
     unchanged: int = 0
-    binary: int = 0
+    binary: list[str] = field(default_factory=list[str])
+    """Files that were passed over because nobody could read what is in them."""
     problems: list[Problem] = field(default_factory=list)
     bytes_read: int = 0
     seconds: float = 0.0
     positions: Positions = field(default_factory=Positions)
     positions_path: Path = Path()
+    allowed: Allowed = field(default_factory=lambda: Allowed(()))
 
     def save_positions(self) -> None:
         """To be called once the report is safe: what was read will not be read again."""
@@ -71,9 +77,20 @@ class _Opened:
 
 
 def triage(
-    patterns: Sequence[str], state: Path, *, max_groups: int = 1000, max_bytes: int | None = None
+    patterns: Sequence[str],
+    state: Path,
+    *,
+    allowed: Allowed | None = None,
+    max_groups: int = 1000,
+    max_bytes: int | None = None,
 ) -> Triage:
-    """Read what is new in the files that match. `state` is the folder of `positions.json`."""
+    """Read what is new in the files that match. `state` is the folder of `positions.json`.
+
+    Files that `allowed` does not cover (by default: what the patterns themselves do not name) are not read.
+    Raises SignalboxError, one line, when a pattern begins outside of what is allowed.
+    """
+    allowed = allowed or Allowed(patterns)
+    allowed.refuse_others(patterns)
     started = time.monotonic()
     positions_path = state / "positions.json"
     positions, fault = Positions.load(positions_path)
@@ -81,7 +98,9 @@ def triage(
     if fault:
         problems.append(Problem(str(positions_path), fault))
     grouper = Grouper(max_groups=max_groups)
-    result = Triage([], 0, 0, problems=problems, positions=positions, positions_path=positions_path)
+    result = Triage(
+        [], 0, 0, problems=problems, positions=positions, positions_path=positions_path, allowed=allowed
+    )
     fresh = [path for path in paths if not _go_on(path, grouper, result, max_bytes)]
     for path in fresh:
         _start(path, grouper, result, max_bytes)
@@ -95,9 +114,9 @@ def triage(
 @contextlib.contextmanager
 def exclusive(state: Path, *, wait_seconds: float) -> Iterator[None]:
     """One pass at a time on a state folder. Raises SignalboxError when another one goes on for too long."""
-    state.mkdir(parents=True, exist_ok=True)
+    make_private(state)
     deadline = time.monotonic() + wait_seconds
-    with (state / "lock").open("w") as lock:
+    with open(state / "lock", "w", opener=open_private) as lock:
         while True:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -150,15 +169,26 @@ def _open(path: Path, result: Triage) -> _Opened | None:
     """The file and its content; None when it is binary or cannot be read, which goes into the result."""
     with contextlib.ExitStack() as stack:
         try:
-            raw = stack.enter_context(path.open("rb"))
+            raw = stack.enter_context(open(path, "rb", opener=_without_waiting))
+            status = os.fstat(raw.fileno())
+            if not stat.S_ISREG(status.st_mode):
+                return None
+            if not result.allowed.covers(real_path_of(raw.fileno(), path)):
+                result.problems.append(Problem(str(path), "leads to a file that declarations do not name"))
+                return None
             content = opened(raw, path.name)
             if looks_binary(content):
-                result.binary += 1
+                result.binary.append(str(path))
                 return None
-            return _Opened(path, os.fstat(raw.fileno()), content, stack.pop_all())
+            return _Opened(path, status, content, stack.pop_all())
         except READ_ERRORS as error:
             result.problems.append(Problem(str(path), describe(error)))
             return None
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    """A pipe that took the place of a file would wait for ever for its writer."""
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def _read(
@@ -183,7 +213,7 @@ def _read(
     if progress.error:
         result.problems.append(Problem(str(file.path), progress.error))
     result.positions.record(file.path, file.status, file.content, progress=progress, now=time.time())
-    read = max(0, progress.offset - offset)
+    read = max(0, progress.offset - offset - progress.skipped)
     result.bytes_read += read
     result.files.append(FileRead(str(file.path), state, read, progress.lines_cut, left_over=progress.stopped))
 

@@ -9,8 +9,9 @@ from typing import Any
 import dagster as dg
 from pydantic import Field
 
-from scheduler_defs.jobs.built import ReportConfig, builtin_report, report_result
+from scheduler_defs.jobs.report_asset import ReportConfig, builtin_report, report_result
 from scheduler_defs.jobs.service_map.snapshot import Scope
+from scheduler_defs.private import make_private
 
 _KNOWN_SERVICES = [
     *("dagster*", "celery*", "signalbox*", "postgres*", "valkey*", "redis*", "rabbitmq*", "beam.smp"),
@@ -33,11 +34,13 @@ class ServiceMapConfig(ReportConfig):
 
 
 @builtin_report(
-    "service_map", description="What listens and runs here, and what changed since the last report."
+    "service_map",
+    ServiceMapConfig,
+    description="What listens and runs here, and what changed since the last report.",
 )
 def service_map(context: dg.AssetExecutionContext, config: ServiceMapConfig) -> dg.MaterializeResult:
     """Look, compare with the last report, write this one, then remember it."""
-    from scheduler_defs.jobs.reports import write_atomically
+    from scheduler_defs.atomic import write_atomically
     from scheduler_defs.jobs.service_map import report
     from scheduler_defs.jobs.service_map.comparing import compare, identities
     from scheduler_defs.jobs.service_map.snapshot import within_scope
@@ -61,7 +64,7 @@ def service_map(context: dg.AssetExecutionContext, config: ServiceMapConfig) -> 
         report.markdown(shown, seen, changes, scope=config.scope.value, since=since),
         numbers,
     )
-    memory.parent.mkdir(parents=True, exist_ok=True)
+    make_private(memory.parent)
     made = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
     write_atomically(memory, json.dumps({"made": made, "identities": identities(shown)}, indent=1) + "\n")
     return outcome

@@ -9,10 +9,10 @@ from typing import Any
 import psutil
 import sqlalchemy as sa
 
-from resources.task_queue.models import Task, TaskQuery
-from resources.task_queue.new_task import NewTask
-from resources.task_queue.postgres import PostgresTaskQueue
-from scheduler_defs.matching import TaskStatus
+from scheduler_defs.agents.deciding import TaskStatus
+from scheduler_defs.agents.task_queue.models import Task, TaskQuery
+from scheduler_defs.agents.task_queue.new_task import NewTask
+from scheduler_defs.agents.task_queue.postgres.queue import PostgresTaskQueue
 from tests.integration.running_stack import Stack, until
 
 AGENTS = """
@@ -60,7 +60,7 @@ class AtWork:
         return self.tasks(ids)
 
     def graphql(self, query: str) -> Any:
-        from scheduler_defs.stack.checks import graphql
+        from scheduler_defs.stack.health.checks import graphql
 
         return graphql(self.stack.ui, query)
 
@@ -87,7 +87,7 @@ class AtWork:
 
 def sensor_names(stack: Stack) -> set[str]:
     """Names of the sensors that the webserver knows."""
-    from scheduler_defs.stack.checks import graphql
+    from scheduler_defs.stack.health.checks import graphql
 
     query = '{ repositoryOrError(repositorySelector: {repositoryName: "__repository__", '
     query += 'repositoryLocationName: "signalbox"}) { ... on Repository { sensors { name } } } }'

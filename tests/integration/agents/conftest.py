@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from resources.task_queue.postgres import PostgresTaskQueue
 from scheduler_defs import database
+from scheduler_defs.agents.task_queue.postgres.queue import PostgresTaskQueue
 from tests.integration.agents.agents_at_work import AGENTS, AtWork, sensor_names
 from tests.integration.running_stack import Stack, until
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from scheduler_defs.matching import TaskStatus
+from scheduler_defs.agents.deciding import TaskStatus
 from tests.integration.agents.agents_at_work import AtWork
 from tests.integration.running_stack import until
 

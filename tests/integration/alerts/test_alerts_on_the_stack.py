@@ -60,7 +60,7 @@ def told(stack: Stack, tmp_path: Path) -> Iterator[Told]:
 
 
 def _known(stack: Stack) -> bool:
-    from scheduler_defs.stack.checks import graphql
+    from scheduler_defs.stack.health.checks import graphql
 
     query = '{ repositoryOrError(repositorySelector: {repositoryName: "__repository__", '
     query += 'repositoryLocationName: "signalbox"}) { ... on Repository { schedules { name } } } }'

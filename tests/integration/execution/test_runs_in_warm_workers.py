@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import psutil
+
 from tests.integration.execution.worked_yard import Yard
 
 
@@ -12,7 +14,9 @@ def test_given_a_worker_when_a_run_is_launched_then_a_child_of_it_executes_it(
     marks = tmp_path / "marks"
     run_id = worked_yard.launch("work_job", {"marks": str(marks)})
     assert worked_yard.wait(run_id) == "SUCCESS", "\n".join(worked_yard.messages(run_id))
-    assert int(marks.read_text().split()[1]) in worker.children()
+    pid = int(marks.read_text().split()[1])
+    assert pid not in worker.children(), "a process of its own"
+    assert not psutil.pid_exists(pid)
     worked_yard.wait_for(lambda: not worked_yard.leases(), "the lease to be given back")
     assert worked_yard.tags(run_id)["signalbox/worker"].startswith("w0-")
 

@@ -26,6 +26,7 @@ from dagster._core.remote_origin import (
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 
 from scheduler_defs import database
+from scheduler_defs.settings import OWN_LOCATION
 from tests.patience import PATIENCE
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -83,7 +84,7 @@ class Yard:
         name = f"w{len(self.workers)}-{uuid.uuid4().hex[:6]}"
         log = self.state / f"{name}.log"
         argv = [
-            *(sys.executable, "-m", "celery", "-A", "scheduler_defs.execution.celery_app", "worker"),
+            *(sys.executable, "-m", "celery", "-A", "scheduler_defs.execution.worker.celery_app", "worker"),
             *("-P", "prefork", "-Q", queues, "-c", str(slots), "-n", f"{name}@%h", "-l", "INFO"),
             *("--without-gossip", "--without-mingle", "--without-heartbeat"),
         ]
@@ -128,7 +129,7 @@ class Yard:
             remote_job_origin=RemoteJobOrigin(
                 RemoteRepositoryOrigin(
                     ManagedGrpcPythonEnvCodeLocationOrigin(
-                        LoadableTargetOrigin(python_file=str(self.source)), "yard"
+                        LoadableTargetOrigin(python_file=str(self.source)), OWN_LOCATION
                     ),
                     "__repository__",
                 ),
@@ -182,7 +183,7 @@ class Yard:
         )
 
     def live_leases(self) -> Sequence[Any]:
-        return self.column("SELECT run_id FROM signalbox.leases WHERE expires > now()")
+        return self.column("SELECT run_id FROM signalbox.leases WHERE lost IS NULL")
 
     def column(self, statement: str, **parameters: Any) -> Sequence[Any]:
         with database.engine().connect() as connection:
@@ -218,7 +219,7 @@ def yard(
     }
     before = dict(os.environ)
     os.environ.update(environment)
-    from scheduler_defs.execution import celery_app
+    from scheduler_defs.execution.worker import celery_app
 
     forget_messages(broker_url)
     celery_app.app = celery_app.make_app(broker_url)

@@ -13,9 +13,9 @@ from typing import Any
 import psutil
 import pytest
 
-from scheduler_defs.stack import lock, processes, record
-from scheduler_defs.stack.checks import graphql
-from scheduler_defs.stack.record import State
+from scheduler_defs.stack.health.checks import graphql
+from scheduler_defs.stack.machine import lock, processes, record
+from scheduler_defs.stack.machine.record import State
 from tests.integration.running_stack import SIGNALBOX, Stack, clean_environment, new_yard, running, until
 from tests.patience import PATIENCE
 

@@ -30,7 +30,7 @@ def added(stack: Stack) -> Iterator[Path]:
 
 def jobs(stack: Stack) -> set[str]:
     """Names of the jobs that the webserver knows."""
-    from scheduler_defs.stack.checks import graphql
+    from scheduler_defs.stack.health.checks import graphql
 
     query = '{ repositoryOrError(repositorySelector: {repositoryName: "__repository__", '
     query += 'repositoryLocationName: "signalbox"}) { ... on Repository { jobs { name } } } }'

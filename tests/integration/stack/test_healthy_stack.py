@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
+import stat
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,10 +15,19 @@ import psutil
 import pytest
 
 from scheduler_defs.settings import PROJECT_ROOT
-from scheduler_defs.stack import checks
+from scheduler_defs.stack.health import checks
 from tests.integration.running_stack import Stack, new_yard, until
 
-COMPONENTS = ["postgres", "valkey", "code-server", "webserver", "daemon", "worker-runs", "worker-steps"]
+COMPONENTS = [
+    "postgres",
+    "valkey",
+    "code-server",
+    "webserver",
+    "daemon",
+    "worker-runs",
+    "worker-steps",
+    "worker-agents",
+]
 
 
 def test_given_a_running_stack_then_every_component_says_that_it_is_well(stack: Stack) -> None:
@@ -127,9 +138,62 @@ def test_given_a_checkout_then_dagsters_project_tool_knows_it(stack: Stack) -> N
     assert "loaded successfully" in dg(stack, "check", "defs").stdout.replace("\n", " ")
 
 
+@pytest.mark.attack
+@pytest.mark.case("attack-a5-code-server")
+def test_given_a_running_stack_then_only_its_user_may_speak_to_the_code_server(stack: Stack) -> None:
+    listening = Path(stack.exports["SIGNALBOX_CODE_SERVER_SOCKET"])
+    folder = listening.parent
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert stat.S_IMODE(listening.stat().st_mode) == 0o600
+    outer = psutil.Process(stack.pid("code-server"))
+    for process in (outer, *outer.children(recursive=True)):
+        connections = process.net_connections("all")
+        assert [each for each in connections if each.status == "LISTEN"] == [], "no TCP port"
+        sockets = {each.laddr for each in connections if each.laddr and not isinstance(each.laddr, tuple)}
+        assert sockets <= {str(path) for path in folder.iterdir()}, "nor one in everybody's /tmp"
+    if os.geteuid() == 0:
+        script = (
+            "import os, socket; os.setgroups([]); os.setgid(65534); os.setuid(65534); "
+            f"socket.socket(socket.AF_UNIX).connect({str(listening)!r})"
+        )
+        other = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+        assert "PermissionError" in other.stderr
+
+
+@pytest.mark.case("dagster-X-no-environment")
+def test_given_only_dagster_home_then_dagsters_commands_find_the_stack(stack: Stack) -> None:
+    found = {name: value for name, value in os.environ.items() if not name.startswith("SIGNALBOX")}
+    env = {**found, "DAGSTER_HOME": str(PROJECT_ROOT), "SIGNALBOX_STATE": stack.exports["SIGNALBOX_STATE"]}
+
+    def call(*arguments: str) -> str:
+        done = subprocess.run(
+            [sys.executable, "-m", "dagster", *arguments],
+            env=env,
+            cwd=PROJECT_ROOT,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    assert "run_launcher" in call("instance", "info")
+    call("job", "launch", "-j", "service_map")
+    run_id = stack.json("runs", "list", "--job", "service_map")[0]["run_id"]
+    until(lambda: finished(stack, run_id), f"the end of {run_id}")
+    assert run_id in call("run", "list")
+    # What is switched in the UI is what `list` shows, though it has loaded the code itself.
+    stack.run("schedules", "disable", "heartbeat")
+    try:
+        assert "Schedule: heartbeat [STOPPED]" in call("schedule", "list")
+    finally:
+        stack.run("schedules", "enable", "heartbeat")
+
+
 @pytest.fixture
 def second_webserver(stack: Stack) -> Iterator[str]:
-    from scheduler_defs.stack.ports import Ports
+    from scheduler_defs.stack.machine.ports import Ports
 
     ports = Ports("127.0.0.1")
     port = ports.from_(31000)
@@ -146,11 +210,11 @@ def second_webserver(stack: Stack) -> Iterator[str]:
 
 
 def test_given_the_exports_then_a_plain_dagster_webserver_serves_the_same_stack(
-    second_webserver: str,
+    second_webserver: str, stack: Stack
 ) -> None:
     def loaded() -> bool:
         try:
-            return checks.webserver(second_webserver) == ""
+            return checks.webserver(second_webserver, stack.postgres_url) == ""
         except (OSError, checks.NotHealthy):
             return False
 

@@ -11,7 +11,7 @@ import pytest
 import sqlalchemy as sa
 
 from scheduler_defs import database
-from scheduler_defs.execution import celery_app
+from scheduler_defs.execution.worker import celery_app
 from scheduler_defs.settings import PROJECT_ROOT
 from tests.integration.steps.stack import Stack, environment
 

@@ -8,18 +8,21 @@ import time
 from pathlib import Path
 
 import dagster as dg
+from dagster_celery import celery_executor
 
 from scheduler_defs import tags
-from scheduler_defs.execution.step_timeout import TIMEOUT_TAG
-from scheduler_defs.execution.steps import celery_steps_executor
+from scheduler_defs.execution.leases.held import current_lease
+from scheduler_defs.execution.steps.executor_job import celery_steps_executor
+from scheduler_defs.execution.steps.timeout import TIMEOUT_TAG
 
 NOTES = "STEPS_TEST_NOTES"
 
 
 def note(what: str) -> None:
-    """Leave a line behind for the test: what happened, in which process."""
+    """Leave a line behind for the test: what happened, and for which child of the worker."""
+    lease = current_lease()
     with (Path(os.environ[NOTES]) / "notes").open("a") as file:
-        file.write(f"{what} {os.getpid()}\n")
+        file.write(f"{what} {os.getpid() if lease is None else lease.claim.pid}\n")
 
 
 @dg.op(out=dg.Out(dg.Nothing))
@@ -153,3 +156,23 @@ def special() -> None:
 @dg.job(executor_def=celery_steps_executor)
 def on_a_special_queue() -> None:
     special()
+
+
+@dg.job(executor_def=celery_executor)
+def for_dagster_celery() -> None:
+    """As somebody has it who comes from dagster-celery."""
+    start = top()
+    bottom(left=side.alias("left")(start), right=side.alias("right")(start))
+
+
+@dg.job
+def by_default() -> None:
+    """No executor is named: Dagster's own, a process per step."""
+    start = top()
+    bottom(left=side.alias("left")(start), right=side.alias("right")(start))
+
+
+@dg.job(executor_def=dg.multiprocess_executor)
+def multiprocess() -> None:
+    start = top()
+    bottom(left=side.alias("left")(start), right=side.alias("right")(start))

@@ -68,7 +68,7 @@ class Stack:
 
     def start_worker(self, name: str, queues: str, slots: int) -> None:
         """A Celery worker, and wait until it has registered itself."""
-        app = ["celery", "-A", "scheduler_defs.execution.celery_app", "worker", "-P", "prefork"]
+        app = ["celery", "-A", "scheduler_defs.execution.worker.celery_app", "worker", "-P", "prefork"]
         self.start(name, *app, "-Q", queues, "-c", str(slots), "-n", f"{name}@test", "-l", "INFO")
         pid = self.processes[name].pid
         until(lambda: self.rows("SELECT 1 FROM signalbox.workers WHERE pid = :pid", pid=pid), what=name)

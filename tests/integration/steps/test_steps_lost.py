@@ -9,7 +9,7 @@ import time
 import kombu
 import psutil
 
-from scheduler_defs.execution import celery_app
+from scheduler_defs.execution.worker import celery_app
 from tests.integration.steps import jobs
 from tests.integration.steps.stack import Stack, until
 
@@ -65,7 +65,7 @@ def test_given_a_run_whose_own_worker_is_killed_when_its_steps_run_then_they_are
     until(lambda: len(stack.noted("step waits")) == 2)
     stack.kill("runs")
     assert stack.wait(run_id, 30) == "FAILURE"
-    assert until(lambda: not stack.rows("SELECT 1 FROM signalbox.leases WHERE expires > now()"), 15)
+    assert until(lambda: not stack.rows("SELECT 1 FROM signalbox.leases WHERE lost IS NULL"), 15)
     assert stack.noted("step ends") == []
 
 

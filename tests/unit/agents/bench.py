@@ -13,16 +13,19 @@ import dagster as dg
 import pytest
 import sqlalchemy as sa
 
-from resources.agent_pool import assignments
-from resources.agent_pool.assignments import Assignment
-from resources.agent_pool.passes import Pass, reconcile
-from resources.task_queue.opening import close_task_queues, open_task_queue
-from resources.task_queue.protocol import TaskQueue
+from resources import declared_resources
 from scheduler_defs import database
+from scheduler_defs.agents.pool import assignments
+from scheduler_defs.agents.pool.assignments import Assignment
+from scheduler_defs.agents.pool.passes import Pass, reconcile
+from scheduler_defs.agents.task_queue.opening import close_task_queues, open_task_queue
+from scheduler_defs.agents.task_queue.protocol import TaskQueue
+from scheduler_defs.agents.tick.requests import run_request
+from scheduler_defs.agents.working.job import agent_task
+from scheduler_defs.agents.working.landing import agent_landing
 from scheduler_defs.declarations import current
-from scheduler_defs.declarations.models import Declarations
-from scheduler_defs.jobs.agent_task import agent_task
-from sensors.agent_queue_tick import run_request
+from scheduler_defs.declarations.models.declared import Declarations
+from scheduler_defs.launching import for_landing
 from tests.unit.agents.yard import KnownRuns, now
 
 
@@ -73,7 +76,25 @@ class Bench:
         wanted = run_request(self.declarations, request or self.request())
         assert wanted is not None
         result = agent_task.execute_in_process(
-            run_config=wanted.run_config, tags=wanted.tags, instance=self.instance, raise_on_error=False
+            run_config=wanted.run_config,
+            tags=wanted.tags,
+            instance=self.instance,
+            raise_on_error=False,
+            resources=declared_resources(self.declarations),
+        )
+        run = self.instance.get_run_by_id(result.run_id)
+        assert run is not None
+        return run
+
+    def land(self, repository: str) -> dg.DagsterRun:
+        """What waits in a repository lands."""
+        asked = for_landing(repository=repository, run_key="landing")
+        result = agent_landing.execute_in_process(
+            run_config=asked.run_config,
+            tags=asked.tags,
+            instance=self.instance,
+            raise_on_error=False,
+            resources=declared_resources(self.declarations),
         )
         run = self.instance.get_run_by_id(result.run_id)
         assert run is not None

@@ -7,7 +7,7 @@ import os
 import signal
 import uuid
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.process import BaseProcess
 from threading import Event
@@ -16,10 +16,10 @@ from typing import Any
 import psutil
 import sqlalchemy as sa
 
-from resources.agent_pool.assignments import Assignment
 from scheduler_defs import database
-from scheduler_defs.matching.healing import RunState
-from sensors.agent_queue_tick import run_request
+from scheduler_defs.agents.deciding.healing import RunState
+from scheduler_defs.agents.pool.assignments import Assignment
+from scheduler_defs.agents.tick.requests import run_request
 from tests.patience import wait_until
 from tests.standins.tinytask import TinyTaskServer
 from tests.unit.agents.bench import Bench
@@ -34,17 +34,24 @@ def execute(environment: Mapping[str, str], run_id: str, run_config: Any, tags: 
     """Execute the agent job, in the process that this is called in."""
     import dagster as dg
 
-    from scheduler_defs.jobs.agent_task import agent_task
+    from resources import declared_resources
+    from scheduler_defs.agents.working.job import agent_task
+    from scheduler_defs.declarations import current
+    from scheduler_defs.settings import settings
 
     os.environ.clear()
     os.environ.update(environment)
-    agent_task.execute_in_process(
-        run_config=run_config,
-        tags=dict(tags),
-        run_id=run_id,
-        instance=dg.DagsterInstance.ephemeral(),
-        raise_on_error=False,
-    )
+    from dagster._utils.interrupts import capture_interrupts
+
+    with capture_interrupts(), suppress(dg.DagsterExecutionInterruptedError):  # as a worker's child does
+        agent_task.execute_in_process(
+            run_config=run_config,
+            tags=dict(tags),
+            run_id=run_id,
+            instance=dg.DagsterInstance.ephemeral(),
+            raise_on_error=False,
+            resources=declared_resources(current(settings().config, settings().state).declarations),
+        )
 
 
 @dataclass
@@ -61,6 +68,10 @@ class RunToKill:
         os.kill(self.process.pid or 0, signal.SIGKILL)
         self.process.join(_DEADLINE_SECONDS)
         self._say(RunState.FAILED, "worker_lost")
+
+    def interrupt(self) -> None:
+        """SIGTERM, as for a run that was cancelled or deleted, or whose worker is told to stop."""
+        os.kill(self.process.pid or 0, signal.SIGTERM)
 
     def finish(self, state: RunState = RunState.SUCCEEDED) -> None:
         """Wait for the end of the run."""

@@ -13,10 +13,10 @@ import dagster as dg
 import pytest
 import typer.main
 
+from scheduler_defs.agents.deciding import TaskStatus
 from scheduler_defs.cli.main import COMMANDS, build
 from scheduler_defs.declarations import load
-from scheduler_defs.declarations.models import Agent
-from scheduler_defs.matching import TaskStatus
+from scheduler_defs.declarations.models.declared import Agent
 from scheduler_defs.settings import PROJECT_ROOT
 from tests.unit.agents.bench import Bench
 from tests.unit.task_queue.asking import add
@@ -51,10 +51,12 @@ def documented(folder: Path) -> Iterator[Agent]:
 def test_given_the_documented_agents_when_checked_then_they_have_no_faults(tmp_path: Path) -> None:
     assert {agent.name: agent.command[0] for agent in documented(tmp_path)} == {
         "vaela": "python3",
+        "claude-team": "claude",
         "goose-dev": "goose",
         "claude-dev": "claude",
         "codex-dev": "codex",
         "aider-docs": "aider",
+        "coder": "claude",
     }
 
 

@@ -10,13 +10,14 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from resources.agent_pool import agent_states
-from resources.agent_pool.passes import reconcile
-from resources.agent_pool.runs import InstanceRuns
+from resources import declared_resources
 from scheduler_defs import database, tags
-from scheduler_defs.jobs.agent_task import agent_task
-from scheduler_defs.matching import TaskStatus
-from sensors.agent_queue_tick import run_request
+from scheduler_defs.agents.deciding import TaskStatus
+from scheduler_defs.agents.pool import agent_states
+from scheduler_defs.agents.pool.passes import reconcile
+from scheduler_defs.agents.pool.runs import InstanceRuns
+from scheduler_defs.agents.tick.requests import run_request
+from scheduler_defs.agents.working.job import agent_task
 from tests.patience import wait_until
 from tests.standins.tinytask import TinyTaskServer
 from tests.unit.agents.bench import Bench
@@ -175,32 +176,25 @@ def test_given_an_agent_that_says_complete_then_a_bad_exit_code_does_not_matter(
     assert "done, the linter still complains" in comments(bench.queue, id)
 
 
-def test_given_an_unreadable_report_then_the_exit_code_counts_and_the_fault_is_logged(bench: Bench) -> None:
-    bench.python("import os; open(os.environ['SIGNALBOX_REPORT_FILE'], 'w').write('{not json')")
-    add(bench.queue)
-    run = bench.run()
-    assert run.status is dg.DagsterRunStatus.SUCCESS
-    assert "the report cannot be read" in bench.logs(run)
-
-
-@pytest.mark.parametrize(
-    ("command", "words"),
-    [
-        (["no-such-program-anywhere"], "program 'no-such-program-anywhere' is not found on PATH"),
-        (["true", "{task.colour}"], "nothing is known as {task.colour}"),
-    ],
-)
-def test_given_a_command_that_cannot_start_then_the_attempt_counts_and_the_agent_is_noted(
-    bench: Bench, command: list[str], words: str
+@pytest.mark.parametrize("field", ["command", "cwd"])
+def test_given_a_program_or_folder_that_is_not_there_then_no_attempt_is_burnt_and_the_agent_is_passed_over(
+    bench: Bench, field: str
 ) -> None:
     """W8: failed starts cost nothing, so a broken agent drained the queue."""
-    bench.declare(command)
+    if field == "command":
+        bench.declare(["no-such-program-anywhere"])
+    else:
+        bench.declare(["true"], cwd="no/such/folder")
     id = add(bench.queue)
     run = bench.run()
-    assert words in run.tags[tags.ERROR]
-    assert bench.queue.get(id).attempts == 1
+    words = {"command": "program 'no-such-program-anywhere' is not found on PATH", "cwd": "working directory"}
+    assert words[field] in run.tags[tags.ERROR]
+    assert bench.queue.get(id).attempts == 0
     with database.engine().connect() as connection:
-        assert agent_states.states(connection)["vaela"].failed_starts == 1
+        state = agent_states.states(connection)["vaela"]
+    assert state.failed_starts == 1
+    assert state.passed_over_until is not None
+    assert bench.look().requests == ()
 
 
 @pytest.mark.parametrize(
@@ -276,7 +270,10 @@ def test_given_an_agent_that_is_not_declared_any_more_then_the_run_is_not_needed
     document = {**bench.head, "agents": {"oscar": {"queue": "dev", "command": ["true"]}}}
     (bench.config / "agents.yaml").write_text(json.dumps(document))
     result = agent_task.execute_in_process(
-        run_config=wanted.run_config, tags=wanted.tags, instance=bench.instance
+        run_config=wanted.run_config,
+        tags=wanted.tags,
+        instance=bench.instance,
+        resources=declared_resources(bench.declarations),
     )
     assert result.success
     assert bench.queue.get(id).status is TaskStatus.IDLE

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from resources.task_queue.opening import close_task_queues
-from resources.task_queue.protocol import CHANNEL, TaskQueue
 from scheduler_defs import database
+from scheduler_defs.agents.task_queue.opening import close_task_queues
+from scheduler_defs.agents.task_queue.protocol import CHANNEL, TaskQueue
 from scheduler_defs.cli.main import main
 from scheduler_defs.execution.wakeup import WakingConnection
 from tests.standins.tinytask import TinyTaskServer
@@ -418,6 +418,6 @@ def test_given_watch_when_interrupted_then_the_queues_were_listed_again_and_agai
         if len(pauses) == 3:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr("scheduler_defs.cli.queues.time.sleep", pause)
+    monkeypatch.setattr("scheduler_defs.cli.agents.queues.time.sleep", pause)
     _, printed, _ = signalbox("queues", "--watch")
     assert [line.split()[0] for line in printed.splitlines()] == ["QUEUE", "dev", "qa"] * 3

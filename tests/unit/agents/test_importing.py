@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from scheduler_defs.cli.importing_tinyscheduler import read_env, read_limits, translate
+from scheduler_defs.cli.importing.tinyscheduler import read_env, read_limits, translate
 from scheduler_defs.cli.main import main
 from scheduler_defs.declarations import load
 from scheduler_defs.errors import SignalboxError

@@ -8,14 +8,14 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import sqlalchemy as sa
 
-from resources.agent_pool import agent_states, assignments
-from resources.agent_pool.assignments import AssignmentEnding
-from resources.agent_pool.passes import preview
-from resources.task_queue.protocol import TaskQueue, TaskQueueDownError
-from resources.task_queue.tinytask import TinyTaskQueue
-from scheduler_defs.declarations.models import Backoff, Retries
-from scheduler_defs.matching import AgentMode, Ending, TaskStatus
-from scheduler_defs.matching.healing import NO_RUN_AFTER, RunState
+from scheduler_defs.agents.deciding import AgentMode, Ending, TaskStatus
+from scheduler_defs.agents.deciding.healing import NO_RUN_AFTER, RunState
+from scheduler_defs.agents.pool import agent_states, assignments
+from scheduler_defs.agents.pool.assignments import AssignmentEnding
+from scheduler_defs.agents.pool.passes import preview
+from scheduler_defs.agents.task_queue.protocol import TaskQueue, TaskQueueDownError
+from scheduler_defs.agents.task_queue.tinytask.queue import TinyTaskQueue
+from scheduler_defs.declarations.models.declared import Backoff, Retries
 from scheduler_defs.timing import Window
 from tests.patience import wait_until
 from tests.standins.tinytask import TinyTaskServer
@@ -47,6 +47,24 @@ def test_given_a_requested_task_when_passes_go_on_then_it_is_not_requested_again
     yard.begin(request, "run-1")
     assert yard.look().requests == ()
     assert [live.run_id for live in yard.live()] == ["run-1"]
+
+
+@pytest.mark.parametrize("queue", ["tinytask"], indirect=True)
+def test_given_a_task_done_by_another_process_within_the_same_moment_then_no_further_run_is_asked_for(
+    yard: Yard, tinytask_server: TinyTaskServer
+) -> None:
+    """The snapshot in which it was idle was still fresh when it was no longer given to anybody."""
+    assert isinstance(yard.queue, TinyTaskQueue)
+    yard.queue._moment._clock = lambda: 0.0
+    id = add(yard.queue)
+    (request,) = yard.look().requests
+    elsewhere = TinyTaskQueue(tinytask_server.url)
+    elsewhere.claim(id, yard.request(request, "run-1"), now())
+    elsewhere.complete(id, author="test")
+    elsewhere.close()
+    with yard.engine.begin() as connection:
+        assignments.end(connection, request.run_key, AssignmentEnding.COMPLETE, now())
+    assert yard.look().requests == ()
 
 
 def test_given_many_passes_at_once_when_they_reserve_then_no_task_and_no_slot_is_given_twice(
@@ -94,10 +112,10 @@ def test_given_a_worker_killed_while_it_worked_when_its_run_has_failed_then_the_
     yard.begin(request, "run-1")
     yard.runs.put("run-1", RunState.FAILED, failure="worker_lost")
     passed = yard.look()
-    assert [healed.ending for healed in passed.healed] == [AssignmentEnding.RETRY]
+    assert [healed.ending for healed in passed.healed] == [AssignmentEnding.GIVE_BACK]
     assert placed(passed)[0][0] == id
-    assert passed.requests[0].run_key == f"task:{yard.queue.backend}:{id}:2"
-    assert "the worker was lost; attempt 1 of 3" in comments(yard.queue, id)[-1]
+    assert passed.requests[0].run_key == f"task:{yard.queue.backend}:{id}:1.2"
+    assert "the worker was lost; that counts as no attempt (1 of 5)" in comments(yard.queue, id)[-1]
 
 
 def test_given_a_worker_killed_before_it_claimed_when_its_run_has_failed_then_no_attempt_is_lost(
@@ -146,7 +164,8 @@ def test_given_a_worker_killed_between_settling_and_its_end_then_nothing_is_done
     yard.runs.put("run-1", RunState.FAILED, failure="worker_lost")
     passed = yard.look()
     assert passed.requests == ()
-    assert [healed.ending for healed in passed.healed] == [AssignmentEnding.LEAVE]
+    (healed,) = passed.healed
+    assert healed.ending in (AssignmentEnding.LEAVE, AssignmentEnding.COMPLETE_ASIDE)
     assert yard.queue.get(id).status is TaskStatus.COMPLETE
 
 
@@ -200,7 +219,7 @@ def test_given_a_working_task_that_no_assignment_knows_when_swept_then_it_is_set
     yard.runs.put("run-1", RunState.FAILED)
     assert yard.look().healed == ()
     passed = yard.look(sweep=True)
-    assert [(healed.task_id, healed.ending) for healed in passed.healed] == [(id, AssignmentEnding.RETRY)]
+    assert [(healed.task_id, healed.ending) for healed in passed.healed] == [(id, AssignmentEnding.GIVE_BACK)]
     assert placed(passed)[0][0] == id
 
 
@@ -233,7 +252,7 @@ def test_given_a_note_that_cannot_be_read_then_the_slot_counts_and_the_runs_stat
     assert (yard.look().requests, [live.task_id for live in yard.live()]) == ((), [id])
     yard.runs.put("run-1", RunState.FAILED, failure="worker_lost")
     passed = yard.look()
-    assert [healed.ending for healed in passed.healed] == [AssignmentEnding.RETRY]
+    assert [healed.ending for healed in passed.healed] == [AssignmentEnding.GIVE_BACK]
     assert placed(passed) == [(id, "vaela")]
 
 
@@ -347,7 +366,7 @@ def test_given_fewer_attempts_declared_than_were_used_then_the_task_is_a_dead_le
     for run in ("run-1", "run-2"):
         (request,) = yard.look().requests
         yard.begin(request, run)
-        yard.runs.put(run, RunState.FAILED)
+        yard.runs.put(run, RunState.FAILED, failure="error")
     twice = Retries(max_attempts=2, backoff=Backoff.NONE)
     yard.declarations = declared(
         agent("vaela", retries=twice), agent("damien", retries=twice), backend=yard.queue.backend

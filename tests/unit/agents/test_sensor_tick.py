@@ -10,11 +10,14 @@ import dagster as dg
 import pytest
 import sqlalchemy as sa
 
-from resources.agent_pool.assignments import AssignmentEnding, end
-from resources.task_queue.protocol import TaskQueueDownError
+from resources import DatabaseResource, TaskQueueResource
 from scheduler_defs import database
-from sensors.agent_queue_tick import KEPT, Memory, tick
-from sensors.agent_queues import asset_key
+from scheduler_defs.agents.pool.assignments import AssignmentEnding, end
+from scheduler_defs.agents.task_queue.protocol import TaskQueueDownError
+from scheduler_defs.agents.tick.memory import Memory
+from scheduler_defs.agents.tick.numbers import asset_key
+from scheduler_defs.agents.tick.tick import tick
+from scheduler_defs.declarations.models.retention import Retention
 from tests.standins.tinytask import TinyTaskServer
 from tests.unit.agents.bench import Bench
 from tests.unit.agents.yard import now
@@ -23,7 +26,9 @@ from tests.unit.task_queue.asking import add
 
 def ticked(bench: Bench, cursor: str | None = None, at: dt.datetime | None = None) -> dg.SensorResult:
     context = dg.build_sensor_context(instance=bench.instance, cursor=cursor)
-    return tick(bench.declarations, "dev", context, at or now())
+    task_queue = TaskQueueResource.declared(bench.declarations.task_queue).open()
+    engine = DatabaseResource().engine()
+    return tick(bench.declarations, "dev", context, at or now(), engine, task_queue)
 
 
 def requests(result: dg.SensorResult) -> list[dg.RunRequest]:
@@ -113,7 +118,7 @@ def test_given_assignments_that_ended_long_ago_when_ticked_then_those_of_tasks_a
         end(connection, request.run_key, AssignmentEnding.NEVER_STARTED, now())
         connection.execute(
             sa.text("UPDATE signalbox.assignments SET ended_at = ended_at - CAST(:kept AS interval)"),
-            {"kept": KEPT + dt.timedelta(days=1)},
+            {"kept": Retention().assignments + dt.timedelta(days=1)},
         )
     bench.queue.claim(running, _claim(bench), now())
     recent = Memory(forgot=now().isoformat()).__dict__
@@ -126,7 +131,7 @@ def test_given_assignments_that_ended_long_ago_when_ticked_then_those_of_tasks_a
 
 
 def _claim(bench: Bench) -> Any:
-    from scheduler_defs.matching.claiming import ClaimRequest
+    from scheduler_defs.agents.deciding.claiming import ClaimRequest
 
     return ClaimRequest("run-1", "vaela", "dev", 3)
 
@@ -134,3 +139,22 @@ def _claim(bench: Bench) -> Any:
 def _assigned() -> set[int]:
     with database.engine().connect() as connection:
         return set(connection.execute(sa.text("SELECT task_id FROM signalbox.assignments")).scalars())
+
+
+@pytest.mark.case("recovery-X2")
+def test_given_a_preview_in_the_ui_then_it_says_what_would_be_placed_and_reserves_nothing(
+    bench: Bench,
+) -> None:
+    task = add(bench.queue)
+    context = dg.build_sensor_context(instance=bench.instance, cursor="as it was")
+    context._log_key = ["signalbox", "agent_queue_dev", "20260302_100000"]
+    task_queue = TaskQueueResource.declared(bench.declarations.task_queue).open()
+    result = tick(bench.declarations, "dev", context, now(), DatabaseResource().engine(), task_queue)
+    assert requests(result) == []
+    assert result.cursor == "as it was"
+    assert isinstance(result.skip_reason, dg.SkipReason)
+    assert (result.skip_reason.skip_message or "").startswith(f"would place {task} with vaela")
+    with database.engine().connect() as connection:
+        assert connection.execute(sa.text("SELECT count(*) FROM signalbox.assignments")).scalar_one() == 0
+    (asked,) = requests(ticked(bench))
+    assert asked.run_key == f"task:{bench.queue.backend}:{task}:1"

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import dagster as dg
 
-import resources.task_queue.tinytask  # noqa: F401
-from scheduler_defs.jobs.agent_task import OP, agent_task
+import scheduler_defs.agents.task_queue.tinytask.queue  # noqa: F401
+from resources import declared_resources
+from scheduler_defs.agents.working.job import OP, agent_task
+from scheduler_defs.declarations import Declarations
 
 with tempfile.TemporaryDirectory(prefix="warm-") as _folder:
     (Path(_folder) / "config").mkdir()
@@ -17,5 +19,7 @@ with tempfile.TemporaryDirectory(prefix="warm-") as _folder:
     os.environ["SIGNALBOX_STATE"] = f"{_folder}/state"
     _nothing = {"run_key": "", "backend": "none", "queue": "none", "task": 0, "agent": "none"}
     agent_task.execute_in_process(
-        run_config={"ops": {OP: {"config": _nothing}}}, instance=dg.DagsterInstance.ephemeral()
+        run_config={"ops": {OP: {"config": _nothing}}},
+        instance=dg.DagsterInstance.ephemeral(),
+        resources=declared_resources(Declarations()),
     )

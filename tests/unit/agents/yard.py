@@ -8,12 +8,14 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from resources.agent_pool import assignments
-from resources.agent_pool.assignments import Assignment
-from resources.agent_pool.passes import Pass, reconcile
-from resources.agent_pool.runs import SeenRun
-from resources.task_queue.protocol import TaskQueue
-from scheduler_defs.declarations.models import (
+from scheduler_defs.agents.deciding.claiming import ClaimRequest
+from scheduler_defs.agents.deciding.healing import RunState
+from scheduler_defs.agents.pool import assignments
+from scheduler_defs.agents.pool.assignments import Assignment
+from scheduler_defs.agents.pool.passes import Pass, reconcile
+from scheduler_defs.agents.pool.runs import SeenRun
+from scheduler_defs.agents.task_queue.protocol import TaskQueue
+from scheduler_defs.declarations.models.declared import (
     Agent,
     Backoff,
     Declarations,
@@ -21,8 +23,6 @@ from scheduler_defs.declarations.models import (
     Retries,
     TaskQueueConfig,
 )
-from scheduler_defs.matching.claiming import ClaimRequest
-from scheduler_defs.matching.healing import RunState
 
 HERE = Position(file="config/agents.yaml", line=1, column=1)
 

@@ -7,8 +7,8 @@ import pytest
 import sqlalchemy as sa
 
 from scheduler_defs import database
-from scheduler_defs.execution.storage import SignalboxStorage
-from scheduler_defs.execution.storage_pool import PoolOptions, pooled_engine
+from scheduler_defs.execution.storage.pool import PoolOptions, pooled_engine
+from scheduler_defs.execution.storage.postgres import SignalboxStorage
 from tests.unit.alerting.yard import Yard
 from tests.unit.execution.core.setting import Setting, instance_over
 

@@ -20,8 +20,8 @@ from scheduler_defs.alerting.channels import command as command_channel
 from scheduler_defs.alerting.channels import log as log_channel
 from scheduler_defs.alerting.channels import webhook as webhook_channel
 from scheduler_defs.alerting.channels.email import parse
-from scheduler_defs.declarations.alert_models import Channel
-from scheduler_defs.declarations.base import Position
+from scheduler_defs.declarations.models.alerts import Channel
+from scheduler_defs.declarations.models.base import Position
 from tests.patience import wait_until
 from tests.unit.alerting.receivers import Mailbox, Webhook, mailbox, webhook
 

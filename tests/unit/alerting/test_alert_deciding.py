@@ -83,16 +83,14 @@ def test_given_no_throttle_when_failures_go_on_then_each_is_told() -> None:
     assert clock.at(0, "bad", "bad") == ["schedule a: run failed", "schedule a: run failed (2 in a row)"]
 
 
-def test_given_recovery_when_it_comes_and_goes_then_each_side_is_told_once_per_throttle() -> None:
+def test_given_recovery_when_it_was_told_then_the_next_failure_is_told_at_once() -> None:
     clock = Clock(replace(WATCH, recovery=True))
     assert clock.at(0, "bad") == ["schedule a: run failed"]
     assert clock.at(1, "good") == ["schedule a: well again after a failure"]
     assert clock.at(2, "good") == []
-    assert clock.at(3, "bad") == [], "within the throttle"
-    assert clock.at(4, "good") == [], "nobody was told of the failure"
-    assert clock.at(5, "bad") == []
-    assert clock.at(60) == ["schedule a: run failed"], "it still fails when the throttle ends"
-    assert clock.at(61, "good") == ["schedule a: well again after a failure"]
+    assert clock.at(3, "bad") == ["schedule a: run failed"]
+    assert clock.at(4, "bad") == [], "within the throttle of what was told at 3"
+    assert clock.at(5, "good") == ["schedule a: well again after 2 failures"]
 
 
 def test_given_a_success_that_ended_before_the_failure_when_read_later_then_it_ends_nothing() -> None:

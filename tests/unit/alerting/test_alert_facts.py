@@ -12,9 +12,8 @@ from scheduler_defs.alerting.facts import Gathering, Names, is_final, one_line
 from scheduler_defs.alerting.model import Kind
 from scheduler_defs.alerting.seen import MARGIN, Position, new_rows, unfinished_after
 from scheduler_defs.execution.alert_facts import SeenRun, SeenTick
-from scheduler_defs.timing import CatchUp, Policies, parse_every
-from scheduler_defs.timing.decision import decide
-from scheduler_defs.timing.specs import EverySpec
+from scheduler_defs.ledger.lines import LeftOut
+from scheduler_defs.ledger.reasons import Collapsed, Late, Missed, NotCaughtUp, Reason
 
 NOW = dt.datetime(2026, 3, 2, 12, tzinfo=dt.UTC)
 MINUTE = dt.timedelta(minutes=1)
@@ -27,8 +26,8 @@ def gathering(*thresholds: dt.timedelta, position: Position | None = None) -> Ga
     return Gathering(position or Position.beginning(NOW, 0), NAMES, thresholds)
 
 
-def tick(name: str, *, reason: str = "", failed: bool = False, of_schedule: bool = True) -> SeenTick:
-    return SeenTick(1, "s", of_schedule, True, failed, NOW, name, "why" if failed else "", reason)
+def tick(name: str, *, failed: bool = False, of_schedule: bool = True) -> SeenTick:
+    return SeenTick(1, "s", of_schedule, True, failed, NOW, name, "why" if failed else "")
 
 
 def run(*, failed: bool = True, began: dt.datetime = NOW, **run_tags: str) -> SeenRun:
@@ -36,37 +35,39 @@ def run(*, failed: bool = True, began: dt.datetime = NOW, **run_tags: str) -> Se
     return SeenRun("r1", "my_job", failed, began, began + MINUTE, began + MINUTE, given)
 
 
-def every_ten_minutes() -> EverySpec:
-    count, unit = parse_every("10m")
-    return EverySpec(count, unit, NOW, "UTC")
+def left(due: dt.datetime, reason: Reason) -> LeftOut:
+    return LeftOut("ni-ghtly", due, NOW, NOW, reason)
 
 
-@pytest.mark.parametrize("catch_up", [CatchUp.NONE, CatchUp.LATEST])
-def test_given_missed_occurrences_when_timing_words_it_then_it_is_recognised(catch_up: CatchUp) -> None:
-    decision = decide(
-        every_ten_minutes(),
-        Policies(catch_up=catch_up),
-        NOW + 50 * MINUTE,
-        NOW + 50 * MINUTE,
-        last=NOW,
-    )
+@pytest.mark.parametrize(
+    ("reasons", "text"),
+    [
+        ([NotCaughtUp("none")] * 3, "3 missed, not caught up with (catch_up: none)"),
+        ([Collapsed(NOW)] * 2, "2 missed, collapsed into the latest"),
+        (
+            [Collapsed(NOW), Missed(900, 0, 0, "latest", NOW, True)],
+            "900 or more missed, collapsed into the latest",
+        ),
+        (
+            [Missed(0, 7, 2, "all", NOW), *[NotCaughtUp("all")] * 7],
+            "7 missed, not caught up with (catch_up: all)",
+        ),
+        ([Missed(0, 0, 5, "all", NOW)], None),
+    ],
+)
+def test_given_what_a_tick_has_left_out_then_it_is_one_event(reasons: list[Reason], text: str | None) -> None:
     found = gathering()
-    found.ticks([tick("ni_ghtly", reason=decision.reason)])
-    (event,) = found.events
-    assert (event.kind, event.schedule, event.job) == (Kind.MISSED, "ni-ghtly", "my-job")
-    assert event.text.startswith("4 missed ")
+    found.left_out([left(NOW - n * MINUTE, reason) for n, reason in enumerate(reasons)])
+    told = [(each.kind, each.schedule, each.job, each.text) for each in found.events]
+    assert told == ([(Kind.MISSED, "ni-ghtly", "my-job", text)] if text else [])
+    again = gathering(position=found.position.having_counted(found.counted))
+    again.left_out([left(NOW - n * MINUTE, reason) for n, reason in enumerate(reasons)])
+    assert again.events == []
 
 
-def test_given_a_tick_beyond_its_grace_when_timing_words_it_then_it_is_late_for_every_threshold() -> None:
-    decision = decide(
-        every_ten_minutes(),
-        Policies(misfire_grace=MINUTE),
-        NOW + 10 * MINUTE,
-        NOW + 15 * MINUTE,
-        last=NOW,
-    )
+def test_given_an_occurrence_beyond_its_grace_then_it_is_late_for_every_threshold() -> None:
     found = gathering(MINUTE, 5 * MINUTE)
-    found.ticks([tick("ni_ghtly", reason=decision.reason)])
+    found.left_out([left(NOW, Late(5 * MINUTE, MINUTE))])
     assert [(each.kind, each.threshold) for each in found.events] == [
         (Kind.LATE, MINUTE),
         (Kind.LATE, 5 * MINUTE),

@@ -17,8 +17,8 @@ from scheduler_defs.alerting import sending, store
 from scheduler_defs.alerting.channels import DeliveryError, Document, Place
 from scheduler_defs.alerting.sending import MOST_ATTEMPTS, OLDEST, Sent, send_due
 from scheduler_defs.alerting.sent import history
-from scheduler_defs.declarations.alert_models import Channel
-from scheduler_defs.declarations.base import Position
+from scheduler_defs.declarations.models.alerts import Channel
+from scheduler_defs.declarations.models.base import Position
 
 NOW = dt.datetime(2026, 3, 2, 12, tzinfo=dt.UTC)
 MINUTE = dt.timedelta(minutes=1)
@@ -36,7 +36,8 @@ def decided(engine: sa.Engine) -> Callable[..., None]:
 
     def add(*names: str) -> None:
         with engine.begin() as connection:
-            store.add(connection, [(name, "rule", {"text": f"{n}"}) for n, name in enumerate(names)], NOW)
+            rows = [(name, "rule", {"text": f"{n}"}, None) for n, name in enumerate(names)]
+            store.add(connection, rows, NOW)
 
     return add
 
@@ -192,7 +193,7 @@ def test_given_old_alerts_when_something_is_sent_then_the_ended_ones_are_forgott
     decided("a")
     send_due(engine, channels("a"), PLACE, NOW, deliver=Deliveries())
     with engine.begin() as connection:
-        store.add(connection, [("a", "rule", {"text": "new"})], NOW + sending.KEPT + MINUTE)
+        store.add(connection, [("a", "rule", {"text": "new"}, None)], NOW + sending.KEPT + MINUTE)
     send_due(engine, channels("a"), PLACE, NOW + sending.KEPT + MINUTE, deliver=Deliveries())
     with engine.connect() as connection:
         kept: list[Any] = list(connection.execute(sa.text("SELECT id FROM signalbox.alerts")).scalars())
@@ -202,6 +203,6 @@ def test_given_old_alerts_when_something_is_sent_then_the_ended_ones_are_forgott
 def test_given_a_document_when_kept_then_it_comes_back_as_it_was(engine: sa.Engine) -> None:
     document = {"text": "grüße — “quoted” \\ backslash", "run_id": None, "count": 2}
     with engine.begin() as connection:
-        store.add(connection, [("a", "rule", document)], NOW)
+        store.add(connection, [("a", "rule", document, None)], NOW)
     (due,) = sending.claim(engine, NOW)
     assert json.loads(json.dumps(due.document)) == document

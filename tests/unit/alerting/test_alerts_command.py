@@ -80,9 +80,9 @@ def test_given_sent_alerts_when_listed_then_it_says_when_and_what_failed(
         store.add(
             connection,
             [
-                ("book", "notify of nightly", {"text": "a"}),
-                ("book", "failed", {"text": "b"}),
-                ("ops", "failed", {"text": "c"}),
+                ("book", "notify of nightly", {"text": "a"}, None),
+                ("book", "failed", {"text": "b"}, None),
+                ("ops", "failed", {"text": "c"}, None),
             ],
             now,
         )

@@ -9,10 +9,11 @@ import dagster as dg
 import pytest
 import sqlalchemy as sa
 
-from resources.agent_pool import assignments
+from resources import DatabaseResource, NotifierResource, declared_resources
 from scheduler_defs import database
+from scheduler_defs.agents.deciding import Candidate
+from scheduler_defs.agents.pool import assignments
 from scheduler_defs.alerting import sending
-from scheduler_defs.matching import Candidate
 from sensors import alerts
 from sensors.alerts import alerts_sensors
 from tests.unit.alerting.yard import Yard, declared
@@ -137,27 +138,27 @@ def test_given_a_lost_worker_when_its_runs_are_retried_then_the_worker_is_told_o
     assert yard.texts == ["worker w1: lost: job line: no sign of life"]
 
 
-def test_given_missed_occurrences_when_a_tick_or_a_run_says_so_then_they_are_told(yard: Yard) -> None:
+def test_given_missed_occurrences_when_the_ledger_says_so_then_they_are_told_with_whose_they_are(
+    yard: Yard,
+) -> None:
     declarations = yard.declare(NOTIFIED + yard.to_file() + rule("missed", throttle=0))
     yard.tick(declarations)
-    yard.tick_of("nightly", "SKIPPED", reason="not due; next at 2026-01-01T02:00+00:00")
+    # What a tick says in words is for people: nothing is read from it.
     yard.tick_of("nightly", "SKIPPED", reason="3 missed not caught up with (catch_up: none)")
-    due = dt.datetime.now(dt.UTC).isoformat()
-    yard.setting.run(
-        "QUEUED",
-        tags={
-            "signalbox/schedule": "nightly",
-            "signalbox/trigger": "schedule",
-            "signalbox/scheduled_for": due,
-            "signalbox/missed": "4 missed collapsed into the latest",
-        },
-    )
+    with database.engine().begin() as connection:
+        connection.execute(
+            sa.text(
+                "INSERT INTO signalbox.occurrences"
+                " (schedule, due, outcome, reason, numbers, run_id, tick, decided_at, decided_by)"
+                " SELECT 'nightly', now() - make_interval(mins => n), 'missed', 'not_caught_up',"
+                "  '{\"catch_up\": \"none\"}', NULL, date_trunc('hour', now()), now(), 'd'"
+                " FROM generate_series(1, 3) AS n"
+            )
+        )
     yard.tick(declarations)
     yard.tick(declarations)
-    assert sorted(text.partition(" (")[0] for text in yard.texts) == [
-        "schedule nightly: missed: 3 missed not caught up with",
-        "schedule nightly: missed: 4 missed collapsed into the latest",
-    ]
+    assert yard.texts == ["schedule nightly: missed: 3 missed, not caught up with (catch_up: none)"]
+    assert "owner" in yard.told[0]
 
 
 def test_given_a_run_that_waits_too_long_when_looking_often_then_it_is_told_once(yard: Yard) -> None:
@@ -254,7 +255,7 @@ def test_given_a_kill_between_deciding_and_sending_when_looking_again_then_it_is
     yard.tick(declarations)
     yard.run(schedule="nightly")
     with monkeypatch.context() as killed:
-        killed.setattr(sending, "send_due", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        killed.setattr(sending, "send_due", lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
             yard.tick(declarations)
     assert yard.told == []
@@ -333,5 +334,23 @@ def test_given_a_healthy_yard_when_ticking_then_it_costs_two_reading_statements(
 def test_given_the_sensor_when_evaluated_by_dagster_then_it_skips_with_its_numbers(yard: Yard) -> None:
     declarations = declared(yard.folder / "config", NOTIFIED + yard.to_file())
     (sensor,) = alerts.alerts_sensors(declarations)
-    data = sensor.evaluate_tick(dg.build_sensor_context(yard.setting.instance))
+    data = sensor.evaluate_tick(
+        dg.build_sensor_context(yard.setting.instance, resources=declared_resources(declarations))
+    )
     assert data.skip_message == "0 decided; 0 sent"
+
+
+@pytest.mark.case("recovery-X2")
+def test_given_a_preview_in_the_ui_then_nothing_is_sent_and_the_next_tick_tells_it(yard: Yard) -> None:
+    declarations = yard.declare(NOTIFIED + yard.to_file())
+    yard.tick(declarations)
+    yard.run(schedule="nightly")
+    context = dg.build_sensor_context(yard.setting.instance)
+    context._log_key = ["signalbox", "alerts", "20260302_100000"]
+    now = dt.datetime.now(dt.UTC)
+    said = alerts.tick(declarations, context, now, DatabaseResource().engine(), NotifierResource())
+    assert said.startswith("would decide 1 and send them; schedule nightly")
+    assert yard.told == []
+    with database.engine().connect() as connection:
+        assert connection.execute(sa.text("SELECT count(*) FROM signalbox.alerts")).scalar_one() == 0
+    assert yard.tick(declarations) == "1 decided; 1 sent"

@@ -22,6 +22,7 @@ from dagster._core.scheduler.instigation import (
 )
 from dagster_shared.error import SerializableErrorInfo
 
+from resources import DatabaseResource, NotifierResource
 from scheduler_defs import tags
 from scheduler_defs.declarations import Declarations, load
 from sensors import alerts
@@ -65,7 +66,8 @@ class Yard:
     def tick(self, declarations: Declarations, now: dt.datetime | None = None) -> str:
         """One tick of the sensor, and what it says."""
         context = dg.build_sensor_context(self.setting.instance)
-        return alerts.tick(declarations, context, now or dt.datetime.now(dt.UTC))
+        at = now or dt.datetime.now(dt.UTC)
+        return alerts.tick(declarations, context, at, DatabaseResource().engine(), NotifierResource())
 
     def run(self, *, ok: bool = False, **run_tags: str) -> str:
         """A run that ends now; in tag names `_` stands for itself and the prefix is ours."""

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from scheduler_defs import tags
-from tests.chaos.accounting import violations
+from tests.chaos.accounting import Kind, by_kind, violations
 from tests.chaos.evidence import CatchUp, Due, Evidence, Life, SeenRun, SeenTask, SeenTick
 
 MINUTES = [dt.datetime(2026, 11, 21, 8, minute, tzinfo=dt.UTC) for minute in range(6)]
@@ -199,6 +199,20 @@ FAULTY = {
     "a slot": (replace(GOOD, slots=["x"]), "left over: slot taken by x"),
     "an agent's slot": (replace(GOOD, assignments=["x"]), "left over: agent's slot taken by x"),
     "a process": (replace(GOOD, processes=["7 sleep"]), "left over: process 7 sleep"),
+    "an occurrence that the program cannot account for": (
+        replace(GOOD, unproven=["schedule s: 10:00 is unexplained"]),
+        "schedule s: 10:00 is unexplained",
+    ),
+    "an occurrence with two runs, somewhere in the past": (
+        replace(GOOD, twice=["schedule s: 2 runs for 10:00"]),
+        "schedule s: 2 runs for 10:00",
+    ),
+    "an occurrence that is older than what is surely caught up with, and of which nobody speaks": (
+        replace(
+            without("each-0"), due=[Due("each", CatchUp.ALL, MINUTES, dt.timedelta(minutes=2)), *GOOD.due[1:]]
+        ),
+        "schedule each: no run for 2026-11-21T08:00+00:00, and nobody says why",
+    ),
 }
 
 
@@ -211,3 +225,13 @@ def test_given_a_violation_then_exactly_it_is_found(what: str) -> None:
 def test_given_a_process_that_was_killed_when_its_successor_begins_later_then_that_is_in_order() -> None:
     later = changed(lives=lambda lives: [*lives, life("again", 3.1, 3.2, None)])
     assert violations(later) == []
+
+
+def test_given_a_violation_then_it_counts_as_what_it_means() -> None:
+    for what, kind in (
+        ("an occurrence with two runs, somewhere in the past", Kind.DOUBLED),
+        ("a lease", Kind.STUCK),
+        ("an occurrence that the program cannot account for", Kind.LOST),
+    ):
+        found = by_kind(FAULTY[what][0])
+        assert {each: len(lines) for each, lines in found.items() if lines} == {kind: 1}

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from scheduler_defs.cli.main import COMMANDS, global_options_first
-from scheduler_defs.cli.values import parse_settings
+from scheduler_defs.cli.folders import global_options_first
+from scheduler_defs.cli.main import COMMANDS
+from scheduler_defs.cli.terminal.values import parse_settings
 from scheduler_defs.errors import UsageError
 
 ROOT = Path(__file__).parents[3]
@@ -50,7 +51,7 @@ def test_help_lists_every_command_without_loading_dagster() -> None:
     there = [
         name
         for name, (module, _, _) in COMMANDS.items()
-        if (ROOT / f"scheduler_defs/cli/{module}.py").exists()
+        if (ROOT / "scheduler_defs" / "cli" / f"{module.replace(chr(46), chr(47))}.py").exists()
     ]
     assert all(f"  {name} " in done.stdout for name in there)
 
@@ -79,7 +80,7 @@ def test_a_bad_instant_is_a_usage_error() -> None:
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
 
 
-def test_settings_are_read_as_yaml_and_dots_nest() -> None:
+def test_settings_of_a_python_job_are_read_as_in_the_files_and_dots_nest() -> None:
     assert parse_settings(["n=3", "a.b=true", "name=x y", "empty="]) == {
         "n": 3,
         "a": {"b": True},

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from scheduler_defs.conditions.registry import probes
-from scheduler_defs.declarations.condition_models import Operator
+from scheduler_defs.declarations.models.conditions import Operator
 
 TEXT = (Path(__file__).parents[3] / "docs" / "schedules" / "conditions.md").read_text()
 

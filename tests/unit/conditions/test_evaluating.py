@@ -14,7 +14,7 @@ import pytest
 
 from scheduler_defs.conditions import Look, Result, comparison_fault, evaluate, probe, registry, subject_fault
 from scheduler_defs.conditions.watchdog import DeadlineError, Watchdog
-from scheduler_defs.declarations.condition_models import AllOf, AnyOf, Comparison, Condition, NotOf, Operator
+from scheduler_defs.declarations.models.conditions import AllOf, AnyOf, Comparison, Condition, NotOf, Operator
 from scheduler_defs.errors import SignalboxError
 
 SOON = dt.timedelta(seconds=0.2)
@@ -307,7 +307,7 @@ def test_probes_of_the_users_own_module_are_known(tmp_path: Path) -> None:
     (tmp_path / "bad_probes.py").write_text("raise RuntimeError('no printer here')\n")
     program = (
         "from scheduler_defs.conditions import evaluate, subject_fault\n"
-        "from scheduler_defs.declarations.condition_models import Comparison\n"
+        "from scheduler_defs.declarations.models.conditions import Comparison\n"
         "print(evaluate(Comparison(subject='printer.ink:hp', op='lt', value=10)).text)\n"
         "print(subject_fault('printer.paper:hp'))\n"
     )

@@ -5,7 +5,8 @@ import datetime as dt
 import pytest
 
 from scheduler_defs.conditions import Memory, Result, decide
-from scheduler_defs.declarations.condition_models import Fire
+from scheduler_defs.conditions.firing import Why
+from scheduler_defs.declarations.models.conditions import Fire
 
 START = dt.datetime(2026, 7, 1, 12, tzinfo=dt.UTC)
 _RESULTS = {"T": Result.TRUE, "F": Result.FALSE, "E": Result.ERROR}
@@ -28,7 +29,7 @@ def series(
         launched = firing.run and index not in refused
         memory = firing.memory if launched or not firing.run else firing.memory_if_not_launched
         out += "R" if launched else "."
-        assert bool(firing.reason) is not firing.run
+        assert (firing.why is None) is firing.run
     return out
 
 
@@ -78,11 +79,11 @@ def test_errors_in_a_row_are_counted_and_forgotten_after_a_result() -> None:
         firing = decide(Result.ERROR, fire=Fire.EDGE, cooldown=None, memory=memory, now=START)
         memory = firing.memory
         assert memory == Memory(True, START, expected)
-    assert "3 times in a row" in firing.reason
+        assert firing.why is Why.ERROR
     assert decide(Result.FALSE, fire=Fire.EDGE, cooldown=None, memory=memory, now=START).memory.errors == 0
 
 
-def test_reason_says_until_when_the_cooldown_lasts() -> None:
+def test_it_says_until_when_the_cooldown_lasts() -> None:
     firing = decide(
         Result.TRUE,
         fire=Fire.LEVEL,
@@ -90,4 +91,8 @@ def test_reason_says_until_when_the_cooldown_lasts() -> None:
         memory=Memory(fired=START),
         now=START + dt.timedelta(minutes=1),
     )
-    assert firing.reason == "cooldown of 1h30m until 2026-07-01T13:30:00+00:00"
+    assert (firing.why, firing.cooldown, firing.until) == (
+        Why.COOLDOWN,
+        dt.timedelta(minutes=90),
+        START + dt.timedelta(minutes=90),
+    )

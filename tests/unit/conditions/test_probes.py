@@ -20,7 +20,7 @@ from scheduler_defs.conditions import Look, Result, evaluate
 from scheduler_defs.conditions.probes.environment import is_secret_name
 from scheduler_defs.conditions.probes.json_path import pick, steps
 from scheduler_defs.conditions.registry import find
-from scheduler_defs.declarations.condition_models import Comparison, Operator
+from scheduler_defs.declarations.models.conditions import Comparison, Operator
 from scheduler_defs.errors import NotReachableError, SignalboxError
 
 NOW = dt.datetime(2026, 7, 1, 12, tzinfo=dt.UTC)
@@ -252,7 +252,7 @@ def test_query_cannot_write_even_through_a_function(yard: sa.Engine) -> None:
 
 def test_query_that_takes_too_long_is_cancelled_in_the_database(yard: sa.Engine) -> None:
     with pytest.raises(SignalboxError, match="statement timeout"):
-        look("sql.value:SELECT pg_sleep(60)", seconds=0.2)
+        look("sql.value:SELECT count(*) FROM generate_series(1, 100000000000)", seconds=0.2)
     with yard.connect() as connection:
         sleeping = sa.text("SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep%'")
         deadline = time.monotonic() + 10
@@ -333,8 +333,8 @@ def test_age_of_a_run_that_waits_is_counted_from_its_creation(runs: Any) -> None
 def test_depth_and_oldest_age_of_an_agent_queue(
     yard: sa.Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from resources.task_queue.new_task import NewTask
-    from resources.task_queue.postgres import PostgresTaskQueue
+    from scheduler_defs.agents.task_queue.new_task import NewTask
+    from scheduler_defs.agents.task_queue.postgres.queue import PostgresTaskQueue
 
     monkeypatch.setenv("SIGNALBOX_CONFIG", str(tmp_path / "config"))
     monkeypatch.setenv("SIGNALBOX_STATE", str(tmp_path / "state"))

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from scheduler_defs.declarations import load
-from scheduler_defs.declarations.edit import Edit, Editor, parse_value
+from scheduler_defs.declarations.editing.edit import Edit, Editor, parse_value
 from scheduler_defs.errors import SignalboxError
 from tests.unit.declarations.yards import lines, write_yard
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from scheduler_defs.cli.main import main
+from scheduler_defs.declarations import load
 from tests.unit.declarations.yards import write_yard
 
 FILE = "schedules:\n  a: {job: log_triage, every: 1d}\n"
@@ -79,4 +80,42 @@ def test_given_what_cannot_be_done_when_edited_then_one_line_and_a_defined_exit_
 ) -> None:
     assert signalbox(monkeypatch, "schedules", *arguments) == code
     assert message in capsys.readouterr().err
+    assert (config / "a.yaml").read_text() == FILE
+
+
+def test_given_a_command_when_added_then_its_job_is_declared_with_it(
+    config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = (
+        "schedules",
+        "add",
+        "tidy",
+        "--every",
+        "5m",
+        "tags.team=ops",
+        "--",
+        "env",
+        "A=1",
+        "tidy",
+        "--all",
+    )
+    assert signalbox(monkeypatch, *words) == 0
+    written = (config / "a.yaml").read_text()
+    assert written.startswith(FILE)
+    loaded = load(config)
+    assert not loaded.problems
+    assert loaded.declarations.jobs["tidy"].command == ("env", "A=1", "tidy", "--all")
+    tidy = loaded.declarations.schedules["tidy"]
+    assert (tidy.job, tidy.spec, tidy.tags["team"]) == ("tidy", "every 5m", "ops")
+    assert signalbox(monkeypatch, "schedules", "add", "late", "--cron", "0 2 * * *", "--", "late") == 0
+    assert load(config).declarations.jobs.keys() == {"tidy", "late"}
+
+
+@pytest.mark.parametrize(
+    "words", [("x", "--", "echo"), ("x",), ("x", "--every", "5m"), ("x", "--every", "soon", "--", "a")]
+)
+def test_given_half_a_schedule_when_added_then_nothing_is_written(
+    config: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+) -> None:
+    assert signalbox(monkeypatch, "schedules", "add", *words) in (1, 2)
     assert (config / "a.yaml").read_text() == FILE

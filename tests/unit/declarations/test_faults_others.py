@@ -36,7 +36,7 @@ AGENTS = {
     "recipe: folder/../../outside.yaml\n    queue: dev": "3:13: agents.v.recipe: 'folder/../../outside.yaml' leads outside the recipes folder recipes/",
     "recipe: link.yaml\n    queue: dev": "3:13: agents.v.recipe: 'link.yaml' leads outside the recipes folder recipes/",
     "recipe: loop.yaml\n    queue: dev": "3:13: agents.v.recipe: 'loop.yaml' cannot be resolved",
-    'recipe: "a\\0b"\n    queue: dev': "3:13: agents.v.recipe: 'a\\x00b' cannot be resolved",
+    'recipe: "a\\0b"\n    queue: dev': "3:13: agents.v.recipe: holds a NUL character, which neither the database nor a program can take",
     "recipe: .\n    queue: dev": "3:13: agents.v.recipe: '.' leads outside the recipes folder recipes/",
     "recipe: odd.txt\n    queue: dev": '2:3: agents.v: needs command: [PROGRAM, .., "{agent.recipe}"]; only recipes ending in .py, .yaml have one of their own',
 }
@@ -142,3 +142,32 @@ def test_given_a_schedule_of_a_queue_that_nobody_serves_when_checked_then_refuse
     assert lines(load_yard(tmp_path, text)) == [
         "a.yaml:5:51: schedules.b.config.queue: no agent serves the queue 'qa'"
     ]
+
+
+@pytest.mark.parametrize(
+    ("written", "fault"),
+    [
+        ("[logs/*]", "a.yaml:1:23: reports.log_files[0]: 'logs/*' must be a glob that begins with"),
+        (
+            "/srv/../etc/**",
+            "a.yaml:1:22: reports.log_files: '/srv/../etc/**' must be a glob that begins with",
+        ),
+        ("{a: b}", "a.yaml:1:22: reports.log_files"),
+    ],
+)
+def test_given_faulty_log_files_when_checked_then_one_line_says_where(
+    tmp_path: Path, written: str, fault: str
+) -> None:
+    (line,) = lines(load_yard(tmp_path, f"reports: {{log_files: {written}}}\n"))
+    assert line.startswith(fault)
+
+
+def test_given_log_files_in_several_files_then_all_are_allowed_and_none_is_none(tmp_path: Path) -> None:
+    files = {
+        "a.yaml": "reports: {log_files: /srv/a/*.log}\n",
+        "b.yaml": "reports: {log_files: [/srv/b/**]}\n",
+    }
+    result = load_yard(tmp_path, files)
+    assert lines(result) == [] and result.declarations.reports.log_files == ("/srv/a/*.log", "/srv/b/**")
+    result = load_yard(tmp_path / "none", "reports: {log_files: []}\n")
+    assert lines(result) == [] and result.declarations.reports.log_files == ()

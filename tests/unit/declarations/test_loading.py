@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from scheduler_defs.declarations.models import (
+from scheduler_defs import launching, tags
+from scheduler_defs.declarations.models.declared import (
     AllOf,
     Backoff,
     Comparison,
@@ -19,6 +20,7 @@ from scheduler_defs.declarations.models import (
     Position,
     Retries,
 )
+from scheduler_defs.jobs.run_tags import job_tags
 from scheduler_defs.timing import AtSpec, CatchUp, CronSpec, EverySpec, RRuleSpec, Unit, Window, occurrences
 from tests.unit.declarations.yards import NOW, lines, load_yard
 
@@ -125,6 +127,18 @@ def test_given_an_instant_that_is_covered_when_checked_then_that_is_no_fault(
     tmp_path: Path, text: str
 ) -> None:
     assert lines(load_yard(tmp_path, f"schedules:\n  a:\n    job: log_triage\n    {text}\n", now=NOW)) == []
+
+
+@pytest.mark.case("newcomer-X-at-check")
+@pytest.mark.parametrize("text", ["at: 2026-05-01", "at: 2026-06-01T11:30\n    catch_up: none"])
+def test_given_an_instant_that_has_passed_when_checked_then_that_is_a_note_and_no_fault(
+    tmp_path: Path, text: str
+) -> None:
+    result = load_yard(tmp_path, f"schedules:\n  a:\n    job: log_triage\n    {text}\n", now=NOW)
+    assert lines(result) == []
+    (note,) = result.notes
+    assert (note.line, note.column, note.path) == (4, 9, "schedules.a.at")
+    assert "has passed: where this is not served yet, nothing will run" in note.message
 
 
 def test_given_an_instant_that_has_passed_when_served_then_that_is_no_fault(tmp_path: Path) -> None:
@@ -301,3 +315,31 @@ schedules: {nightly: {job: clean, every: 1d, expected: 90s}}
     found = load_yard(tmp_path, text).declarations
     assert found.jobs["clean"].expected == dt.timedelta(minutes=5)
     assert found.schedules["nightly"].expected == dt.timedelta(seconds=90)
+
+
+@pytest.mark.case("newcomer-X-defaults")
+def test_given_what_a_job_says_of_itself_then_it_comes_before_a_default_of_the_example_yard(
+    tmp_path: Path,
+) -> None:
+    text = """
+defaults: {retries: {max_attempts: 3, base: 60s}, timeout: 1h, owner: operations, priority: 3, tags: {team: ops}}
+jobs:
+  broken: {command: ["false"], retries: {max_attempts: 2, base: 5s}, timeout: 1m, priority: 1, owner: me}
+  silent: {command: ["true"]}
+schedules:
+  a: {job: broken, every: 5m}
+  b: {job: broken, every: 5m, retries: {max_attempts: 5}, owner: you}
+  c: {job: silent, every: 5m}
+"""
+    result = load_yard(tmp_path, text)
+    assert lines(result) == []
+    a, b, c = result.declarations.schedules.values()
+    assert (a.retries, a.timeout, a.priority, a.owner, a.tags) == (None, None, 0, None, {"team": "ops"})
+    assert b.retries is not None and c.retries is not None
+    assert (b.retries.max_attempts, b.retries.base, b.owner) == (5, dt.timedelta(seconds=60), "you")
+    assert (c.retries.max_attempts, c.timeout, c.priority) == (3, dt.timedelta(hours=1), 3)
+    launch = launching.for_occurrence(result.declarations, a, NOW)
+    run_tags = {**job_tags(result.declarations.jobs["broken"]), **launch.tags}
+    assert run_tags[tags.MAX_ATTEMPTS] == "2"
+    assert run_tags[tags.MAX_RUNTIME] == "60"
+    assert run_tags[tags.PRIORITY] == "1"

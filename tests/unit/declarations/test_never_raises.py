@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from scheduler_defs.declarations.loading import BUILTIN_JOBS, build
-from scheduler_defs.declarations.sources import Sources
+from scheduler_defs.declarations.reading.sources import Sources
 from scheduler_defs.declarations.written.agents import AgentEntry, TaskQueueEntry
 from scheduler_defs.declarations.written.jobs import JobEntry
 from scheduler_defs.declarations.written.others import AlertsEntry, DirectiveEntry, LimitEntry

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from scheduler_defs.declarations import reference
+from scheduler_defs.declarations.published import reference
 from tests.unit.declarations.yards import lines, load_yard
 
 PAGE = reference.PAGE.read_text()
@@ -24,18 +24,18 @@ def test_given_an_example_when_checked_then_it_has_no_faults(tmp_path: Path, tex
 
 
 def test_given_the_links_when_followed_then_each_leads_somewhere() -> None:
-    headings = {
-        each.strip().lower().replace(" ", "-") for each in re.findall(r"^#+ (.*)$", PAGE, re.MULTILINE)
-    }
     for target in re.findall(r"\]\(([^)]+)\)", PAGE):
-        if target.startswith("#"):
-            assert target[1:] in headings, target
-        else:
-            assert (reference.PAGE.parent / target).exists(), target
+        path, _, heading = target.partition("#")
+        page = reference.PAGE.parent / path if path else reference.PAGE
+        assert page.exists(), target
+        if heading:
+            headings = re.findall(r"^#+ (.*)$", page.read_text(), re.MULTILINE)
+            slugs = {re.sub(r"[^\w -]", "", each.strip().lower()).replace(" ", "-") for each in headings}
+            assert heading in slugs, target
 
 
 def test_given_every_table_that_could_be_when_looked_for_then_the_page_has_it() -> None:
-    from scheduler_defs.declarations.schemas import schemas
+    from scheduler_defs.declarations.published.schemas import schemas
 
     shown = set(re.findall(r"<!-- keys: \w+ (\w+)", PAGE))
     entries = {

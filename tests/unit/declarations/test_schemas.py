@@ -8,9 +8,9 @@ from typing import Any
 import jsonschema
 import pytest
 
-from scheduler_defs.declarations import schemas
-from scheduler_defs.declarations.scalars import plain
-from scheduler_defs.declarations.tree import read_tree
+from scheduler_defs.declarations.published import schemas
+from scheduler_defs.declarations.reading.scalars import plain
+from scheduler_defs.declarations.reading.tree import read_tree
 from scheduler_defs.settings import PROJECT_ROOT
 
 SCHEMAS = schemas.schemas()

@@ -13,8 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from scheduler_defs.declarations import Current, Serving, current, serving, sources
-from scheduler_defs.declarations.sources import fingerprint, read_sources
+from scheduler_defs.declarations import Current, Serving, current, serving
+from scheduler_defs.declarations.loading import BUILTIN_JOBS
+from scheduler_defs.declarations.reading import sources
+from scheduler_defs.declarations.reading.sources import fingerprint, read_sources
 from tests.unit.declarations.yards import write_yard
 
 GOOD = "schedules:\n  a: {job: log_triage, every: 1d}\n  b: {job: log_triage, every: 1d}\n"
@@ -91,8 +93,8 @@ def test_given_a_fault_when_asked_then_the_last_good_set_stays_and_the_fault_is_
     assert after.serving is Serving.LAST_GOOD
     assert after.declarations.fingerprint == before.declarations.fingerprint, "nothing has to be reloaded"
     assert [str(each) for each in after.problems] == [
-        "config/a.yaml:3:12: schedules.b.job: there is no job 'nope'; allowed are agent_task, gpu_report,"
-        " log_triage, service_map"
+        "config/a.yaml:3:12: schedules.b.job: there is no job 'nope'; allowed are "
+        + ", ".join(sorted(BUILTIN_JOBS))
     ]
     assert str(after.declarations.schedules["b"].source) == "config/a.yaml:3:3", "not the place of the copy"
 
@@ -299,3 +301,15 @@ def test_given_names_only_when_imported_then_pydantic_is_not(tmp_path: Path) -> 
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "pydantic" not in json.loads(run.stdout)
+
+
+def test_given_a_copy_that_is_half_removed_when_asked_then_it_is_not_taken_for_whole(
+    tmp_path: Path, state: Path
+) -> None:
+    config = write_yard(tmp_path, {"a.yaml": GOOD, "b.yaml": "jobs:\n  second: {command: [echo]}\n"})
+    current(config, state)
+    (kept,) = (state / "declarations").glob("good-*")
+    (kept / "b.yaml").unlink()
+    write_yard(tmp_path, {"a.yaml": BAD})
+
+    assert serving._kept(config, state, BUILTIN_JOBS) is None

@@ -10,14 +10,13 @@ import pytest
 import sqlalchemy as sa
 
 from scheduler_defs import tags
-from scheduler_defs.cli.schedules_run import to_anticipate
-from scheduler_defs.declarations.models import Declarations, Position, Schedule
+from scheduler_defs.cli.schedules.run import to_anticipate
+from scheduler_defs.declarations.models.declared import Declarations, Position, Schedule
 from scheduler_defs.errors import SignalboxError
 from scheduler_defs.evaluation.anticipated import anticipated, taking
-from scheduler_defs.evaluation.condition_memory import ConditionMemory
-from scheduler_defs.evaluation.facts import Ledger
-from scheduler_defs.evaluation.memory import HandledOccurrences
+from scheduler_defs.evaluation.facts.active_runs import ActiveRuns
 from scheduler_defs.evaluation.tick import Evaluator, TickOutcome
+from scheduler_defs.ledger.book import Book
 from scheduler_defs.timing import AtSpec, CatchUp, EverySpec, Policies, Spec
 
 FIRST = dt.datetime(2026, 3, 2, 9, tzinfo=dt.UTC)
@@ -64,15 +63,12 @@ def launched(engine: sa.Engine, due: dt.datetime, *, trigger: str = "run_now", r
 
 def tick(engine: sa.Engine, what: Schedule, when: dt.datetime) -> TickOutcome:
     evaluator = Evaluator(
-        Ledger(list, clock=lambda: 0.0),
-        HandledOccurrences(lambda: engine),
-        ConditionMemory(lambda: engine),
+        ActiveRuns(list, clock=lambda: 0.0),
+        Book(lambda: engine),
         dict,
         lambda name: anticipated(engine, name),
     )
-    outcome = evaluator.evaluate(Declarations(), what, when, when + dt.timedelta(seconds=1), dict)
-    evaluator.handled.flush()
-    return outcome
+    return evaluator.evaluate(Declarations(), what, when, when + dt.timedelta(seconds=1), dict)
 
 
 def test_given_a_run_by_hand_for_the_occurrence_when_it_is_due_then_it_does_not_run_again(

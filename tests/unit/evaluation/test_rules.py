@@ -2,8 +2,8 @@ from typing import Any
 
 import pytest
 
-from scheduler_defs.declarations.models import Overlap, Position, Schedule
-from scheduler_defs.evaluation.facts import KnownRun, Stage
+from scheduler_defs.declarations.models.declared import Overlap, Position, Schedule
+from scheduler_defs.evaluation.facts.known_runs import KnownRun, Stage
 from scheduler_defs.evaluation.rules import Do, decide
 
 

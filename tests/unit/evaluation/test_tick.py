@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from scheduler_defs import tags
-from scheduler_defs.declarations.models import (
+from scheduler_defs.declarations.models.declared import (
     Comparison,
     Declarations,
     Fire,
@@ -18,13 +18,17 @@ from scheduler_defs.declarations.models import (
     Position,
     Schedule,
 )
-from scheduler_defs.evaluation.condition_memory import ConditionMemory
-from scheduler_defs.evaluation.facts import KnownRun, Ledger, Stage
-from scheduler_defs.evaluation.memory import HandledOccurrences
-from scheduler_defs.evaluation.pauses import pause, read_pauses, resume
+from scheduler_defs.evaluation.facts.active_runs import ActiveRuns
+from scheduler_defs.evaluation.facts.known_runs import KnownRun, Stage
+from scheduler_defs.evaluation.facts.pauses import pause, read_pauses, resume
 from scheduler_defs.evaluation.tick import Evaluator, TickOutcome
+from scheduler_defs.ledger.book import Book
 from scheduler_defs.timing import CatchUp, CronSpec, Policies, jitter_delay
 
+CREATED = sa.text(
+    "INSERT INTO runs (run_id, pipeline_name, status, run_body) VALUES (:id, :job, 'SUCCESS', '{}')"
+    " ON CONFLICT DO NOTHING"
+)
 HOURLY = CronSpec(("0 * * * *",), "UTC")
 
 
@@ -57,10 +61,10 @@ class Yard:
         self.restart()
 
     def restart(self) -> None:
+        self.book = Book(lambda: self.engine)
         self.evaluator = Evaluator(
-            Ledger(lambda: list(self.active), clock=lambda: self.seconds),
-            HandledOccurrences(lambda: self.engine),
-            ConditionMemory(lambda: self.engine),
+            ActiveRuns(lambda: list(self.active), clock=lambda: self.seconds),
+            self.book,
             lambda: read_pauses(self.engine),
         )
 
@@ -69,7 +73,9 @@ class Yard:
     ) -> TickOutcome:
         self.seconds += 60
         outcome = self.evaluator.evaluate(Declarations(), what, when, when + late, lambda: self.on_since)
-        self.evaluator.handled.flush()
+        with self.engine.begin() as connection:
+            for launch in outcome.launches:
+                connection.execute(CREATED, {"id": launch.run_id, "job": what.job})
         self.active += [
             KnownRun("ended", what.job, what.name, launch.tags[tags.SCHEDULED_FOR], Stage.ENDED)
             for launch in outcome.launches
@@ -78,8 +84,8 @@ class Yard:
 
 
 @pytest.fixture
-def yard(migrated_url: str) -> Iterator[Yard]:
-    engine = sa.create_engine(migrated_url)
+def yard(dagster_url: str) -> Iterator[Yard]:
+    engine = sa.create_engine(dagster_url)
     yield Yard(engine)
     engine.dispose()
 
@@ -276,4 +282,5 @@ def test_given_a_first_tick_that_is_not_due_then_nothing_is_asked_again_about_th
     new = schedule(policies=Policies(catch_up=CatchUp.ALL))
     yard.on_since["hourly"] = at(7, 30)
     assert due(yard.tick(new, at(7, 40))) == []
-    assert yard.evaluator.handled.get("hourly") == at(7, 40)
+    yard.on_since["hourly"] = at(7, 50)
+    assert due(yard.tick(new, at(8))) == ["2026-03-02T08:00:00+00:00"]

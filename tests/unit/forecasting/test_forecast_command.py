@@ -14,7 +14,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from scheduler_defs import settings
-from scheduler_defs.cli.forecast import window
+from scheduler_defs.acting.forecast import window
 from scheduler_defs.cli.main import build
 from scheduler_defs.errors import UsageError
 from tests.unit.declarations.yards import write_yard

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from scheduler_defs.evaluation.pauses import Pause
+from scheduler_defs.evaluation.facts.pauses import Pause
 from scheduler_defs.forecasting.history import Medians, median_durations
 from scheduler_defs.forecasting.planning import SLOTS, Known, Plan, Source, plan
 from tests.unit.declarations.yards import load_yard

@@ -5,8 +5,13 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
-from scheduler_defs.declarations.models import Position, Schedule
+import pytest
+
+from scheduler_defs.declarations.models.declared import Position, Schedule
 from scheduler_defs.graphql.history import occurrence_rows
+from scheduler_defs.ledger.entries import Outcome
+from scheduler_defs.ledger.lines import Line
+from scheduler_defs.ledger.reasons import ConditionError, Late, Limit, Missed, Overlap, Reason, Waited
 from scheduler_defs.timing import CronSpec, Policies
 
 HOURLY = Schedule(
@@ -18,17 +23,16 @@ HOURLY = Schedule(
     timezone="UTC",
     source=Position(file="config/schedules.yaml", line=1, column=1),
     policies=Policies(),
-    max_global=3,
 )
-FULL = "3 of 3 runs are active (max_global); looked at again in a minute"
 
 
 def at(hour: int, minute: int = 0) -> dt.datetime:
     return dt.datetime(2026, 3, 2, hour, minute, tzinfo=dt.UTC)
 
 
-def tick(when: dt.datetime, reason: str | None, status: str = "SKIPPED", **more: Any) -> dict[str, Any]:
-    return {"timestamp": when.timestamp(), "status": status, "skipReason": reason, "error": None, **more}
+def line(when: dt.datetime, outcome: Outcome, reason: Reason | None = None, **more: Any) -> Line:
+    known = {"run_id": None, "status": None, "attempts": 0, "decided_at": when, **more}
+    return Line(when, outcome, reason, **known)
 
 
 def run(due: dt.datetime | None, **more: Any) -> dict[str, Any]:
@@ -37,53 +41,62 @@ def run(due: dt.datetime | None, **more: Any) -> dict[str, Any]:
     return {"scheduled_for": due and due.isoformat(), **shown, **times, **more}
 
 
-def shown(runs: list[dict[str, Any]], ticks: list[dict[str, Any]]) -> list[tuple[str, str, str | None]]:
-    rows = occurrence_rows(HOURLY, runs, ticks)
+def shown(runs: list[dict[str, Any]], lines: list[Line]) -> list[tuple[str, str, str | None]]:
     return [
         (
             f"{dt.datetime.fromisoformat(row['scheduled_for']).astimezone(dt.UTC):%H:%M}",
             row["outcome"],
             row["reason"],
         )
-        for row in rows
+        for row in occurrence_rows(HOURLY, runs, lines)
     ]
 
 
-def test_given_a_tick_with_a_reason_then_its_occurrence_is_skipped_with_it() -> None:
-    found = shown(
-        [], [tick(at(10, 30), "not due; next at 11:00"), tick(at(10), "paused until resumed by ops")]
-    )
-    assert found == [("10:00", "skipped", "paused until resumed by ops")]
+@pytest.mark.parametrize(
+    ("outcome", "reason", "expected"),
+    [
+        (
+            Outcome.SKIPPED,
+            Overlap("r1", at(9).isoformat(), "running", "skip"),
+            ("skipped", "the run of 2026-03-02T09:00:00+00:00 is still running (overlap: skip)"),
+        ),
+        (
+            Outcome.DEFERRED,
+            Limit("max_global", 4, 3),
+            ("skipped", "4 of 3 runs are active (max_global); looked at again in a minute"),
+        ),
+        (
+            Outcome.MISFIRED,
+            Late(dt.timedelta(minutes=6), dt.timedelta(minutes=5)),
+            ("missed", "2026-03-02T10:00+00:00 is 6m late, allowed are 5m"),
+        ),
+    ],
+)
+def test_given_an_occurrence_that_did_not_run_then_its_line_says_why(
+    outcome: Outcome, reason: Reason, expected: tuple[str, str]
+) -> None:
+    assert shown([], [line(at(10), outcome, reason)]) == [("10:00", *expected)]
 
 
-def test_given_an_occurrence_that_waited_and_ran_then_only_the_run_is_shown() -> None:
-    assert shown([run(at(10))], [tick(at(10, 1), FULL), tick(at(10), FULL)]) == [("10:00", "run", None)]
+def test_given_a_run_that_is_there_then_only_it_is_shown_with_what_its_line_adds() -> None:
+    waited = line(at(10), Outcome.LAUNCHED, Waited(dt.timedelta(minutes=3, seconds=5), "jitter"), run_id="r")
+    assert shown([run(at(10))], [waited]) == [("10:00", "run", "waited 3m5s (jitter)")]
+    stands_for = line(at(14), Outcome.LAUNCHED, Missed(4, 0, 0, "latest", at(10)), run_id="r")
+    assert shown([run(at(14))], [stands_for]) == [("14:00", "run", "4 missed collapsed into the latest")]
 
 
-def test_given_an_occurrence_that_still_waits_then_the_last_look_is_shown_once() -> None:
-    last = FULL.replace("3 of 3", "4 of 3")
-    assert shown([], [tick(at(10, 2), last), tick(at(10, 1), FULL), tick(at(10), FULL)]) == [
-        ("10:00", "skipped", last)
-    ]
+@pytest.mark.case("recovery-F13.7")
+def test_given_a_run_that_was_deleted_then_its_occurrence_keeps_its_line() -> None:
+    gone = line(at(10), Outcome.LAUNCHED, run_id="gone", status="FAILURE", attempts=3, deleted=True)
+    (row,) = occurrence_rows(HOURLY, [run(at(11))], [gone])[1:]
+    assert (row["outcome"], row["run_id"], row["status"], row["attempt"]) == ("run", "gone", "FAILURE", 3)
+    assert row["reason"] == "the run was deleted; it had 3 attempts"
 
 
-def test_given_an_occurrence_that_waited_too_long_then_it_is_missed_with_its_lateness() -> None:
-    late = "2026-03-02T10:00+00:00 is 6m late, allowed are 5m"
-    assert shown([], [tick(at(10, 6), late), tick(at(10), FULL)]) == [("10:00", "missed", late)]
-
-
-def test_given_a_run_that_stands_for_missed_ones_then_it_says_how_many() -> None:
-    reason = "4 missed collapsed into the latest"
-    assert shown([run(at(14), reason=reason)], []) == [("14:00", "run", reason)]
-
-
-def test_given_a_failed_tick_then_it_is_missed_with_the_first_line_of_the_error() -> None:
-    failed = tick(at(10), None, "FAILURE", error={"message": "no database\nTraceback"})
-    (row,) = occurrence_rows(HOURLY, [], [failed])
-    assert (row["outcome"], row["error"]) == ("missed", "no database")
-
-
-def test_given_pauses_between_occurrences_then_they_do_not_hide_why_one_was_skipped() -> None:
-    skipped = "run 1234 is still running (overlap: skip)"
-    found = shown([], [tick(at(10, 30), "paused until resumed by ops"), tick(at(10), skipped)])
-    assert found == [("10:00", "skipped", skipped)]
+@pytest.mark.case("attack-X-history-cause")
+@pytest.mark.case("recovery-X-tick-error")
+def test_given_a_condition_that_could_not_be_looked_at_then_the_cause_is_told() -> None:
+    reason = ConditionError("http.status: no answer: Connection refused", 1)
+    (row,) = occurrence_rows(HOURLY, [], [line(at(10), Outcome.MISSED, reason)])
+    assert row["outcome"] == "missed"
+    assert row["error"].startswith("http.status: no answer: Connection refused")

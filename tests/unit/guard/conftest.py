@@ -89,7 +89,7 @@ WORKER = """
 import sys
 from datetime import timedelta
 from pathlib import Path
-from scheduler_defs.execution.guard import run_guarded
+from scheduler_defs.execution.guard.guard import run_guarded
 lease, outcome, mark, path, program, *arguments = sys.argv[1:]
 lease, outcome = Path(lease), Path(outcome)
 until = (lambda: float(lease.read_text())) if lease.exists() else (lambda: None)

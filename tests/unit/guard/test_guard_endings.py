@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from scheduler_defs.execution import guard_registry
-from scheduler_defs.execution.guard import Ending, Guarded, run_guarded
+from scheduler_defs.execution.guard.guard import Guarded, run_guarded
+from scheduler_defs.execution.guard.outcome import Ending
+from scheduler_defs.execution.leases import guards as guard_registry
 from tests.patience import wait_until
 from tests.unit.guard.conftest import DAEMONISE, Marked
 

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from scheduler_defs.execution.guard import GUARD_PROCESS, NotStartedError, run_guarded
+from scheduler_defs.execution.guard.guard import GUARD_PROCESS, run_guarded
+from scheduler_defs.execution.guard.starting import NotStartedError
 from tests.unit.guard.conftest import Marked
 
 HELLO = "#!/bin/sh\necho hello\n"
@@ -33,7 +34,7 @@ def script(path: Path, text: str = HELLO, mode: int = 0o755) -> Path:
 @pytest.mark.parametrize(
     ("argv", "message"),
     [
-        (["no-such-program-7"], "program 'no-such-program-7' is not found on PATH"),
+        (["no-such-program-7"], "program 'no-such-program-7' is not found on PATH {path}"),
         (["./no-such-script"], "program './no-such-script': No such file or directory"),
         (["./plain"], "program './plain': Permission denied"),
         (
@@ -54,7 +55,7 @@ def test_when_a_program_cannot_be_started_one_line_says_why(
     with pytest.raises(NotStartedError) as raised:
         run_guarded(argv, env=marked.env, cwd=tmp_path)
 
-    assert str(raised.value) == message
+    assert str(raised.value) == message.format(path=marked.env["PATH"])
 
 
 def test_when_the_working_directory_is_missing_one_line_says_so(marked: Marked, tmp_path: Path) -> None:
@@ -112,7 +113,7 @@ def test_when_a_worker_has_closed_its_standard_streams_its_commands_run(
 ) -> None:
     code = (
         "import os, sys\n"
-        "from scheduler_defs.execution.guard import run_guarded\n"
+        "from scheduler_defs.execution.guard.guard import run_guarded\n"
         f"out = os.open({str(tmp_path / 'output')!r}, os.O_WRONLY | os.O_CREAT)\n"
         "for fd in (0, 1, 2): os.close(fd)\n"
         "outcome = run_guarded(['echo', 'here'], env=dict(os.environ), stdout=out, stderr=out)\n"
@@ -145,7 +146,7 @@ def test_when_the_environment_is_large_it_arrives(marked: Marked, tmp_path: Path
 
 
 def test_when_arguments_are_larger_than_the_system_allows_one_line_says_so(marked: Marked) -> None:
-    with pytest.raises(NotStartedError, match="Argument list too long"):
+    with pytest.raises(NotStartedError, match=r"argument 1 has 5,000,000 bytes \(at most 131,071\)"):
         run_guarded(["true", "x" * 5_000_000], env=marked.env)
 
 

@@ -7,6 +7,7 @@ import signal
 import time
 from collections.abc import Callable
 
+from scheduler_defs.execution import clock
 from tests.patience import wait_until
 from tests.unit.guard.conftest import DAEMONISE, Marked, Worker
 
@@ -59,7 +60,7 @@ def test_when_the_worker_is_frozen_its_command_is_dead_before_the_lease_is(
 
     os.kill(worker.pid, signal.SIGSTOP)
     wait_until(lambda: not marked.alive())
-    died = time.monotonic()
+    died = clock.now()
     os.kill(worker.pid, signal.SIGCONT)
 
     assert expires <= died < expires + 0.5
@@ -76,7 +77,7 @@ def test_when_the_lease_is_not_renewed_the_command_is_killed(
     wait_until(worker.outcome.exists)
 
     assert worker.outcome.read_text() == "fenced"
-    assert expires <= time.monotonic() < expires + 1
+    assert expires <= clock.now() < expires + 1
     assert marked.alive() == []
 
 
@@ -107,7 +108,7 @@ def test_when_a_process_forked_by_the_worker_keeps_the_channel_open_its_death_is
     # A fork inherits the worker's end of the channel, so there is no end of file.
     code = (
         "import os, sys, time\n"
-        "from scheduler_defs.execution.guard import Guarded\n"
+        "from scheduler_defs.execution.guard.guard import Guarded\n"
         "command = Guarded(['sleep', '600'], env=dict(os.environ))\n"
         "if os.fork() == 0:\n  time.sleep(600)\n"
         "command.wait()"

@@ -4,13 +4,13 @@ import datetime as dt
 
 import pytest
 
-from scheduler_defs.jobs.log_triage.severity import (
+from scheduler_defs.jobs.log_triage.lines.severity import (
     Severity,
     guessed_severity,
     named_severity,
     stated_severity,
 )
-from scheduler_defs.jobs.log_triage.timestamps import timestamp
+from scheduler_defs.jobs.log_triage.lines.timestamps import timestamp
 
 WRITTEN = dt.datetime(2026, 3, 1, 12, tzinfo=dt.timezone(dt.timedelta(hours=-6)))
 
@@ -45,7 +45,7 @@ WRITTEN = dt.datetime(2026, 3, 1, 12, tzinfo=dt.timezone(dt.timedelta(hours=-6))
         ("Traceback (most recent call last):", Severity.ERROR),
         ("sqlalchemy.exc.OperationalError: (psycopg2) gone", Severity.ERROR),
         ("main.c:12:3: error: expected ';'", Severity.ERROR),
-        ("npm ERR! code 1", None),
+        ("npm ERR! code 1", Severity.ERROR),
         ("just a line", None),
         ("my_ERROR_code=5 handled", None),
     ],

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from scheduler_defs.errors import SignalboxError
-from scheduler_defs.jobs.log_triage import reading
-from scheduler_defs.jobs.log_triage.files import find_files
+from scheduler_defs.jobs.log_triage.files import reading
+from scheduler_defs.jobs.log_triage.files.finding import find_files
 from scheduler_defs.jobs.log_triage.triage import Triage, exclusive, triage
 
 START = 1_767_323_045_000_000_000
@@ -219,7 +219,7 @@ def test_binary_files_are_passed_over(yard: Yard) -> None:
     yard.write_bytes("wtmp", b"\x07\x00\x00\x00binary")
     yard.write("a.log", "one 1")
     result = yard.run()
-    assert (result.binary, result.lines, result.problems) == (1, 1, [])
+    assert (result.binary, result.lines, result.problems) == ([str(yard.logs / "wtmp")], 1, [])
 
 
 def test_damaged_gzip_is_listed_and_what_was_readable_counts(yard: Yard) -> None:
@@ -247,14 +247,14 @@ def test_file_that_cannot_be_opened_is_listed_and_the_rest_is_read(
 ) -> None:
     yard.write("a.log", "one")
     yard.write("b.log", "two")
-    really_open = Path.open
+    really_open = os.open
 
-    def refuse(path: Path, *arguments: object, **options: object) -> object:
-        if path.name == "a.log":
+    def refuse(path: str, flags: int, *arguments: int) -> int:
+        if str(path).endswith("a.log"):
             raise PermissionError(13, "Permission denied", str(path))
-        return really_open(path, *arguments, **options)  # type: ignore[arg-type]
+        return really_open(path, flags, *arguments)
 
-    monkeypatch.setattr(Path, "open", refuse)
+    monkeypatch.setattr(os, "open", refuse)
     result = yard.run()
     assert [problem.problem for problem in result.problems] == ["Permission denied"]
     assert [group.template for group in result.groups] == ["two"]

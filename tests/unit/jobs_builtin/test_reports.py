@@ -18,11 +18,14 @@ from scheduler_defs.jobs.reports import (
     write_atomically,
     write_report,
 )
+from tests.unit.declarations.yards import write_yard
 
 
 @pytest.fixture(autouse=True)
 def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("SIGNALBOX_STATE", str(tmp_path / "state"))
+    monkeypatch.setenv("SIGNALBOX_CONFIG", str(tmp_path / "config"))
+    write_yard(tmp_path, {"jobs.yaml": f"reports: {{log_files: '{tmp_path}/*.log'}}\n"})
     return tmp_path / "state"
 
 
@@ -59,7 +62,7 @@ def test_interrupted_write_leaves_the_old_text_and_nothing_else(
     with pytest.raises(OSError, match="No space"):
         write_atomically(path, "new")
     assert path.read_text() == "old"
-    assert [entry.name for entry in tmp_path.iterdir()] == ["x.json"]
+    assert [entry.name for entry in tmp_path.iterdir() if entry.is_file()] == ["x.json"]
 
 
 def test_markdown_cells_and_code_cannot_break_out() -> None:
@@ -81,7 +84,7 @@ def test_every_report_is_an_asset_with_a_job_of_its_name() -> None:
 
 
 def test_launched_config_and_directive_reach_the_report(state: Path, tmp_path: Path) -> None:
-    from scheduler_defs.declarations.models import Declarations, Directive
+    from scheduler_defs.declarations.models.declared import Declarations, Directive
     from scheduler_defs.launching import run_config
 
     (tmp_path / "a.log").write_text("ERROR it broke 1\nERROR it broke 2\n")
@@ -106,7 +109,7 @@ def test_launched_config_and_directive_reach_the_report(state: Path, tmp_path: P
 def test_positions_are_not_saved_when_the_report_is_not_written(
     state: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from scheduler_defs.jobs import built
+    from scheduler_defs.jobs import report_asset as built
 
     (tmp_path / "a.log").write_text("ERROR it broke 1\n")
     asset = next(asset for asset in BUILTIN_ASSETS if asset.key.to_user_string() == "log_triage")

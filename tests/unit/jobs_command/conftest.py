@@ -11,8 +11,8 @@ import dagster as dg
 import pytest
 
 from scheduler_defs import settings
-from scheduler_defs.declarations.models import Job, Position, Step
-from scheduler_defs.jobs.command import build_command_job
+from scheduler_defs.declarations.models.declared import Job, Position, Step
+from scheduler_defs.jobs.commands.job import build_command_job
 
 POSITION = Position(file="config/jobs.yaml", line=7, column=3)
 
@@ -123,7 +123,7 @@ def dagster_instance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dg.Da
     """An instance on disk, with the compute logs of the real one."""
     folder = tmp_path_factory.mktemp("dagster")
     compute_logs = {
-        "module": "scheduler_defs.execution.compute_logs",
+        "module": "scheduler_defs.execution.storage.compute_logs",
         "class": "SignalboxComputeLogManager",
         "config": {"base_dir": str(folder / "compute_logs")},
     }

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 
 import dagster as dg
 import pytest
 
 from scheduler_defs import launching, tags
-from scheduler_defs.declarations.models import Declarations, Param, Retries
+from scheduler_defs.declarations.models.declared import Declarations, Param, Retries
 from scheduler_defs.errors import SignalboxError
-from scheduler_defs.execution.steps import celery_steps_executor
-from scheduler_defs.jobs.command import build_command_job
-from scheduler_defs.jobs.steps_job import build_steps_job
+from scheduler_defs.execution.steps.executor_job import celery_steps_executor
+from scheduler_defs.jobs.commands.job import build_command_job, job_metadata
+from scheduler_defs.jobs.commands.steps_job import build_steps_job
+from scheduler_defs.settings import PROJECT_ROOT
+from tests.unit.declarations.yards import load_yard
 from tests.unit.jobs_command.conftest import declared, step
 
 PARAMS = {
@@ -53,7 +56,8 @@ def test_given_a_command_job_its_runs_carry_the_tags_of_its_declaration() -> Non
 
     assert job.name == "a_job"
     assert job.run_tags[tags.JOB] == "a-job"
-    assert job.run_tags[tags.TRIGGER] == "manual"
+    assert job.run_tags[tags.MAX_RUNTIME] == "60"
+    assert tags.TRIGGER not in job.run_tags, "whoever launches it knows"
     assert job.run_tags[tags.CELERY_QUEUE] == "gpu"
     assert job.run_tags[tags.PRIORITY] == "5"
     assert job.run_tags[tags.MAX_ATTEMPTS] == "3"
@@ -167,3 +171,31 @@ def test_given_a_job_of_the_other_kind_it_cannot_be_built() -> None:
         build_command_job(declared(steps={"a": step("a")}))
     with pytest.raises(SignalboxError, match="has no steps"):
         build_steps_job(declared(command=("true",)))
+
+
+@pytest.mark.case("newcomer-X-forms")
+def test_given_a_job_when_it_is_shown_then_its_commands_are_there_and_each_step_gets_every_value(
+    tmp_path: Path,
+) -> None:
+    text = """
+jobs:
+  hello: {command: [echo, "hello {params.name}"], params: {name: {default: world}}}
+  report:
+    params: {day: {type: string}}
+    steps:
+      fetch: {command: [fetch, "{params.day}"]}
+      plots: {command: [sh, -c, "plot > out.png"], needs: [fetch]}
+"""
+    declarations = load_yard(tmp_path, text).declarations
+    hello, report = declarations.jobs["hello"], declarations.jobs["report"]
+    assert job_metadata(hello)["command"] == "echo 'hello {params.name}'"
+    shown = job_metadata(report)
+    assert (shown["command of fetch"], shown["command of plots"]) == (
+        "fetch '{params.day}'",
+        "sh -c 'plot > out.png'",
+    )
+    config = launching.run_config(declarations, "report", {"day": "2026-01-01"}, None)
+    assert config == {"ops": {step: {"config": {"day": "2026-01-01"}} for step in ("fetch", "plots")}}
+    said = " ".join((PROJECT_ROOT / "docs" / "jobs.md").read_text().split())
+    assert "`config:` and `--set` give a value once for all of them" in said
+    assert "the launchpad is an editor of Dagster's run config, in which it stands once per step" in said

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from scheduler_defs.declarations import load
-from scheduler_defs.jobs.command_env import BASE
+from scheduler_defs.jobs.commands.env import BASE
 from scheduler_defs.settings import PROJECT_ROOT
 
 PAGE = (PROJECT_ROOT / "docs" / "jobs.md").read_text()
@@ -14,7 +14,7 @@ PAGE = (PROJECT_ROOT / "docs" / "jobs.md").read_text()
 
 def test_given_the_examples_they_have_no_faults(tmp_path: Path) -> None:
     examples = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
-    assert len(examples) == 2
+    assert examples
     for number, example in enumerate(examples):
         config = tmp_path / str(number) / "config"
         config.mkdir(parents=True)

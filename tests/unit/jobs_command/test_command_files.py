@@ -8,8 +8,10 @@ from pathlib import Path, PurePosixPath
 import pytest
 
 from scheduler_defs.errors import SignalboxError
-from scheduler_defs.jobs.artifacts import keep, listed, matching, run_folder
-from scheduler_defs.jobs.output import CommandOutput, hide
+from scheduler_defs.jobs.commands.artifacts.folders import listed, run_folder
+from scheduler_defs.jobs.commands.artifacts.globs import matching
+from scheduler_defs.jobs.commands.artifacts.keep import keep
+from scheduler_defs.jobs.commands.output import CommandOutput, hide
 
 
 def files(folder: Path, *names: str) -> None:
@@ -33,6 +35,9 @@ def files(folder: Path, *names: str) -> None:
         ("odd [1].log", {"odd 1.log"}),
         ("A.TXT", set()),
         ("a.txt/x", set()),
+        ("**/**/e/*", {"d/e/c.txt"}),
+        ("[z-a]*", set()),
+        ("[.]git/*", set()),
     ],
 )
 def test_given_a_pattern_the_files_that_it_means_are_found(
@@ -49,7 +54,7 @@ def test_when_a_folder_is_a_link_it_is_not_entered(tmp_path: Path) -> None:
     (tmp_path / "inside" / "link").symlink_to(tmp_path / "outside")
     (tmp_path / "inside" / "loop").symlink_to(tmp_path / "inside")
 
-    assert matching(["**/*", "link/secret.txt"], tmp_path / "inside") == []
+    assert list(matching(["**/*", "link/secret.txt"], tmp_path / "inside")) == []
 
 
 def test_when_files_have_not_changed_they_are_left_out(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
-from scheduler_defs.matching import AgentView, Candidate
+from scheduler_defs.agents.deciding import AgentView, Candidate
 
 NOW = dt.datetime(2026, 3, 2, 12, 0, tzinfo=dt.UTC)
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scheduler_defs.matching.capacity import advise, mean_wait
+from scheduler_defs.agents.deciding.capacity import advise, mean_wait
 
 
 def test_given_30_tasks_an_hour_of_20_minutes_then_10_slots_are_needed_not_90() -> None:

@@ -6,7 +6,7 @@ import datetime as dt
 
 import pytest
 
-from scheduler_defs.matching import (
+from scheduler_defs.agents.deciding import (
     Ageing,
     AgentMode,
     AgentView,

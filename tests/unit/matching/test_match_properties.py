@@ -9,7 +9,7 @@ from dataclasses import replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scheduler_defs.matching import (
+from scheduler_defs.agents.deciding import (
     Ageing,
     AgentMode,
     AgentView,

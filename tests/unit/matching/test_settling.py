@@ -6,9 +6,9 @@ import datetime as dt
 
 import pytest
 
-from scheduler_defs.matching import Ending, Holding, TaskStatus, Verdict, cool_down, settle
-from scheduler_defs.matching.claiming import ClaimRequest, TaskNow, refusal
-from scheduler_defs.matching.healing import NO_RUN_AFTER, Doubtful, Finding, Remedy, RunState, examine
+from scheduler_defs.agents.deciding import Ending, Holding, TaskStatus, Verdict, cool_down, settle
+from scheduler_defs.agents.deciding.claiming import ClaimRequest, TaskNow, refusal
+from scheduler_defs.agents.deciding.healing import NO_RUN_AFTER, Doubtful, Finding, Remedy, RunState, examine
 from tests.unit.matching.cases import NOW
 
 MINUTE = dt.timedelta(minutes=1)
@@ -22,7 +22,9 @@ OURS = Holding(TaskStatus.WORKING, True, 1, 3)
         (OURS, Ending.EXIT_CODE, Verdict.RETRY),
         (OURS, Ending.TIMEOUT, Verdict.RETRY),
         (OURS, Ending.START_FAILED, Verdict.RETRY),
-        (OURS, Ending.WORKER_LOST, Verdict.RETRY),
+        (OURS, Ending.WORKER_LOST, Verdict.GIVE_BACK),
+        (Holding(TaskStatus.WORKING, True, 1, 3, uncounted=5), Ending.WORKER_LOST, Verdict.RETRY),
+        (OURS, Ending.QUESTION, Verdict.ASK),
         (OURS, Ending.CANCELED, Verdict.CANCEL),
         (Holding(TaskStatus.WORKING, True, 3, 3), Ending.EXIT_CODE, Verdict.DEAD_LETTER),
         (Holding(TaskStatus.WORKING, True, 3, 3), Ending.SUCCESS, Verdict.COMPLETE),
@@ -65,7 +67,10 @@ def test_given_an_ending_that_is_not_tried_again_when_settled_then_it_is_a_dead_
         ),
         (Doubtful(True, False, RunState.FAILED, None, NOW), Finding(Remedy.SETTLE, Ending.WORKER_LOST)),
         (Doubtful(True, False, RunState.FAILED, "timeout", NOW), Finding(Remedy.SETTLE, Ending.TIMEOUT)),
-        (Doubtful(True, False, RunState.MISSING, None, NOW), Finding(Remedy.SETTLE, Ending.WORKER_LOST)),
+        (
+            Doubtful(True, False, RunState.MISSING, None, NOW),
+            Finding(Remedy.SETTLE, Ending.WORKER_LOST, detail="its run was deleted"),
+        ),
         (Doubtful(True, False, RunState.CANCELED, None, NOW), Finding(Remedy.SETTLE, Ending.CANCELED)),
         (Doubtful(True, False, RunState.SUCCEEDED, None, NOW), Finding(Remedy.SETTLE, Ending.SUCCESS)),
         (Doubtful(True, True, RunState.FAILED, "worker_lost", NOW), Finding(Remedy.SETTLE)),

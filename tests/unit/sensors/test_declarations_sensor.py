@@ -112,9 +112,9 @@ def test_given_a_code_server_that_does_not_answer_when_asked_then_it_is_logged_a
 def test_given_no_address_when_asked_to_reload_then_it_says_what_is_missing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    for name in (settings.CODE_SERVER_HOST, settings.CODE_SERVER_PORT, settings.UI_URL):
+    for name in (settings.CODE_SERVER_SOCKET, settings.UI_URL):
         monkeypatch.delenv(name, raising=False)
-    with pytest.raises(NotReachableError, match="SIGNALBOX_CODE_SERVER_HOST and _PORT nor SIGNALBOX_UI_URL"):
+    with pytest.raises(NotReachableError, match="SIGNALBOX_CODE_SERVER_SOCKET nor SIGNALBOX_UI_URL"):
         sensor.reload_code_location()
 
 
@@ -131,3 +131,23 @@ def test_given_all_sensors_when_named_then_no_schedule_can_take_their_names(tmp_
     assert [each.message for each in found.problems] == [
         "the name 'agent-queue-dev-1' is taken by the sensor of an agent queue; choose another"
     ]
+
+
+@pytest.mark.case("recovery-X2")
+def test_given_changed_files_when_the_sensor_is_previewed_then_nothing_is_loaded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, asked: list[str]
+) -> None:
+    state = tmp_path / "state"
+    state.mkdir()
+    config = write_yard(tmp_path, {"a.yaml": GOOD})
+    monkeypatch.setattr(serving, "_known", {})
+    monkeypatch.setenv(settings.CONFIG, str(config))
+    monkeypatch.setenv(settings.STATE, str(state))
+    noted: list[object] = []
+    monkeypatch.setattr(sensor, "note_in_force", noted.append)
+    watched = sensor.declarations_sensor(current(config, state).declarations)
+    (config / "a.yaml").write_text(BETTER)
+    context = dg.build_sensor_context()
+    context._log_key = ["signalbox", "declarations", "20260302_100000"]
+    assert "loading them" in str(watched(context))
+    assert (asked, noted) == ([], [])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from scheduler_defs.stack.backoff import Backoff
+from scheduler_defs.stack.machine.backoff import Backoff
 
 
 @pytest.mark.parametrize(("failures", "seconds"), [(1, 0.5), (2, 1), (3, 2), (6, 16), (7, 30), (1000, 30)])

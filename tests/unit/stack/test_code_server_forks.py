@@ -6,7 +6,7 @@ import sys
 _SCRIPT = """
 import subprocess, sys, threading
 from scheduler_defs.errors import NotReachableError
-from scheduler_defs.stack import code_server
+from scheduler_defs.stack.components import code_server
 
 ended = threading.Event()
 asked = threading.Event()
@@ -14,7 +14,7 @@ asked = threading.Event()
 def ask():
     while not ended.is_set():
         try:
-            code_server.loaded_repositories("127.0.0.1", 1, 1.0)
+            code_server.loaded_repositories("/nowhere/grpc", 1.0)
         except NotReachableError:
             asked.set()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from scheduler_defs.stack.database_url import connection_string, without_password
+from scheduler_defs.stack.machine.database_url import connection_string, without_password
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from scheduler_defs.stack.display import Lines, line, table
-from scheduler_defs.stack.outlook import Outlook
-from scheduler_defs.stack.record import ComponentRecord, StackRecord, State
+from scheduler_defs.stack.health.outlook import Outlook
+from scheduler_defs.stack.machine.record import ComponentRecord, StackRecord, State
+from scheduler_defs.stack.supervising.display import Lines, line, table
 
 SINCE = "2026-01-01T00:00:00.000+00:00"
 POSTGRES = ComponentRecord("postgres", State.STARTING, 8, 1.0, SINCE, 0, "/run/pg", "refused")

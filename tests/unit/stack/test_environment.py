@@ -8,16 +8,17 @@ from pathlib import Path
 
 import pytest
 
+from scheduler_defs import running_stack
 from scheduler_defs.settings import settings
-from scheduler_defs.stack import environment, lock, record
-from scheduler_defs.stack.record import StackRecord
+from scheduler_defs.stack.machine import environment, lock, record
+from scheduler_defs.stack.machine.record import StackRecord
 
 EXPORTS = environment.exports(
     settings({"SIGNALBOX_STATE": "/srv/my yard/state", "SIGNALBOX_CONFIG": "/srv/my yard/config"}),
     postgres_url="postgresql+psycopg2://me:it's@db/x?host=/a&port=1",
     broker_url="redis+socket:///run/v.sock?virtual_host=0",
     ui_url="http://127.0.0.1:3000",
-    code_server=("127.0.0.1", 20001),
+    code_server=Path("/srv/my yard/state/run/code/grpc"),
 )
 
 
@@ -48,6 +49,6 @@ def test_given_settings_of_the_user_then_a_component_has_the_stacks(monkeypatch:
 
 def test_given_a_record_without_a_supervisor_then_no_stack_is_running(tmp_path: Path) -> None:
     record.write(tmp_path, StackRecord("ab12", 7, "2026-01-01T00:00:00+00:00", True, "http://x", EXPORTS))
-    assert environment.of_running_stack(tmp_path) == {}
+    assert running_stack.exports(tmp_path) == {}
     with lock.acquire(tmp_path):
-        assert environment.of_running_stack(tmp_path) == EXPORTS
+        assert running_stack.exports(tmp_path) == EXPORTS

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from scheduler_defs.settings import Settings, settings
-from scheduler_defs.stack.external import task_queue
+from scheduler_defs.stack.components.external import task_queue
 from tests.standins.tinytask import TinyTaskServer
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from scheduler_defs.errors import SignalboxError
-from scheduler_defs.stack import folders
+from scheduler_defs.stack.machine import folders
 
 
 def test_given_a_short_plain_path_then_the_sockets_are_in_the_state_folder() -> None:

@@ -6,7 +6,7 @@ import asyncio
 import threading
 from typing import Any
 
-from scheduler_defs.stack.hangs import say_where_it_hangs
+from scheduler_defs.stack.machine.hangs import say_where_it_hangs
 
 
 def test_given_a_loop_that_stands_still_then_stderr_says_where(capfd: Any) -> None:

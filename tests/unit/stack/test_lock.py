@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 
 from scheduler_defs.errors import SignalboxError
-from scheduler_defs.stack import lock
+from scheduler_defs.stack.machine import lock
 
 HOLDER = """
 import sys, time
 from pathlib import Path
-from scheduler_defs.stack import lock
+from scheduler_defs.stack.machine import lock
 held = lock.acquire(Path(sys.argv[1]))
 print("held", flush=True)
 time.sleep(60)
@@ -52,7 +52,7 @@ def test_given_a_holder_when_another_wants_it_then_the_error_names_the_pid_and_t
 ) -> None:
     with pytest.raises(SignalboxError, match=f"already running here, pid {other_holder.pid};"):
         lock.acquire(tmp_path)
-    assert (tmp_path / lock.FILE_NAME).read_text() == f"{other_holder.pid}\n"
+    assert (tmp_path / lock.LOCK).read_text() == f"{other_holder.pid}\n"
     assert lock.holder(tmp_path) == other_holder.pid
 
 

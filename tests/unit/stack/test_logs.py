@@ -6,7 +6,7 @@ import os
 import stat
 from pathlib import Path
 
-from scheduler_defs.stack import logs
+from scheduler_defs.stack.machine import logs
 
 
 def test_given_a_small_file_then_it_is_left_alone(tmp_path: Path) -> None:

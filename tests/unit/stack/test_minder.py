@@ -13,13 +13,13 @@ import psutil
 import pytest
 
 from scheduler_defs.errors import NotReachableError, SignalboxError
-from scheduler_defs.stack import minder as module
-from scheduler_defs.stack import processes
-from scheduler_defs.stack.backoff import Backoff
-from scheduler_defs.stack.checks import NotHealthy
-from scheduler_defs.stack.component import Component, StopPhase, StopSignal
-from scheduler_defs.stack.minder import Minder, StackContext
-from scheduler_defs.stack.record import ComponentRecord, State
+from scheduler_defs.stack.components.component import Component, StopPhase, StopSignal
+from scheduler_defs.stack.health.checks import NotHealthy
+from scheduler_defs.stack.machine import processes
+from scheduler_defs.stack.machine.backoff import Backoff
+from scheduler_defs.stack.machine.record import ComponentRecord, State
+from scheduler_defs.stack.supervising import minder as module
+from scheduler_defs.stack.supervising.minder import Minder, StackContext
 
 QUICK = Backoff(first_seconds=0.05)
 DEADLINE_SECONDS = 15.0
@@ -124,7 +124,6 @@ def test_given_a_healthy_component_when_it_is_killed_then_it_comes_back_and_that
 def test_given_a_component_that_stops_answering_then_it_is_unhealthy_with_the_reason(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "HEALTHY_ASKED_SECONDS", 0.02)
     monkeypatch.setattr(module, "ASKED_SECONDS", 0.02)
     well = [True]
 
@@ -134,7 +133,7 @@ def test_given_a_component_that_stops_answering_then_it_is_unhealthy_with_the_re
         return ""
 
     async def story() -> None:
-        bench = Bench(tmp_path, component(), ask)
+        bench = Bench(tmp_path, component(asked_seconds=0.02), ask)
         minding = asyncio.create_task(bench.minder.mind())
         await bench.until(healthy)
         well[0] = False

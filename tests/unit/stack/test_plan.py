@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 
 from scheduler_defs.settings import Settings, settings
-from scheduler_defs.stack import folders, plan
-from scheduler_defs.stack.component import StopPhase
-from scheduler_defs.stack.plan import Options, Plan
+from scheduler_defs.stack.components import locations, plan
+from scheduler_defs.stack.components.component import StopPhase
+from scheduler_defs.stack.components.plan import Options, Plan
+from scheduler_defs.stack.machine import folders
 
 
 @pytest.fixture
@@ -88,7 +89,7 @@ def test_given_storage_that_does_not_start_then_it_is_tried_again_every_few_seco
 
 def test_given_an_order_of_needs_then_each_component_needs_only_what_comes_before(make: Make) -> None:
     made = make()
-    known = {plan.MIGRATIONS}
+    known = {plan.MIGRATIONS, locations.LOCATIONS}
     for component in made.components:
         assert set(component.needs) <= known, component.name
         known.add(component.name)

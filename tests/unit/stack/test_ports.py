@@ -6,12 +6,11 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from scheduler_defs.errors import SignalboxError
-from scheduler_defs.stack.ports import Ports, is_free
+from scheduler_defs.stack.machine.ports import Ports, is_free
 
 HOST = "127.0.0.1"
 
@@ -46,7 +45,7 @@ def test_given_a_stack_that_has_chosen_a_port_and_does_not_listen_yet_then_anoth
 ) -> None:
     chosen = ports.from_(busy_port)
     other = (
-        "import sys; from scheduler_defs.stack.ports import Ports; "
+        "import sys; from scheduler_defs.stack.machine.ports import Ports; "
         f"ports = Ports('{HOST}'); print(ports.from_({chosen}), flush=True)"
     )
     taken = subprocess.run([sys.executable, "-c", other], capture_output=True, text=True, check=True)
@@ -54,11 +53,3 @@ def test_given_a_stack_that_has_chosen_a_port_and_does_not_listen_yet_then_anoth
     ports.close()
     taken = subprocess.run([sys.executable, "-c", other], capture_output=True, text=True, check=True)
     assert int(taken.stdout) == chosen
-
-
-def test_given_one_state_folder_then_its_port_stays_and_another_folder_gets_another(ports: Ports) -> None:
-    first = ports.of(Path("/srv/a"), "code-server")
-    ports.close()
-    assert ports.of(Path("/srv/a"), "code-server") == first
-    assert ports.of(Path("/srv/b"), "code-server") != first
-    assert first < 32768  # below the range of client ports

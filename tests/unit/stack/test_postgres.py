@@ -16,9 +16,11 @@ import psutil
 import pytest
 
 from scheduler_defs.errors import SignalboxError
-from scheduler_defs.stack import checks, folders, postgres
-from scheduler_defs.stack.postgres import EmbeddedPostgres
-from scheduler_defs.stack.spawning import in_child
+from scheduler_defs.stack.components import postgres
+from scheduler_defs.stack.components.postgres import EmbeddedPostgres
+from scheduler_defs.stack.health import checks
+from scheduler_defs.stack.machine import folders
+from scheduler_defs.stack.machine.spawning import in_child
 
 
 @contextmanager
@@ -159,7 +161,7 @@ def test_given_root_and_open_folders_then_postgres_has_no_more_rights_than_its_u
 def _connect(url: str):
     import psycopg2
 
-    from scheduler_defs.stack.database_url import connection_string
+    from scheduler_defs.stack.machine.database_url import connection_string
 
     connection = psycopg2.connect(connection_string(url))
     connection.autocommit = True

@@ -6,15 +6,16 @@ import os
 import signal
 import subprocess
 import sys
+import time
 import uuid
 from collections.abc import Callable, Iterator
 
 import psutil
 import pytest
 
-from scheduler_defs.stack import processes
-from scheduler_defs.stack.environment import COMPONENT, STACK_ID
-from scheduler_defs.stack.record import ComponentRecord, StackRecord, State
+from scheduler_defs.stack.machine import processes
+from scheduler_defs.stack.machine.environment import COMPONENT, STACK_ID
+from scheduler_defs.stack.machine.record import ComponentRecord, StackRecord, State
 
 SINCE = "2026-01-01T00:00:00+00:00"
 SLEEP = "import time; print('up', flush=True); time.sleep(60)"
@@ -120,3 +121,18 @@ def test_given_what_a_killed_supervisor_left_then_all_of_it_ends_and_nothing_els
     assert server.stdout.read() == "interrupted\n"
     assert not psutil.pid_exists(child.pid)
     assert stranger.poll() is None
+
+
+def test_given_a_process_then_when_it_began_is_told_by_the_clock_of_now() -> None:
+    before = time.time()
+    with subprocess.Popen([sys.executable, "-c", SLEEP], stdout=subprocess.PIPE) as process:
+        after = time.time()
+        try:
+            found = processes.began(process.pid)
+        finally:
+            process.kill()
+    # The kernel counts in hundredths of a second.
+    assert found is not None
+    assert before - 0.1 <= found <= after + 0.1
+    assert processes.began(process.pid) is None
+    assert processes.began(None) is None

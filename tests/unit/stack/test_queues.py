@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from scheduler_defs.declarations import load
-from scheduler_defs.stack.problems import unserved
-from scheduler_defs.stack.queues import Queues, declared_queues
+from scheduler_defs.stack.components.queues import Queues, declared_queues
+from scheduler_defs.stack.health.problems import unserved
 
 JOBS = """
 jobs:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from scheduler_defs.stack import record
-from scheduler_defs.stack.record import ComponentRecord, StackRecord, State
+from scheduler_defs.stack.machine import record
+from scheduler_defs.stack.machine.record import ComponentRecord, StackRecord, State
 
 SINCE = "2026-01-01T00:00:00.000+00:00"
 STACK = StackRecord(
@@ -26,13 +26,13 @@ STACK = StackRecord(
 def test_when_a_record_is_written_then_it_reads_back_equal_and_is_private(tmp_path: Path) -> None:
     record.write(tmp_path, STACK)
     assert record.read(tmp_path) == STACK
-    assert stat.S_IMODE((tmp_path / record.FILE_NAME).stat().st_mode) == 0o600
+    assert stat.S_IMODE((tmp_path / record.RECORD).stat().st_mode) == 0o600
 
 
 def test_when_it_is_written_again_then_nothing_is_left_beside_it(tmp_path: Path) -> None:
     record.write(tmp_path, STACK)
     record.write(tmp_path, replace(STACK, ready=False))
-    assert [path.name for path in tmp_path.iterdir()] == [record.FILE_NAME]
+    assert [path.name for path in tmp_path.iterdir()] == [record.RECORD]
     found = record.read(tmp_path)
     assert found is not None
     assert found.ready is False
@@ -42,7 +42,7 @@ def test_when_it_is_written_again_then_nothing_is_left_beside_it(tmp_path: Path)
     "text", ["", "{", "[]", "{}", '{"version": 99}', '{"version": 1, "components": [{}]}']
 )
 def test_given_a_file_that_is_no_record_then_there_is_no_stack(tmp_path: Path, text: str) -> None:
-    (tmp_path / record.FILE_NAME).write_text(text)
+    (tmp_path / record.RECORD).write_text(text)
     assert record.read(tmp_path) is None
 
 

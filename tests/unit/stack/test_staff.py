@@ -11,11 +11,12 @@ from pathlib import Path
 import pytest
 
 from scheduler_defs.settings import settings
-from scheduler_defs.stack import folders, plan
-from scheduler_defs.stack.minder import Minder
-from scheduler_defs.stack.one_shot import OneShots
-from scheduler_defs.stack.queues import Queues
-from scheduler_defs.stack.supervisor import Supervisor
+from scheduler_defs.stack.components import plan
+from scheduler_defs.stack.components.queues import Queues
+from scheduler_defs.stack.machine import folders
+from scheduler_defs.stack.supervising.minder import Minder
+from scheduler_defs.stack.supervising.one_shot import OneShots
+from scheduler_defs.stack.supervising.supervisor import Supervisor
 
 
 @pytest.fixture

@@ -13,8 +13,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from scheduler_defs.stack import folders, valkey
-from scheduler_defs.stack.valkey import EmbeddedValkey
+from scheduler_defs.stack.components import valkey
+from scheduler_defs.stack.components.valkey import EmbeddedValkey
+from scheduler_defs.stack.machine import folders
 
 
 @pytest.fixture

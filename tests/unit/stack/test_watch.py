@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from scheduler_defs.stack import watch
+from scheduler_defs.stack.supervising import watch
 
 
 def test_given_two_looks_at_the_same_files_then_they_are_equal(tmp_path: Path) -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
-from resources.task_queue.models import QueueCounts
-from resources.task_queue.new_task import NewTask
-from resources.task_queue.protocol import TaskQueue
-from scheduler_defs.matching import Candidate, Policy
-from scheduler_defs.matching.claiming import ClaimRequest
+from scheduler_defs.agents.deciding import Candidate, Policy
+from scheduler_defs.agents.deciding.claiming import ClaimRequest
+from scheduler_defs.agents.task_queue.models import QueueCounts
+from scheduler_defs.agents.task_queue.new_task import NewTask
+from scheduler_defs.agents.task_queue.protocol import TaskQueue
 
 MANY = 10_000
 

@@ -7,16 +7,16 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from resources.task_queue.models import TaskQuery
-from resources.task_queue.new_task import NewTask
-from resources.task_queue.protocol import (
+from scheduler_defs.agents.deciding import Ending, Policy, TaskStatus, Verdict
+from scheduler_defs.agents.task_queue.models import TaskQuery
+from scheduler_defs.agents.task_queue.new_task import NewTask
+from scheduler_defs.agents.task_queue.protocol import (
     BlockerCycleError,
     NotNeededError,
     TaskQueue,
     UnknownTaskError,
 )
 from scheduler_defs.errors import SignalboxError
-from scheduler_defs.matching import Ending, Policy, TaskStatus, Verdict
 from tests.unit.task_queue.asking import add, candidates, comments, counts, now, request
 
 MINUTE = dt.timedelta(minutes=1)
@@ -263,8 +263,8 @@ def test_given_no_back_off_when_settled_then_the_task_can_start_again_at_once(qu
     queue.claim(id, request(), now())
     queue.settle(id, request(), Ending.WORKER_LOST, now=now())
     again = candidates(queue)[id]
-    assert (again.attempts, again.last_agent, again.assigned_to) == (1, "vaela", "vaela")
-    assert queue.claim(id, request("run-2"), now()).attempts == 2
+    assert (again.attempts, again.last_agent, again.assigned_to) == (0, "vaela", "vaela")
+    assert queue.claim(id, request("run-2"), now()).attempts == 1
 
 
 def test_given_the_last_attempt_when_it_fails_then_the_task_is_a_dead_letter(queue: TaskQueue) -> None:

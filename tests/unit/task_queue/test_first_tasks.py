@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from resources.task_queue.first_tasks import add_first_tasks
-from resources.task_queue.models import TaskQuery
-from resources.task_queue.postgres import PostgresTaskQueue
+from scheduler_defs.agents.task_queue.first_tasks import add_first_tasks
+from scheduler_defs.agents.task_queue.models import TaskQuery
+from scheduler_defs.agents.task_queue.postgres.queue import PostgresTaskQueue
 from scheduler_defs.declarations import load
 from scheduler_defs.errors import SignalboxError
 from scheduler_defs.settings import PROJECT_ROOT
-from scheduler_defs.stack.migrate import add_declared_tasks
+from scheduler_defs.stack.components.migrate import add_declared_tasks
 
 EXAMPLE = PROJECT_ROOT / "recipes" / "example-tasks.jsonl"
 ALL = TaskQuery(limit=None)

@@ -11,12 +11,12 @@ import psycopg2
 import pytest
 import sqlalchemy as sa
 
-from resources.agent_pool.workload import workload
-from resources.task_queue.new_task import ImportedComment, ImportedTask, NewTask
-from resources.task_queue.postgres import PostgresTaskQueue
-from resources.task_queue.protocol import CHANNEL, BlockerCycleError, TaskQueueDownError
+from scheduler_defs.agents.deciding import Ageing, AgentView, Ending, Kind, Policy, TaskStatus, demand, match
+from scheduler_defs.agents.pool.workload import workload
+from scheduler_defs.agents.task_queue.new_task import ImportedComment, ImportedTask, NewTask
+from scheduler_defs.agents.task_queue.postgres.queue import PostgresTaskQueue
+from scheduler_defs.agents.task_queue.protocol import CHANNEL, BlockerCycleError, TaskQueueDownError
 from scheduler_defs.errors import SignalboxError
-from scheduler_defs.matching import Ageing, AgentView, Ending, Kind, Policy, TaskStatus, demand, match
 from tests.unit.task_queue.asking import add, candidates, comments, now, request
 
 

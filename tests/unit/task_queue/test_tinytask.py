@@ -7,12 +7,12 @@ import time
 
 import pytest
 
-from resources.task_queue.models import TaskQuery
-from resources.task_queue.new_task import NewTask
-from resources.task_queue.protocol import NotNeededError, NotSupportedError, TaskQueueDownError
-from resources.task_queue.tinytask import TinyTaskQueue
+from scheduler_defs.agents.deciding import AgentView, Ending, Policy, TaskStatus, Verdict, match
+from scheduler_defs.agents.task_queue.models import TaskQuery
+from scheduler_defs.agents.task_queue.new_task import NewTask
+from scheduler_defs.agents.task_queue.protocol import NotNeededError, NotSupportedError, TaskQueueDownError
+from scheduler_defs.agents.task_queue.tinytask.queue import TinyTaskQueue
 from scheduler_defs.errors import SignalboxError
-from scheduler_defs.matching import AgentView, Ending, Policy, TaskStatus, Verdict, match
 from tests.standins.tinytask import TinyTaskServer
 from tests.unit.task_queue.asking import add, candidates, comments, now, request
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import strategies as st
 
 from scheduler_defs.timing import AtSpec, CronSpec, EverySpec, RRuleSpec, Spec, Unit, zone
-from scheduler_defs.timing.clock_changes import clock_changes
+from scheduler_defs.timing.covering.clock_changes import clock_changes
 
 ZONES = ("America/New_York", "Europe/Berlin", "Australia/Lord_Howe", "Pacific/Apia")
 """Changes of an hour in two hemispheres, of half an hour, and a zone that skipped a day."""

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from scheduler_defs.forecasting.simulation.model import Forecast, Overlap, Planned
+from scheduler_defs.forecasting.simulation.simulate import forecast
 from scheduler_defs.timing import EverySpec, Policies, occurrences
-from scheduler_defs.timing.forecast import forecast
-from scheduler_defs.timing.forecast_model import Forecast, Overlap, Planned
 
 BEGIN = datetime(2026, 3, 2, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scheduler_defs.timing import parse_date, parse_instant, zone
-from scheduler_defs.timing.clock_changes import clock_changes, minute_shifts
+from scheduler_defs.timing.covering.clock_changes import clock_changes, minute_shifts
 from scheduler_defs.timing.instants import in_zone, localise
 from tests.unit.timing.strategies import ODD_ZONES, ZONES, walls
 
@@ -82,7 +82,7 @@ def test_given_zones_that_change_back_soon_then_no_change_is_missed(
     place: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found = clock_changes(place)
-    monkeypatch.setattr("scheduler_defs.timing.clock_changes._STRIDE", timedelta(hours=12))
+    monkeypatch.setattr("scheduler_defs.timing.covering.clock_changes._STRIDE", timedelta(hours=12))
     assert found == clock_changes.__wrapped__(place)
 
 

@@ -8,7 +8,7 @@ import sys
 
 def test_given_the_package_is_imported_then_dagster_and_other_heavy_things_are_not() -> None:
     code = (
-        "import sys, scheduler_defs.timing, scheduler_defs.timing.forecast\n"
+        "import sys, scheduler_defs.timing, scheduler_defs.forecasting.simulation.simulate\n"
         "heavy = {'dagster', 'sqlalchemy', 'pydantic', 'holidays', 'croniter', 'dateutil', 'yaml'}\n"
         "sys.exit(', '.join(heavy & set(sys.modules)) or 0)"
     )

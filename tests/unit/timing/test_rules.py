@@ -16,8 +16,8 @@ from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 
 from scheduler_defs.timing import RRuleSpec, occurrences
-from scheduler_defs.timing.recurrence import rule_walls
-from scheduler_defs.timing.rules import parse_rule
+from scheduler_defs.timing.rrule.recurrence import rule_walls
+from scheduler_defs.timing.rrule.rules import parse_rule
 from tests.unit.timing.strategies import rule_texts, walls
 
 

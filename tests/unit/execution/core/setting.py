@@ -20,10 +20,10 @@ from dagster._core.run_coordinator import DefaultRunCoordinator
 from dagster._core.storage.noop_compute_log_manager import NoOpComputeLogManager
 from dagster._core.storage.root import LocalArtifactStorage
 
-from scheduler_defs.execution.storage import SignalboxStorage
+from scheduler_defs.execution.storage.postgres import SignalboxStorage
 
 ORIGIN = RemoteJobOrigin(
-    RemoteRepositoryOrigin(RegisteredCodeLocationOrigin("yard"), "__repository__"), "line"
+    RemoteRepositoryOrigin(RegisteredCodeLocationOrigin("signalbox"), "__repository__"), "line"
 )
 
 

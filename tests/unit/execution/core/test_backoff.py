@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scheduler_defs.execution.backoff import RetryPolicy, delay, is_retriable, next_attempt_at, retry_tags
+from scheduler_defs.retries.backoff import RetryPolicy, delay, is_retriable, next_attempt_at, retry_tags
 
 FAILED_AT = dt.datetime(2026, 3, 1, 12, 0, tzinfo=dt.UTC)
 

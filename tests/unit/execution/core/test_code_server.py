@@ -7,6 +7,7 @@ import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -15,8 +16,8 @@ from dagster._core.errors import DagsterUserCodeUnreachableError
 from dagster._grpc.__generated__ import dagster_api_pb2 as messages
 from dagster._grpc.client import DagsterGrpcClient
 
-from scheduler_defs.execution import code_server
-from scheduler_defs.stack import plan
+from scheduler_defs.execution.dagster_patches import code_server
+from scheduler_defs.stack.components import plan
 
 
 class Server:
@@ -121,6 +122,6 @@ def test_dagster_calls_as_expected() -> None:
 
 
 def test_the_stack_starts_this_code_server() -> None:
-    argv = plan._code_server("127.0.0.1", 1).argv
+    argv = plan._code_server(Path("/run/grpc")).argv
     assert argv is not None
     assert argv[1:5] == ("-m", code_server.__name__, "code-server", "start")

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from dagster._core.storage.compute_log_manager import ComputeIOType
 
-from scheduler_defs.execution.compute_logs import SignalboxComputeLogManager
+from scheduler_defs.execution.storage.compute_logs import SignalboxComputeLogManager
 
 KEY = ["run", "compute_logs", "step.with.dots"]
 
@@ -37,6 +37,17 @@ def test_given_an_error_in_the_block_then_the_terminal_is_given_back(tmp_path: P
     with pytest.raises(ValueError, match="red"), manager.capture_logs(KEY):
         raise ValueError("red")
     assert os.fstat(1) == before
+
+
+@pytest.mark.case("ui-UI-31")
+@pytest.mark.parametrize("end", [KeyboardInterrupt, SystemExit, ValueError])
+def test_given_a_block_that_is_interrupted_then_who_follows_the_log_is_told_that_it_ends(
+    tmp_path: Path, end: type[BaseException]
+) -> None:
+    manager = SignalboxComputeLogManager(str(tmp_path))
+    with pytest.raises(end), manager.capture_logs(KEY):
+        raise end
+    assert manager.is_capture_complete(KEY)
 
 
 def test_given_no_folder_then_it_is_below_the_state_folder(

@@ -9,7 +9,7 @@ import yaml
 from dagster._core.scheduler import DagsterDaemonScheduler
 from dagster._daemon.monitoring import run_monitoring
 
-from scheduler_defs.execution.dequeue import UNTAKEN
+from scheduler_defs.execution.queue.iteration import UNTAKEN
 from scheduler_defs.settings import PROJECT_ROOT
 
 SETTINGS: dict[str, Any] = yaml.safe_load((PROJECT_ROOT / "dagster.yaml").read_text())

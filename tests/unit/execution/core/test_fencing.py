@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from scheduler_defs.errors import UsageError
-from scheduler_defs.execution.fencing import DeadMansSwitch, SharedInstant, overdue
+from scheduler_defs.execution.leases.fencing import DeadMansSwitch, overdue
 from scheduler_defs.execution.terms import Terms, terms
 
 linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="kernel timers of Linux")
@@ -55,24 +55,6 @@ def test_given_a_process_that_holds_on_then_it_lives() -> None:
 @linux
 def test_given_a_switch_that_is_off_then_the_process_lives() -> None:
     assert _exit_code([0.3, 0], then=0.6) == 7
-
-
-def test_given_an_instant_written_by_a_parent_then_its_child_reads_it() -> None:
-    shared = SharedInstant()
-    assert shared.get() == 0.0
-    queue = FORK.Queue()
-    seen = FORK.Event()
-
-    def child() -> None:
-        seen.wait(5)
-        queue.put(shared.get())
-
-    process = FORK.Process(target=child)
-    process.start()
-    shared.set(123.5)
-    seen.set()
-    assert queue.get(timeout=5) == 123.5
-    process.join(5)
 
 
 def test_overdue_is_a_matter_of_time() -> None:

@@ -8,9 +8,10 @@ import pytest
 import sqlalchemy as sa
 
 from scheduler_defs import database
-from scheduler_defs.execution import leases, workers
-from scheduler_defs.execution.leases import Claim
-from scheduler_defs.execution.workers import Condition, Worker
+from scheduler_defs.execution.leases import leases
+from scheduler_defs.execution.leases.leases import Claim
+from scheduler_defs.execution.worker import registry as workers
+from scheduler_defs.execution.worker.registry import Condition, Worker
 from tests.unit.execution.core.setting import Setting
 
 EXPIRY = dt.timedelta(seconds=20)
@@ -21,11 +22,17 @@ def _claim(run_id: str, pid: int = 10, worker: str = "w1", step: str = "") -> Cl
 
 
 def _age(connection: sa.Connection, seconds: float) -> None:
-    """As if this time had passed."""
+    """As if this time had passed, by the clock of the database; whether anybody noticed is another matter."""
     interval = {"seconds": seconds}
     connection.execute(
         sa.text("UPDATE signalbox.leases SET expires = expires - make_interval(secs => :seconds)"), interval
     )
+
+
+def _give_up(connection: sa.Connection) -> None:
+    """As if somebody had seen no renewal for the length of the leases."""
+    for lease in leases.of_others(connection, "somebody"):
+        assert leases.give_up(connection, lease)
 
 
 def test_given_a_starting_run_when_it_is_taken_then_it_has_started_and_nobody_else_gets_it(
@@ -67,7 +74,7 @@ def test_given_many_workers_at_once_then_exactly_one_takes_the_run(setting: Sett
 def test_given_a_worker_and_a_canceller_at_once_then_exactly_one_of_them_has_the_run(
     setting: Setting,
 ) -> None:
-    from scheduler_defs.execution.launcher import CANCEL_STARTING
+    from scheduler_defs.execution.worker.launcher import CANCEL_STARTING
 
     for _ in range(10):
         run_id = setting.run("STARTING")
@@ -88,7 +95,7 @@ def test_given_a_worker_and_a_canceller_at_once_then_exactly_one_of_them_has_the
             assert taken.result() != cancelled.result()
 
 
-def test_given_a_step_then_only_an_expired_lease_of_it_can_be_taken_over(
+def test_given_a_step_then_only_a_lost_lease_of_it_can_be_taken_over(
     connection: sa.Connection, started: str
 ) -> None:
     first, second = _claim(started, step="a"), _claim(started, 11, step="a")
@@ -96,6 +103,8 @@ def test_given_a_step_then_only_an_expired_lease_of_it_can_be_taken_over(
     assert not leases.acquire_step(connection, second, EXPIRY)
     assert leases.acquire_step(connection, _claim(started, 12, step="b"), EXPIRY)
     _age(connection, 21)
+    assert not leases.acquire_step(connection, second, EXPIRY)
+    _give_up(connection)
     assert leases.acquire_step(connection, second, EXPIRY)
     leases.release(connection, first)  # too late: it is somebody else's
     assert leases.of_runs(connection, [started], "a")[started].pid == 11
@@ -119,8 +128,9 @@ def test_given_a_beat_then_the_leases_of_living_children_go_on_and_those_of_dead
         leases.acquire_run(connection, _claim(run_id, pid), EXPIRY)
     _age(connection, 15)
     how = {10: Condition.ALIVE, 11: Condition.DEAD, 12: Condition.FROZEN}
-    holdings = workers.beat(connection, _worker(), EXPIRY, how.__getitem__)
-    assert {held.pid for held in holdings} == {10, 11, 12}
+    beaten = workers.beat(connection, _worker(), EXPIRY, how.__getitem__)
+    assert {held.pid for held in beaten.holdings} == {10, 11, 12}
+    assert len(beaten.renewed) == 1
     found = leases.of_runs(connection, list(runs.values()))
     left = {
         pid: (found[run_id].expires - dt.datetime.now(dt.UTC)).total_seconds() for pid, run_id in runs.items()
@@ -130,10 +140,10 @@ def test_given_a_beat_then_the_leases_of_living_children_go_on_and_those_of_dead
     assert 0 < left[12] < 6
 
 
-def test_given_an_expired_lease_then_no_beat_brings_it_back(connection: sa.Connection, starting: str) -> None:
+def test_given_a_lost_lease_then_no_beat_brings_it_back(connection: sa.Connection, starting: str) -> None:
     leases.acquire_run(connection, _claim(starting), EXPIRY)
-    _age(connection, 21)
-    workers.beat(connection, _worker(), EXPIRY, lambda _: Condition.ALIVE)
+    _give_up(connection)
+    assert not workers.beat(connection, _worker(), EXPIRY, lambda _: Condition.ALIVE).renewed
     assert not leases.of_runs(connection, [starting])[starting].alive
 
 
@@ -155,13 +165,13 @@ def test_given_workers_elsewhere_then_only_those_whose_pids_mean_the_same_are_si
     assert workers.siblings(connection, _worker("a", 1)) == {"b": 2}
 
 
-def test_given_an_ended_run_then_its_expired_leases_can_be_forgotten(
+def test_given_an_ended_run_then_its_lost_leases_can_be_forgotten(
     connection: sa.Connection, starting: str
 ) -> None:
     leases.acquire_run(connection, _claim(starting), EXPIRY)
     leases.forget(connection, starting)
     assert leases.of_runs(connection, [starting])
-    _age(connection, 21)
+    _give_up(connection)
     leases.forget(connection, starting)
     assert not leases.of_runs(connection, [starting])
 
@@ -177,6 +187,6 @@ def test_given_a_lease_that_its_dead_worker_could_not_give_back_then_a_beat_remo
     connection.execute(set_status, {"status": status, "run_id": starting})
     workers.beat(connection, _worker("other"), EXPIRY, lambda _: Condition.ALIVE)
     assert leases.of_runs(connection, [starting])
-    _age(connection, 21)
+    _give_up(connection)
     workers.beat(connection, _worker("other"), EXPIRY, lambda _: Condition.ALIVE)
     assert bool(leases.of_runs(connection, [starting])) is kept

@@ -12,8 +12,8 @@ import pytest
 from dagster._core.remote_representation.code_location import GrpcServerCodeLocation
 from dagster._grpc.client import DagsterGrpcClient
 
-from scheduler_defs.execution import code_server, plans
-from scheduler_defs.execution.coordinator import SignalboxRunCoordinator
+from scheduler_defs.execution.dagster_patches import code_server, plans
+from scheduler_defs.execution.queue.coordinator import SignalboxRunCoordinator
 
 
 class Location:
@@ -123,7 +123,7 @@ def test_whoever_opens_the_instance_and_talks_to_the_code_server_has_both() -> N
     assert DagsterGrpcClient._channel is code_server.kept_channel
 
 
-@pytest.mark.parametrize("program", ["dagster_webserver.cli", "dagster._daemon.cli"])
+@pytest.mark.parametrize("program", ["scheduler_defs.web.workspace", "dagster._daemon.cli"])
 def test_webserver_and_daemon_know_code_locations_before_they_open_the_instance(program: str) -> None:
     found = f"import sys, {program}; sys.exit({plans.GrpcServerCodeLocation.__module__!r} not in sys.modules)"
     assert subprocess.run([sys.executable, "-W", "ignore", "-c", found], check=False).returncode == 0

@@ -6,6 +6,7 @@ import dagster as dg
 import pytest
 import sqlalchemy as sa
 
+from resources import ClockResource, DatabaseResource
 from scheduler_defs.execution import retries_due
 from sensors.retries import retries_sensor
 from tests.unit.execution.core.setting import Setting
@@ -29,7 +30,11 @@ def _failed(setting: Setting, due_in_seconds: float = -1, **tags: str) -> str:
 
 
 def _tick(setting: Setting, cursor: str | None = None) -> tuple[list[dg.RunRequest], str, str | None]:
-    context = dg.build_sensor_context(instance=setting.instance, cursor=cursor)
+    context = dg.build_sensor_context(
+        instance=setting.instance,
+        cursor=cursor,
+        resources={"database": DatabaseResource(), "clock": ClockResource()},
+    )
     data = retries_sensor([line]).evaluate_tick(context)
     return list(data.run_requests or []), data.skip_message or "", data.cursor
 
@@ -48,6 +53,23 @@ def test_given_a_failure_with_attempts_left_when_it_is_due_then_the_next_attempt
     assert request.tags["dagster/parent_run_id"] == run_id
     assert request.tags["signalbox/schedule"] == "s"
     assert "signalbox/retry_at" not in request.tags
+
+
+@pytest.mark.case("ui-UI-21")
+@pytest.mark.parametrize("cursor", ["rubbish", '{"a":', "null", "[]", "{}", "9" * 400, "🚦", "2026-01-01"])
+def test_given_a_cursor_that_cannot_be_read_then_it_counts_as_none(setting: Setting, cursor: str) -> None:
+    run_id = _failed(setting)
+    (request,), _, after = _tick(setting, cursor)
+    assert request.run_key == f"retry:{run_id}"
+    assert after is not None
+    assert dt.datetime.fromisoformat(after).tzinfo is not None
+
+
+@pytest.mark.case("recovery-B04")
+def test_given_a_run_that_succeeded_then_it_is_not_retried_whatever_its_tags_say(setting: Setting) -> None:
+    setting.run("SUCCESS", tags={"signalbox/retry_at": retries_due.instant(NOW), "signalbox/retries": POLICY})
+    requests, _, _ = _tick(setting)
+    assert requests == []
 
 
 def test_given_a_retry_that_is_not_due_then_the_tick_says_when(setting: Setting) -> None:

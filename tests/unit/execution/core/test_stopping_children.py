@@ -1,11 +1,12 @@
 import signal
+import uuid
 
-from scheduler_defs.execution.leases import Holding
-from scheduler_defs.execution.worker_stop import StoppingChildren
+from scheduler_defs.execution.leases.leases import Holding
+from scheduler_defs.execution.worker.stop import StoppingChildren
 
 
 def _held(status: str, pid: int = 10, step: str = "", grace: float = 10) -> Holding:
-    return Holding(pid, "run", step, grace, status)
+    return Holding(pid, "run", step, grace, uuid.UUID(int=1), status)
 
 
 def _decide(stopping: StoppingChildren, now: float, *holdings: Holding) -> list[tuple[int, signal.Signals]]:
@@ -64,4 +65,4 @@ def test_given_a_child_that_has_ended_and_a_new_run_of_it_then_it_is_not_blamed_
     _decide(stopping, 0, _held("CANCELED"))
     assert _decide(stopping, 5) == []
     assert not stopping.waiting
-    assert _decide(stopping, 20, Holding(10, "next", "", 10, "CANCELED")) == []
+    assert _decide(stopping, 20, Holding(10, "next", "", 10, uuid.UUID(int=2), "CANCELED")) == []

@@ -1,5 +1,6 @@
 """The pooled storage against a real Postgres."""
 
+import datetime as dt
 import multiprocessing
 import os
 import threading
@@ -16,12 +17,14 @@ from dagster._core.events import StepMaterializationData
 from dagster._core.scheduler.instigation import TickData, TickStatus
 from dagster._core.snap import ExecutionPlanSnapshot
 from dagster._core.snap.execution_plan_snapshot import create_execution_plan_snapshot_id
+from dagster._core.test_utils import freeze_time
 
 from scheduler_defs import database
-from scheduler_defs.execution.storage import SignalboxStorage
-from scheduler_defs.execution.storage_events import PooledEventLogStorage
-from scheduler_defs.execution.storage_pool import PoolOptions, connection, patiently, pooled_engine
-from scheduler_defs.execution.storage_write import KnownRun
+from scheduler_defs.execution.dagster_patches import ticks
+from scheduler_defs.execution.storage.events import PooledEventLogStorage
+from scheduler_defs.execution.storage.pool import PoolOptions, connection, patiently, pooled_engine
+from scheduler_defs.execution.storage.postgres import SignalboxStorage
+from scheduler_defs.execution.storage.write import KnownRun
 from tests.unit.execution.core.setting import Setting
 
 Kind = dg.DagsterEventType
@@ -345,28 +348,54 @@ def test_given_a_plan_that_was_not_there_then_it_is_found_once_it_is(setting: Se
     assert _statements(setting, lambda: runs.get_execution_plan_snapshot(name)) == []
 
 
-def test_given_many_ticks_then_old_ones_are_looked_for_every_ten_minutes(
+@pytest.mark.case("dagster-X-purge")
+def test_given_old_ticks_then_the_storage_purges_them_when_asked_and_a_daemon_asks_every_ten_minutes(
     setting: Setting, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     schedules = setting.storage.schedule_storage
-    old, new = (
-        schedules.create_tick(
-            TickData("origin", "s", InstigatorType.SCHEDULE, TickStatus.SKIPPED, moment, selector_id="sel")
-        )
-        for moment in (1000.0, 3000.0)
-    )
 
-    def purge() -> None:
-        schedules.purge_ticks("origin", "sel", 2000.0, [TickStatus.SKIPPED])
+    def tick(moment: float) -> str:
+        data = TickData("o", "s", InstigatorType.SCHEDULE, TickStatus.SKIPPED, moment, selector_id="sel")
+        return schedules.create_tick(data).tick_id
+
+    tick(1000.0)
+    new = tick(3000.0)
+    schedules.purge_ticks("o", "sel", 2000.0, [TickStatus.SKIPPED])
+    assert [found.tick_id for found in schedules.get_ticks("o", "sel")] == [new]
+
+    def ask() -> None:
+        ticks.purge_ticks(setting.instance, "o", "sel", 4000.0, [TickStatus.SKIPPED])
 
     now = 5000.0
-    monkeypatch.setattr("scheduler_defs.execution.storage.time.monotonic", lambda: now)
-    assert _statements(setting, purge) == []
+    monkeypatch.setattr("scheduler_defs.execution.dagster_patches.ticks.time.monotonic", lambda: now)
+    assert _statements(setting, ask) == []
     now += 601
-    assert len(_statements(setting, purge)) == 1
-    assert _statements(setting, purge) == []
-    assert [tick.tick_id for tick in schedules.get_ticks("origin", "sel")] == [new.tick_id]
-    assert old.tick_id != new.tick_id
+    assert len(_statements(setting, ask)) == 1
+    assert _statements(setting, ask) == []
+
+
+@pytest.mark.case("dagster-X-start-time")
+def test_given_an_event_with_a_time_of_its_own_then_the_run_started_and_ended_then(setting: Setting) -> None:
+    run_id = setting.run("STARTING")
+    moment = dt.datetime(2024, 2, 21, tzinfo=dt.UTC)
+    for kind, hours in ((Kind.RUN_START, 0), (Kind.RUN_SUCCESS, 1)):
+        event = dg.DagsterEvent(event_type_value=kind.value, job_name="line")
+        setting.instance.handle_run_event(run_id, event, moment + dt.timedelta(hours=hours))
+    (record,) = setting.instance.get_run_records(dg.RunsFilter(run_ids=[run_id]))
+    assert record.start_time == moment.timestamp()
+    assert record.end_time == moment.timestamp() + 3600
+    assert record.update_timestamp == moment + dt.timedelta(hours=1)
+
+
+@pytest.mark.case("dagster-X-start-time")
+def test_given_dagsters_own_clock_then_a_run_without_a_time_starts_by_it(setting: Setting) -> None:
+    run_id = setting.run("STARTING")
+    moment = dt.datetime(2024, 2, 21, tzinfo=dt.UTC)
+    with freeze_time(moment):
+        event = dg.DagsterEvent(event_type_value=Kind.RUN_START.value, job_name="line")
+        setting.instance.handle_run_event(run_id, event)
+    (record,) = setting.instance.get_run_records(dg.RunsFilter(run_ids=[run_id]))
+    assert record.start_time == moment.timestamp()
 
 
 def test_given_another_instance_in_the_process_then_it_does_not_look_for_its_tables(

@@ -20,17 +20,17 @@ from dagster._core.run_coordinator.base import SubmitRunContext
 from dagster._serdes import ConfigurableClass, ConfigurableClassData
 
 from scheduler_defs import database
-from scheduler_defs.execution.dequeue import SignalboxQueueDaemon
+from scheduler_defs.execution.queue.iteration import SignalboxQueueDaemon
 from tests.patience import wait_until
 
 INSTANCE = """
 storage:
   custom:
-    module: scheduler_defs.execution.storage
+    module: scheduler_defs.execution.storage.postgres
     class: SignalboxStorage
     config: {postgres_url: {env: SIGNALBOX_POSTGRES_URL}}
 run_coordinator:
-  module: scheduler_defs.execution.coordinator
+  module: scheduler_defs.execution.queue.coordinator
   class: SignalboxRunCoordinator
 run_launcher:
   module: tests.unit.execution.dequeue.setting

@@ -11,8 +11,8 @@ import sqlalchemy as sa
 from kombu.exceptions import OperationalError
 
 from scheduler_defs import database, tags
-from scheduler_defs.execution.dequeue import UNTAKEN
-from scheduler_defs.execution.dequeue_launch import claim, put_back
+from scheduler_defs.execution.queue.iteration import UNTAKEN
+from scheduler_defs.execution.queue.launch import claim, put_back
 from tests.patience import wait_until
 from tests.unit.execution.dequeue.setting import (
     Queue,

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import astuple
 
 from scheduler_defs import tags
-from scheduler_defs.execution.capacity import LiveWorker
-from scheduler_defs.execution.dequeue_explain import limit_use
-from scheduler_defs.execution.dequeue_read import OutRun, QueueState
-from scheduler_defs.execution.dequeue_select import QueuedRun
+from scheduler_defs.execution.queue.capacity import LiveWorker
+from scheduler_defs.execution.queue.explain import limit_use
+from scheduler_defs.execution.queue.read import OutRun, QueueState
+from scheduler_defs.execution.queue.select import QueuedRun
 from scheduler_defs.limits import TagLimit
 
 JOB = TagLimit(tags.JOB, "big", False, 1, "config/jobs.yaml:3")

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scheduler_defs import tags
-from scheduler_defs.execution.capacity import LiveWorker
-from scheduler_defs.execution.dequeue_select import (
+from scheduler_defs.execution.queue.capacity import LiveWorker
+from scheduler_defs.execution.queue.select import (
     ActiveRun,
     QueuedRun,
     Reason,

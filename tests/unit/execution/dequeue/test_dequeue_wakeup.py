@@ -10,7 +10,12 @@ import pytest
 import sqlalchemy as sa
 
 from scheduler_defs import database
-from scheduler_defs.execution.wakeup import QUEUE_CHANNEL, STEP_CHANNEL, WakingConnection, announce_queue
+from scheduler_defs.execution.wakeup import (
+    QUEUE_CHANNEL,
+    STEP_CHANNEL,
+    WakingConnection,
+    announce_queue,
+)
 
 
 @pytest.fixture

@@ -8,7 +8,11 @@ from dagster._core.workspace.workspace import CodeLocationEntry
 from dagster._daemon import controller
 from dagster._daemon.daemon import SchedulerDaemon
 
-from scheduler_defs.execution.schedule_loop import LOOK_SECONDS, SignalboxScheduleDaemon, WokenByLoading
+from scheduler_defs.execution.dagster_patches.schedule_loop import (
+    LOOK_SECONDS,
+    SignalboxScheduleDaemon,
+    WokenByLoading,
+)
 from tests.unit.execution.dequeue.setting import Queue
 
 

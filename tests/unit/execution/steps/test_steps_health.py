@@ -7,9 +7,9 @@ import uuid
 
 import pytest
 
-from scheduler_defs.execution.leases import Lease
-from scheduler_defs.execution.step_health import UNTAKEN, Attempt, Health, step_health
-from scheduler_defs.execution.step_progress import QueueSlots, StepProgress
+from scheduler_defs.execution.leases.leases import Lease
+from scheduler_defs.execution.steps.health import UNTAKEN, Attempt, Health, step_health
+from scheduler_defs.execution.steps.progress import QueueSlots, StepProgress
 
 NOW = 1000.0
 WAITING = StepProgress(retries=0, begun=False, ended=False)
@@ -24,7 +24,7 @@ SENT_LONG_AGO = Attempt(1, "steps", NOW - UNTAKEN.total_seconds())
 
 def lease(*, alive: bool) -> Lease:
     moment = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
-    return Lease("run", "step", "w", "h", 1, uuid.uuid4(), moment, moment, moment, alive)
+    return Lease("run", "step", "w", "h", 1, uuid.uuid4(), moment, moment, moment, None if alive else moment)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from scheduler_defs import database
-from scheduler_defs.execution.step_progress import QueueSlots, StepProgress, queue_slots, step_progress
+from scheduler_defs.execution.steps.progress import QueueSlots, StepProgress, queue_slots, step_progress
 from tests.unit.execution.dequeue.setting import add_lease, add_worker, queue_instance
 
 

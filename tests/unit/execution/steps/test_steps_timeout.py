@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from scheduler_defs.execution.step_timeout import (
+from scheduler_defs.execution.steps.timeout import (
     TIMEOUT_TAG,
     StepTimedOutError,
     time_limit,

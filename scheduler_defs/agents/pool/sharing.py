@@ -1,0 +1,132 @@
+"""Queues that share agents: who has the first choice, and what is left for the next."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import sqlalchemy as sa
+
+from scheduler_defs.agents.deciding import AgentView, Assignments, Candidate, Waiting, match
+from scheduler_defs.agents.deciding.quotas import PoolState
+from scheduler_defs.agents.pool import agent_states, assignments
+from scheduler_defs.agents.pool.agent_states import AgentState
+from scheduler_defs.agents.pool.assignments import Assignment
+from scheduler_defs.agents.pool.declared import agent_view, budgets_of, policy_of, pool, quota_of
+from scheduler_defs.agents.quotas import store as quota_pools
+from scheduler_defs.declarations.models.declared import Declarations
+
+_UNKNOWN = AgentState()
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What counts when a queue's turn comes: the live assignments, the agents' loads and states."""
+
+    declarations: Declarations
+    live: tuple[Assignment, ...]
+    loads: Mapping[str, int]
+    states: Mapping[str, AgentState]
+    quotas: Mapping[str, PoolState]
+    budgets: Mapping[tuple[str, str], str]
+    """Which agents have reached one, for which queue, in words."""
+
+    @classmethod
+    def read(
+        cls,
+        connection: sa.Connection,
+        declarations: Declarations,
+        live: Iterable[Assignment],
+        now: dt.datetime,
+    ) -> Standing:
+        """As things stand at `now`."""
+        quotas = {name: pool.state for name, pool in quota_pools.pools(connection).items()}
+        reached = budgets_of(declarations).closed(connection, now)
+        return cls.of(declarations, live, agent_states.states(connection), quotas, reached)
+
+    @classmethod
+    def of(
+        cls,
+        declarations: Declarations,
+        live: Iterable[Assignment],
+        states: Mapping[str, AgentState],
+        quotas: Mapping[str, PoolState],
+        budgets: Mapping[tuple[str, str], str],
+    ) -> Standing:
+        """As they are said to stand."""
+        kept = tuple(live)
+        return cls(declarations, kept, assignments.loads(kept), states, quotas, budgets)
+
+    def agents(self, queue: str, now: dt.datetime) -> list[AgentView]:
+        """The queue's agents."""
+        return pool(
+            self.declarations,
+            queue,
+            loads=self.loads,
+            states=self.states,
+            now=now,
+            quotas=self.quotas,
+            budgets=self.budgets,
+        )
+
+    def unwanted(self, among: Iterable[Assignment], now: dt.datetime) -> list[Assignment]:
+        """Requests that no run has begun, whose agent takes no work any more: paused, drained, switched off,
+        outside its hours, passed over, over its budget. Somebody else may have the task."""
+        return [each for each in among if each.claimed_at is None and not self._takes_work(each, now)]
+
+    def without(self, run_keys: Collection[str]) -> Standing:
+        """The same when these assignments are given back."""
+        return Standing.of(
+            self.declarations,
+            [each for each in self.live if each.run_key not in run_keys],
+            self.states,
+            self.quotas,
+            self.budgets,
+        )
+
+    def after(self, decided: Assignments, now: dt.datetime) -> Standing:
+        """The same when what was decided has been given out."""
+        given = {placement.agent for placement in decided.placed}
+        states = {name: replace(self.states.get(name, _UNKNOWN), last_given=now) for name in given}
+        return replace(self, loads={**self.loads, **decided.loads}, states={**self.states, **states})
+
+    def _takes_work(self, given: Assignment, now: dt.datetime) -> bool:
+        name = given.agent
+        agent = self.declarations.agents.get(name)
+        if agent is None:
+            return False
+        state, quota = self.states.get(name, _UNKNOWN), self.quotas.get(quota_of(agent))
+        reached = self.budgets.get((name, given.queue), "")
+        return agent_view(agent, load=0, state=state, now=now, quota=quota, budget=reached).takes_work(now)
+
+
+def before_own(declarations: Declarations, queue: str, stopped: Collection[str]) -> list[str]:
+    """The queues whose turn is before this one's, because they compete for the same agents, in their order.
+
+    Agents tie queues together, also through a third: qx and qz when one agent serves qx and qy, another qy
+    and qz.
+    """
+    tied, known = {queue}, set[str]()
+    while tied != known:
+        known = set(tied)
+        for agent in declarations.agents.values():
+            if tied.intersection(agent.queues):
+                tied.update(agent.queues)
+    order = list(declarations.served_queues)
+    own = order.index(queue) if queue in order else 0
+    return [name for name in order[:own] if name in tied and name not in stopped]
+
+
+def decide(standing: Standing, queue: str, candidates: Sequence[Candidate], now: dt.datetime) -> Assignments:
+    """Matching's answer for one queue; of tasks that are given out already it says to whom."""
+    taken = {assignment.task_id: assignment.agent for assignment in standing.live}
+    policy = policy_of(standing.declarations.task_queue.for_queue(queue))
+    free = [candidate for candidate in candidates if candidate.id not in taken]
+    decided = match(free, standing.agents(queue, now), now=now, policy=policy)
+    given = tuple(
+        Waiting(candidate.id, f"run in progress for {taken[candidate.id]}")
+        for candidate in candidates
+        if candidate.id in taken
+    )
+    return replace(decided, waiting=decided.waiting + given)

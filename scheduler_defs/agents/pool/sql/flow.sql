@@ -1,0 +1,17 @@
+-- How work flows through the queues, from the assignments that have ended.
+
+-- name: flow
+-- Per queue: tasks completed, how long they waited for a slot once nothing else was missing, and how long runs
+-- took. Runs that did nothing are left out.
+SELECT queue,
+       count(*) FILTER (WHERE ending IN ('complete', 'complete_aside')) AS completed,
+       count(*) AS runs,
+       avg(extract(epoch FROM ended_at - claimed_at)) AS run_seconds,
+       percentile_cont(0.5) WITHIN GROUP (
+           ORDER BY greatest(0, extract(epoch FROM claimed_at - ready_at))) AS wait_p50_seconds,
+       percentile_cont(0.95) WITHIN GROUP (
+           ORDER BY greatest(0, extract(epoch FROM claimed_at - ready_at))) AS wait_p95_seconds
+FROM signalbox.assignments
+WHERE ended_at >= :since AND claimed_at IS NOT NULL AND ending NOT IN ('not_needed', 'never_started')
+  AND (CAST(:queue AS text) IS NULL OR queue = :queue)
+GROUP BY queue

@@ -1,0 +1,1 @@
+"""Quota pools: what providers refuse, until when, and for which agents."""

@@ -1,0 +1,1 @@
+"""One tick of an agent queue's sensor."""

@@ -1,0 +1,1 @@
+"""What agents use: counted turn by turn, and held against the budgets."""

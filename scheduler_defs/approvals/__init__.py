@@ -1,0 +1,1 @@
+"""Runs that people must agree to before they start: which, by whom, and what was decided."""

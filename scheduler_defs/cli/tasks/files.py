@@ -1,0 +1,105 @@
+"""`signalbox tasks import` and `export`."""
+
+from __future__ import annotations
+
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from scheduler_defs import settings
+from scheduler_defs.cli.agents.opening import opened
+from scheduler_defs.cli.options import AsJson, DryRun
+from scheduler_defs.cli.tasks.options import Queue, Status, statuses
+from scheduler_defs.cli.terminal.output import counted, print_json, say
+from scheduler_defs.errors import SignalboxError, UsageError
+
+if TYPE_CHECKING:
+    from scheduler_defs.agents.task_queue.new_task import NewTask
+
+
+class Origin(StrEnum):
+    """Other trackers whose tasks can be read."""
+
+    BACKLOG = "backlog"
+    """Backlog.md: a folder of tasks/*.md, or one file."""
+    BEADS = "beads"
+    """issues.jsonl."""
+    GITHUB = "github"
+    """Issues as JSON, from the API or `gh issue list --json number,title,body,state,labels`."""
+
+
+def import_command(
+    file: Annotated[Path, typer.Argument(help="JSON lines, as `export` writes them; - is stdin.")],
+    origin: Annotated[
+        Origin | None, typer.Option("--from", help=f"Another tracker: {', '.join(Origin)}; needs --queue.")
+    ] = None,
+    queue: Annotated[str | None, typer.Option(help="The queue, where a line names none.")] = None,
+    existing_ids: Annotated[
+        bool,
+        typer.Option("--existing-ids", help="Other ids mean tasks of this database."),
+    ] = False,
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
+) -> None:
+    """Add tasks with what has happened to them; ids in the file only say which task waits for which."""
+    from scheduler_defs.agents.task_queue.new_task import read_json_lines, refuse_foreign
+
+    try:
+        if origin is not None:
+            tasks = _of_another(origin, file, queue)
+        elif str(file) == "-":
+            tasks = list(read_json_lines(sys.stdin, imported=True, queue=queue))
+        else:
+            with file.open(encoding="utf-8") as lines:
+                tasks = list(read_json_lines(lines, imported=True, queue=queue))
+    except (OSError, UnicodeDecodeError) as error:
+        raise SignalboxError(f"{file}: {error}") from None
+    if not existing_ids:
+        refuse_foreign(tasks)
+    if not dry_run:
+        opened().task_queue.add(tasks)
+    if as_json:
+        print_json({"imported": 0 if dry_run else len(tasks), "read": len(tasks)})
+    else:
+        say(f"{counted(len(tasks), 'task')} {'read' if dry_run else 'imported'}")
+
+
+def _of_another(origin: Origin, file: Path, queue: str | None) -> list[NewTask]:
+    from scheduler_defs.agents.task_queue.new_task import read_imported
+    from scheduler_defs.cli.importing import foreign
+
+    if queue is None:
+        raise UsageError(f"--from {origin} needs --queue: the other tracker has none")
+    if origin is Origin.BACKLOG:
+        paths = sorted(file.glob("*.md")) if file.is_dir() else [file]
+        texts = [(path.name, path.read_text(encoding="utf-8")) for path in paths]
+        found = foreign.of_backlog(texts, queue)
+    else:
+        text = sys.stdin.read() if str(file) == "-" else file.read_text(encoding="utf-8")
+        read = foreign.of_github(text, queue) if origin is Origin.GITHUB else None
+        found = foreign.of_beads(text.splitlines(), queue) if read is None else read
+    return [read_imported(each, where=f"{each.get('key', '?')}: ") for each in found]
+
+
+def export_command(
+    queue: Queue = None,
+    status: Status = None,
+    comments: Annotated[bool, typer.Option("--comments", help="With their comments (slower).")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """All tasks as JSON lines on stdout, for `import`."""
+    from scheduler_defs.agents.task_queue.models import TaskQuery
+    from scheduler_defs.agents.task_queue.new_task import exported
+    from scheduler_defs.agents.task_queue.shown import details_object, task_object
+
+    task_queue = opened().task_queue
+    for task in task_queue.find(TaskQuery(queue=queue, statuses=statuses(status), limit=None)):
+        shown = (
+            details_object(task_queue.details(task.id), settings.settings().ui_url)
+            if comments
+            else task_object(task)
+        )
+        print_json(exported(shown))

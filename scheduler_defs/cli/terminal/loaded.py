@@ -1,0 +1,53 @@
+"""The declarations as a command sees them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from scheduler_defs import settings
+from scheduler_defs.cli.terminal.output import counted, say
+from scheduler_defs.errors import SignalboxError
+
+if TYPE_CHECKING:
+    from scheduler_defs.declarations.models.declared import Declarations, Schedule
+    from scheduler_defs.declarations.serving import Current
+
+
+def declared() -> Declarations:
+    """What is in force: the files, or the last good set while they have faults (said on stderr)."""
+    found = _current()
+    if found.problems:
+        say(
+            f"signalbox: {counted(len(found.problems), 'fault')} in the declarations;"
+            " `signalbox check` names them"
+        )
+    return found.declarations
+
+
+def in_force() -> Declarations:
+    """The same, without a word about faults."""
+    return _current().declarations
+
+
+def _current() -> Current:
+    from scheduler_defs.declarations import current
+
+    place = settings.settings()
+    return current(place.config, place.state)
+
+
+def declared_schedule(declarations: Declarations, name: str) -> Schedule:
+    """One schedule by name. Raises SignalboxError that proposes the nearest name."""
+    if name in declarations.schedules:
+        return declarations.schedules[name]
+    raise unknown("schedule", name, declarations.schedules)
+
+
+def unknown(kind: str, name: str, known: Iterable[str]) -> SignalboxError:
+    """The error for a name that nobody declared, with the nearest one that somebody did."""
+    import difflib
+
+    near = difflib.get_close_matches(name, list(known), n=1)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    return SignalboxError(f"no {kind} {name!r}{hint}")

@@ -1,0 +1,1 @@
+"""Commands that account for, look after and keep what the stack has done."""

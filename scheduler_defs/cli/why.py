@@ -1,0 +1,46 @@
+"""`signalbox why`: the causal chain of a run, a task, a schedule or a queue."""
+
+from __future__ import annotations
+
+import datetime as dt
+import sys
+from typing import Annotated
+
+import typer
+
+from scheduler_defs.cli.options import AsJson
+from scheduler_defs.cli.terminal.output import print_json
+
+
+def why(
+    subject: Annotated[
+        str, typer.Argument(help="A run's id, task:ID, schedule:NAME, schedule:NAME@TIME or queue:NAME.")
+    ],
+    as_json: AsJson = False,
+) -> None:
+    """Why it ran, did not run, waits or failed; what happens next, and what changes it."""
+    from scheduler_defs.agents.task_queue.opening import open_task_queue
+    from scheduler_defs.cli.agents.opening import known_runs
+    from scheduler_defs.cli.terminal.connection import database_engine, graphql
+    from scheduler_defs.cli.terminal.loaded import declared
+    from scheduler_defs.explaining.facts import Sources, explain
+
+    declarations = declared()
+    sources = Sources(
+        declarations,
+        database_engine(),
+        graphql,
+        lambda: open_task_queue(declarations.task_queue),
+        known_runs,
+    )
+    found = explain(subject, sources, dt.datetime.now(dt.UTC).astimezone())
+    if as_json:
+        print_json(found.document())
+        return
+    lines = [f"{found.subject}: {found.state}"]
+    lines += [f"  because {link.text}" for link in found.because]
+    if found.next is not None:
+        when = f" at {found.next.when}" if found.next.when else ""
+        lines.append(f"  next: {found.next.what}{when}")
+    lines += [f"  $ {command}" for command in found.commands]
+    sys.stdout.write("\n".join(lines) + "\n")

@@ -1,0 +1,1 @@
+"""Through here goes every run that is created, whoever launches it: completed, unique, or refused."""

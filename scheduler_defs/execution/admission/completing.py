@@ -1,0 +1,191 @@
+"""What a run must carry before it may start, whoever launches it. Pure.
+
+A schedule's tick, the launchpad, GraphQL, `dagster job launch`, a sensor of somebody's own, a backfill:
+Dagster gives each of them other tags (its `launchRun` leaves out the job's `run_tags`), but limits, retries,
+time-outs, queues and history all go by tags. So what is missing is filled in here, from what the job
+declares, and what belongs to another run is taken out.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from dagster._core.storage.dagster_run import DagsterRun
+from dagster._core.storage.tags import (
+    BACKFILL_ID_TAG,
+    PARENT_RUN_ID_TAG,
+    ROOT_RUN_ID_TAG,
+    RUN_KEY_TAG,
+    SCHEDULE_NAME_TAG,
+    SCHEDULED_EXECUTION_TIME_TAG,
+    SENSOR_NAME_TAG,
+    TICK_ID_TAG,
+)
+
+from scheduler_defs import tags
+from scheduler_defs.retries.backoff import retry_key
+from scheduler_defs.tags import Trigger
+
+REQUIRED = (tags.JOB, tags.TRIGGER, tags.ATTEMPT, tags.MAX_ATTEMPTS)
+"""Tags without which no run starts."""
+
+_OF_ONE_LAUNCH = frozenset(
+    {
+        *(tags.ATTEMPT, tags.TRIGGER, tags.ACTOR, tags.REASON, tags.MISSED, tags.ROOT_RUN, tags.REQUEST),
+        *(RUN_KEY_TAG, TICK_ID_TAG, SCHEDULED_EXECUTION_TIME_TAG),
+    }
+)
+"""What belongs to one launch, and is not its own in whoever copies that run's tags."""
+_BY_TICKS = frozenset({Trigger.SCHEDULE, Trigger.RETRY, Trigger.AGENT_QUEUE, Trigger.SENSOR})
+
+
+@dataclass(frozen=True)
+class JobDeclares:
+    """What a job says about its runs: their tags, and the Signalbox job that its assets belong to, if any."""
+
+    tags: Mapping[str, str] = field(default_factory=dict)
+    job: str | None = None
+
+
+def is_retry(run: DagsterRun) -> bool:
+    """Whether the run is the next attempt of its parent. A re-execution is not: it is a launch of its own."""
+    parent = run.parent_run_id or run.tags.get(PARENT_RUN_ID_TAG)
+    return parent is not None and run.tags.get(RUN_KEY_TAG) == retry_key(parent)
+
+
+def is_by_tick(run: DagsterRun) -> bool:
+    """Whether a tick of a schedule or sensor asks for the run, and not somebody who copies such a run's tags.
+
+    Of a schedule's run the launchpad copies the tick, but not when it was due, which is hidden there.
+    """
+    if TICK_ID_TAG not in run.tags or (
+        SCHEDULE_NAME_TAG in run.tags and SCHEDULED_EXECUTION_TIME_TAG not in run.tags
+    ):
+        return False
+    return is_retry(run) or not _parent(run)
+
+
+def missing(run_tags: Mapping[str, str]) -> list[str]:
+    """Which of the required tags a run does not have. A run that misses any was not admitted."""
+    return [key for key in REQUIRED if key not in run_tags]
+
+
+def complete(run: DagsterRun, declared: JobDeclares, person: str) -> DagsterRun:
+    """The run with everything that it needs. `person`: who is acting here, when a person is.
+
+    What the launch says wins over what its job declares. Doing it twice changes nothing.
+    """
+    retry, parent = is_retry(run), _parent(run)
+    given = {key: value for key, value in run.tags.items() if key not in tags.OF_ONE_ATTEMPT}
+    if not retry and (parent or (not is_by_tick(run) and RUN_KEY_TAG in given)):
+        # Copied from a run by a re-execution, or by "open in launchpad".
+        given = {key: value for key, value in given.items() if key not in _OF_ONE_LAUNCH}
+    found = {**declared.tags, **given}
+    found.setdefault(tags.JOB, declared.job or run.job_name)
+    found[tags.TRIGGER] = str(_trigger(run, given))
+    _complete_attempts(found)
+    if actor := given.get(tags.ACTOR) or _asker(found, person):
+        found[tags.ACTOR] = actor
+    if parent:
+        found[tags.ROOT_RUN] = found.get(ROOT_RUN_ID_TAG) or run.root_run_id or parent
+    return with_lineage(run).with_tags(found)
+
+
+def faults(run_tags: Mapping[str, str]) -> list[str]:
+    """One line for each value that is no number, and is therefore ignored."""
+    found: list[str] = []
+    if (priority := run_tags.get(tags.PRIORITY)) is not None and not _is_integer(priority):
+        found.append(f"{tags.PRIORITY}={priority}: not a whole number, so the run has priority 0")
+    found += [
+        f"{key}={run_tags[key]}: not a number of seconds above 0, so the run has no time-out"
+        for key in (tags.MAX_RUNTIME, f"{tags.MAX_RUNTIME}_seconds")
+        if key in run_tags and not _is_positive(run_tags[key])
+    ]
+    return found
+
+
+def _trigger(run: DagsterRun, given: Mapping[str, str]) -> str:
+    said = given.get(tags.TRIGGER)
+    if is_retry(run):
+        return Trigger.RETRY
+    if _parent(run):
+        return Trigger.BACKFILL if BACKFILL_ID_TAG in given else Trigger.MANUAL
+    if is_by_tick(run):
+        if said is not None and said in _BY_TICKS:
+            return said
+        return Trigger.SCHEDULE if SCHEDULE_NAME_TAG in given else Trigger.SENSOR
+    if BACKFILL_ID_TAG in given:
+        return Trigger.BACKFILL
+    if said in tuple(Trigger):
+        return str(said)
+    return Trigger.SENSOR if SENSOR_NAME_TAG in given else Trigger.MANUAL
+
+
+def _complete_attempts(found: dict[str, str]) -> None:
+    """Attempt and maximum as whole numbers, and the policy that the next attempt is decided by."""
+    most = _policy_attempts(found.get(tags.RETRIES))
+    said = found.get(tags.MAX_ATTEMPTS, "")
+    if most is None:
+        most = int(said) if said.isdecimal() and int(said) > 0 else 1
+        if most > 1 and tags.TASK not in found:
+            found[tags.RETRIES] = json.dumps({"max_attempts": most})
+    if tags.TASK in found and tags.ATTEMPT not in found:
+        most = 1  # launched by hand, beside the queue, which gives its tasks out anew
+    found[tags.MAX_ATTEMPTS] = said if tags.TASK in found and most > 1 else str(most)
+    attempt = found.get(tags.ATTEMPT, "")
+    found[tags.ATTEMPT] = attempt if attempt.isdecimal() and int(attempt) > 0 else "1"
+
+
+def _policy_attempts(text: str | None) -> int | None:
+    try:
+        policy = json.loads(text or "null")
+    except ValueError:
+        return None
+    most = policy.get("max_attempts") if isinstance(policy, dict) else None
+    return most if isinstance(most, int) and not isinstance(most, bool) and most > 0 else None
+
+
+def _asker(found: Mapping[str, str], person: str) -> str:
+    """Who asked: a part of the program by its name, else the person."""
+    match found[tags.TRIGGER]:
+        case Trigger.SCHEDULE:
+            return f"schedule:{found.get(tags.SCHEDULE) or found.get(SCHEDULE_NAME_TAG, '')}"
+        case Trigger.AGENT_QUEUE:
+            return f"queue:{found.get(tags.QUEUE, '')}"
+        case Trigger.SENSOR | Trigger.RETRY:
+            return f"sensor:{found.get(SENSOR_NAME_TAG, 'automation')}"
+        case Trigger.BACKFILL:
+            return f"backfill:{found.get(BACKFILL_ID_TAG, '')}"
+        case _:
+            return person
+
+
+def _parent(run: DagsterRun) -> str | None:
+    return run.parent_run_id or run.tags.get(PARENT_RUN_ID_TAG)
+
+
+def with_lineage(run: DagsterRun) -> DagsterRun:
+    """A run that a sensor asks for can say only in its tags which run it follows."""
+    parent, root = run.tags.get(PARENT_RUN_ID_TAG), run.tags.get(ROOT_RUN_ID_TAG)
+    if parent and root and run.parent_run_id is None:
+        return run._replace(parent_run_id=parent, root_run_id=root)
+    return run
+
+
+def _is_integer(text: str) -> bool:
+    try:
+        int(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_positive(text: str) -> bool:
+    try:
+        seconds = float(text)
+    except ValueError:
+        return False
+    return math.isfinite(seconds) and seconds > 0

@@ -1,0 +1,58 @@
+"""What a job declares about its runs, read from the snapshot of it that Dagster keeps (private format there).
+
+Of all that create runs only some pass on the job's `run_tags`; the snapshot has them in every case, for
+built-in, declared and anybody's Python jobs, in whichever code location they are.
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from dagster._core.storage.dagster_run import DagsterRun
+
+from scheduler_defs import tags
+from scheduler_defs.execution.admission.completing import JobDeclares
+from scheduler_defs.limits import queue_of_location
+from scheduler_defs.settings import OWN_LOCATION
+
+
+def read_declared(body: bytes) -> JobDeclares:
+    """From a row of Dagster's table `snapshots`.
+
+    Read as JSON, because making Dagster's objects of it takes ten times as long. A job whose `run_tags` were
+    not given has its `tags` in their place, as in Dagster.
+    """
+    snapshot: Mapping[str, Any] = json.loads(zlib.decompress(body))
+    own = snapshot.get("run_tags")
+    if own is None:
+        own = snapshot.get("tags") or {}
+    return JobDeclares({str(key): _text(value) for key, value in own.items()}, _job_of_assets(snapshot))
+
+
+def of_location(run: DagsterRun, declared: JobDeclares) -> JobDeclares:
+    """The same with what another location's declaration says of its runs, where the job does not."""
+    location = other_location(run)
+    queue = None if location is None else queue_of_location(location)
+    return declared if queue is None else replace(declared, tags={tags.CELERY_QUEUE: queue, **declared.tags})
+
+
+def other_location(run: DagsterRun) -> str | None:
+    """The run's code location; None where it is the program's own, or not said."""
+    origin = run.remote_job_origin
+    return None if origin is None or origin.location_name == OWN_LOCATION else origin.location_name
+
+
+def _job_of_assets(snapshot: Mapping[str, Any]) -> str | None:
+    """The job that all ops say they belong to: materialised by themselves, its assets count as its runs."""
+    nodes = snapshot.get("node_defs_snapshot") or snapshot.get("solid_definitions_snapshot") or {}
+    ops = nodes.get("op_def_snaps") or nodes.get("solid_def_snaps") or []
+    named = {(op.get("tags") or {}).get(tags.JOB) for op in ops}
+    return named.pop() if len(named) == 1 else None
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)

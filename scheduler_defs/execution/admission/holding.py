@@ -1,0 +1,32 @@
+"""Which approvals a run waits for, and who has asked for it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from dagster._core.storage.dagster_run import DagsterRun
+
+from scheduler_defs import tags
+from scheduler_defs.approvals.required import Hold, required_now
+from scheduler_defs.audit.entries import SYSTEM, acting
+from scheduler_defs.execution.admission.completing import is_retry
+from scheduler_defs.execution.admission.declared import other_location
+from scheduler_defs.execution.audited import is_persons_process
+
+
+def holds_of(run: DagsterRun) -> Sequence[Hold]:
+    """By the declarations in force now. The next attempt of a run goes on under what its first was given.
+
+    Only the daemon makes those: what a person launches is no attempt, whatever it says of itself.
+    """
+    if is_retry(run) and acting() == SYSTEM and not is_persons_process():
+        return ()
+    location = other_location(run)
+    job = run.job_name if location is None else f"{location}/{run.job_name}"
+    return required_now(job, run.tags, run.run_config)
+
+
+def requester(run: DagsterRun) -> str:
+    """Whoever the request is for, where a door knows it; else as the run's tags say."""
+    who = acting()
+    return run.tags.get(tags.ACTOR, "") if who == SYSTEM else who.actor

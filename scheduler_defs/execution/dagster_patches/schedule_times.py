@@ -1,0 +1,123 @@
+"""When Dagster's daemon looks at a schedule or sensor again (private Dagster API, contract-tested).
+
+Dagster compares only the cron's text to see that a schedule was edited, so a new time zone went unnoticed for
+an hour. And it remembers, in memory and in the database, up to where it has looked: when the clock is
+set back by hours, nothing ticks until the old time is reached again.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+from dagster._core.remote_representation.external import RemoteSchedule, RemoteSensor
+from dagster._core.scheduler.instigation import (
+    InstigatorState,
+    InstigatorStatus,
+    ScheduleInstigatorData,
+)
+from dagster._daemon import (
+    controller,  # noqa: F401 - first: the scheduler and the daemon import each other
+    sensor,
+)
+from dagster._scheduler import scheduler
+from dagster._scheduler.scheduler import ScheduleIterationTimes
+
+from scheduler_defs.execution.dagster_patches.tick_times import is_waiting
+
+STEP_SECONDS = 5.0
+"""The clock has been set back if something lies so far ahead of it that has happened already."""
+
+UNSEEN_SECONDS = 15.0
+"""A schedule that is served may not have been seen by the daemon for so long."""
+
+_should_run = ScheduleIterationTimes.should_run_next_iteration
+_launch = scheduler.launch_scheduled_runs_for_schedule_iterator
+_under_interval = sensor.is_under_min_interval
+_zones: dict[str, str | None] = {}
+_lock = threading.Lock()
+
+
+def install() -> None:
+    """Have this process' daemon notice edited zones and a clock that was set back."""
+    ScheduleIterationTimes.should_run_next_iteration = should_run_next_iteration
+    scheduler.launch_scheduled_runs_for_schedule_iterator = launch
+    sensor.is_under_min_interval = is_under_min_interval
+
+
+def should_run_next_iteration(
+    self: ScheduleIterationTimes, schedule: RemoteSchedule, now_timestamp: float
+) -> bool:
+    """As Dagster's, and when the zone is another one, something waits, or the clock was set back."""
+    if self.last_iteration_timestamp > now_timestamp + STEP_SECONDS or is_waiting(schedule, now_timestamp):
+        return True
+    with _lock:
+        known = _zones.get(schedule.selector_id, schedule.execution_timezone)
+    return known != schedule.execution_timezone or _should_run(self, schedule, now_timestamp)
+
+
+def launch(
+    workspace_process_context: Any,
+    logger: Any,
+    remote_schedule: RemoteSchedule,
+    schedule_state: InstigatorState,
+    end_datetime_utc: Any,
+    *arguments: Any,
+    in_memory_last_iteration_timestamp: float | None = None,
+    **named: Any,
+) -> Iterator[Any]:
+    """As Dagster's, from a beginning that is not in the future, and not after the schedule was served."""
+    with _lock:
+        _zones[remote_schedule.selector_id] = remote_schedule.execution_timezone
+    now = end_datetime_utc.timestamp()
+    if in_memory_last_iteration_timestamp is not None and _is_ahead(in_memory_last_iteration_timestamp, now):
+        in_memory_last_iteration_timestamp = _minute_before(now)
+    yield from _launch(
+        workspace_process_context,
+        logger,
+        remote_schedule,
+        beginning(schedule_state, now),
+        end_datetime_utc,
+        *arguments,
+        in_memory_last_iteration_timestamp=in_memory_last_iteration_timestamp,
+        **named,
+    )
+
+
+def beginning(state: InstigatorState, now: float) -> InstigatorState:
+    """The state, with the instants from which Dagster counts moved to where they belong.
+
+    One in the future goes back to the minute before. A schedule that nobody has switched counts from the
+    daemon's first look, which is a moment after it was served: what fell due between is for us to decide.
+    """
+    data = state.instigator_data
+    if not isinstance(data, ScheduleInstigatorData):
+        return state
+    start, last = data.start_timestamp, data.last_iteration_timestamp
+    if start is not None and state.status is InstigatorStatus.DECLARED_IN_CODE:
+        start -= UNSEEN_SECONDS
+    start, last = (
+        _minute_before(now) if each is not None and _is_ahead(each, now) else each for each in (start, last)
+    )
+    if (start, last) == (data.start_timestamp, data.last_iteration_timestamp):
+        return state
+    return state.with_data(ScheduleInstigatorData(data.cron_schedule, start, last))
+
+
+def is_under_min_interval(
+    state: InstigatorState, remote_sensor: RemoteSensor, minimum_allowed_min_interval: int | None = None
+) -> bool:
+    """As Dagster's, but that a tick in the future does not hold a sensor back."""
+    elapsed = sensor.get_elapsed(state)
+    if elapsed is not None and elapsed < -STEP_SECONDS:
+        return False
+    return _under_interval(state, remote_sensor, minimum_allowed_min_interval)
+
+
+def _is_ahead(moment: float, now: float) -> bool:
+    return moment > now + STEP_SECONDS
+
+
+def _minute_before(now: float) -> float:
+    return now - now % 60 - 60

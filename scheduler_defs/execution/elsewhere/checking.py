@@ -1,0 +1,40 @@
+"""Whether what is declared in other locations exists, asked of the code servers of a running stack."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import dagster as dg
+from dagster._core.errors import DagsterUserCodeUnreachableError
+from dagster._core.workspace.context import WorkspaceProcessContext
+from dagster._core.workspace.load_target import WorkspaceFileTarget
+
+from scheduler_defs.execution.elsewhere.finding import NotThereError, find
+from scheduler_defs.execution.elsewhere.target import Target
+
+
+def missing(workspace: Path, targets: Mapping[str, Target]) -> dict[str, str]:
+    """Of the targets, by name: what is wrong with those that do not exist, in one line.
+
+    Nothing is said of locations that the workspace's file does not have (yet), or that nobody can reach.
+    """
+    found: dict[str, str] = {}
+    with (
+        dg.DagsterInstance.ephemeral() as instance,
+        WorkspaceProcessContext(instance, WorkspaceFileTarget([str(workspace)])) as process,
+    ):
+        context = process.create_request_context()
+        known = context.get_code_location_entries()
+        for name, target in targets.items():
+            if target.location not in known:
+                continue
+            try:
+                # Which partition there is depends on the moment in which it runs.
+                find(context, instance, replace(target, again=True))
+            except NotThereError as error:
+                found[name] = str(error)
+            except DagsterUserCodeUnreachableError:
+                continue
+    return found

@@ -1,0 +1,186 @@
+"""Warm workers that are never stale: code and declarations are looked at before each run.
+
+A worker keeps the definitions that it has loaded. Before it executes a run it compares the time stamps of
+all files that they were loaded from, and the fingerprint of the declarations; when anything has changed, it
+forgets the project's modules and imports them again. This happens between runs, so a run in progress keeps
+its code. And since a run is launched from files that were there before it, a worker never has older ones.
+
+Each code location has modules of its own: two may have a module `defs`, or `helpers`, and mean their own. Of
+one at a time they are importable; those of the others lie on a shelf until a run of theirs comes.
+"""
+
+from __future__ import annotations
+
+import importlib
+import linecache
+import logging
+import os
+import sys
+import sysconfig
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import ModuleType
+
+from dagster._core.definitions.reconstruct import ReconstructableJob
+
+from scheduler_defs.settings import settings
+
+logger = logging.getLogger(__name__)
+
+KEPT = (
+    "scheduler_defs.execution",
+    "scheduler_defs.database",
+    "scheduler_defs.retries",
+    "scheduler_defs.settings",
+    "scheduler_defs.tags",
+    "scheduler_defs.errors",
+    "scheduler_defs.redaction",
+)
+"""The program around the definitions: it is running, and holds leases. A worker is restarted for new ones."""
+
+_INSTALLED = tuple({sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")})
+_OURS = ("scheduler_defs", "sensors", "resources")
+# Seconds between the clock of the file system and ours.
+_CLOCKS_DIFFER = 0.1
+
+Stamp = tuple[int, int]
+
+
+@dataclass
+class Freshness:
+    """What this process has loaded, and from what."""
+
+    config: Path | None
+    """The declarations that the program's own location is made of; None: another location."""
+    _fingerprint: str | None = None
+    _stamps: dict[str, Stamp | None] = field(default_factory=dict)
+    _began: float | None = None
+    _modules: int = 0
+    _shelf: dict[str, ModuleType] = field(default_factory=dict[str, ModuleType])
+
+    @property
+    def is_loaded(self) -> bool:
+        """Whether it has been loaded here, and is as the files are now."""
+        return self._began is not None and not self._is_stale()
+
+    @contextmanager
+    def loading(self) -> Iterator[None]:
+        """Around whatever loads definitions: what was loaded before is forgotten if it is stale.
+
+        In the block the definitions may be imported, or found in the caches of Python and Dagster.
+        """
+        self._take_the_place()
+        self.refresh()
+        if self._began is None:
+            self._began = time.time()
+            self._fingerprint = _fingerprint(self.config)
+        try:
+            yield
+        finally:
+            self._note_new_files()
+
+    def refresh(self) -> bool:
+        """Forget the project's modules if any file of theirs, or a declaration, has changed. True if so."""
+        if self._began is None or not self._is_stale():
+            return False
+        modules = self._own_modules()
+        logger.info("code or declarations have changed: loading %d modules again", len(modules))
+        for name in modules:
+            del sys.modules[name]
+        importlib.invalidate_caches()
+        linecache.checkcache()
+        ReconstructableJob.get_definition.cache_clear()
+        ReconstructableJob.get_repository_definition.cache_clear()
+        self._began = self._fingerprint = None
+        self._stamps.clear()
+        return True
+
+    def _take_the_place(self) -> None:
+        """Have this location's modules in the place of another's."""
+        global _importable
+        before = definitions if _importable is None else _importable
+        if before is self:
+            return
+        for name, module in _shelved(sys.modules).items():
+            before._shelf[name] = module
+            del sys.modules[name]
+        sys.modules.update(self._shelf)
+        self._shelf.clear()
+        self._modules = 0
+        _importable = self
+
+    def _own_modules(self) -> dict[str, ModuleType]:
+        return (_shelved if self.config is None else project_modules)(sys.modules)
+
+    def _is_stale(self) -> bool:
+        return _fingerprint(self.config) != self._fingerprint or any(
+            stamp is None or _stamp(file) != stamp for file, stamp in self._stamps.items()
+        )
+
+    def _note_new_files(self) -> None:
+        # Looking through all modules takes longer than the rest of a short run: only when there are new ones.
+        if len(sys.modules) == self._modules:
+            return
+        self._modules = len(sys.modules)
+        now = time.time()
+        for file in {str(module.__file__) for module in self._own_modules().values()}:
+            if file not in self._stamps:
+                stamp = _stamp(file)
+                # Written since loading began: whether the old or the new text was read cannot be known.
+                began = now if self._began is None else self._began
+                unsure = stamp is None or began - _CLOCKS_DIFFER <= stamp[0] / 1e9 <= now + _CLOCKS_DIFFER
+                self._stamps[file] = None if unsure else stamp
+
+
+def project_modules(modules: Mapping[str, ModuleType]) -> dict[str, ModuleType]:
+    """The loaded modules that are neither installed packages nor `KEPT`: the user's and the declarations'."""
+    return {name: module for name, module in list(modules.items()) if _is_project(name, module)}
+
+
+def _shelved(modules: Mapping[str, ModuleType]) -> dict[str, ModuleType]:
+    """The user's modules of a location: not the program's own, which every location may import."""
+    return {name: module for name, module in project_modules(modules).items() if not _starts(name, _OURS)}
+
+
+def _is_project(name: str, module: ModuleType) -> bool:
+    file = getattr(module, "__file__", None)
+    if not file or name in ("__main__", "scheduler_defs") or _starts(name, KEPT):
+        return False
+    return file.endswith(".py") and (_starts(name, _OURS) or not file.startswith(_INSTALLED))
+
+
+def _starts(name: str, prefixes: Iterable[str]) -> bool:
+    return any(name == prefix or name.startswith(prefix + ".") for prefix in prefixes)
+
+
+def _stamp(file: str) -> Stamp | None:
+    try:
+        found = os.stat(file)  # noqa: PTH116 - for some hundred files before each run, pathlib is too slow
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size
+
+
+def _fingerprint(config: Path | None) -> str:
+    if config is None:
+        return ""
+    # Imported here: this module is one of those that are forgotten and imported again.
+    from scheduler_defs.declarations.reading.own_code import own_code
+    from scheduler_defs.declarations.reading.sources import fingerprint
+
+    return fingerprint(config) + own_code(config).fingerprint
+
+
+definitions = Freshness(settings().config)
+"""Of this process: the program's own location."""
+
+_others: dict[str, Freshness] = {}
+_importable: Freshness | None = None
+
+
+def definitions_of(key: str | None) -> Freshness:
+    """Those of another location by its key; None: the program's own."""
+    return definitions if key is None else _others.setdefault(key, Freshness(None))

@@ -1,0 +1,1 @@
+"""Which files are read, whether they may be, how far they were read, and how."""

@@ -1,0 +1,38 @@
+"""The engine's own sensors that somebody has stopped: without them work stands still, and nothing fails."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from scheduler_defs.declarations.models.declared import Declarations
+from scheduler_defs.declarations.names import dagster_name
+
+
+def engine_sensors(declarations: Declarations) -> Mapping[str, str]:
+    """What stands still without each sensor of ours, by the sensor's name in Dagster."""
+    found = {
+        "retries": "no failed run is tried again",
+        "declarations": "faults in changed files are not noticed",
+    }
+    if declarations.alerts.channels:
+        found["alerts"] = "no alert is sent"
+    for queue in declarations.served_queues:
+        found[f"agent_queue_{dagster_name(queue)}"] = f"no task of queue {queue} is given to an agent"
+    return found
+
+
+def stopped(url: str, declarations: Declarations) -> Mapping[str, str]:
+    """Those that are switched off, and what stands still. Raises what the database raises."""
+    from scheduler_defs.execution.stopped_sensors import STOPPED_SENSORS
+    from scheduler_defs.stack.health.checks import rows
+
+    off = {name for (name,) in rows(url, STOPPED_SENSORS)}
+    return {name: what for name, what in engine_sensors(declarations).items() if name in off}
+
+
+def switch_problems(url: str, declarations: Declarations) -> list[str]:
+    """One line for each."""
+    return [
+        f"sensor {name} is stopped: {what}; start it in the UI, or with `signalbox apply --reset-state`"
+        for name, what in stopped(url, declarations).items()
+    ]

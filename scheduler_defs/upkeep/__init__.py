@@ -1,0 +1,1 @@
+"""Looking after itself: the doctor's checks, the numbers for Prometheus, retention."""

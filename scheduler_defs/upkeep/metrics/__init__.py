@@ -1,0 +1,1 @@
+"""Numbers for Prometheus, read from the database when they are asked for."""

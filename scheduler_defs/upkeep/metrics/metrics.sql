@@ -1,0 +1,61 @@
+-- name: queue
+-- Waiting runs by Celery queue, and since when the oldest of each waits (seconds).
+SELECT coalesce(t.value, 'runs') AS queue, count(*) AS depth,
+       extract(epoch FROM (clock_timestamp() AT TIME ZONE 'UTC') - min(r.create_timestamp))::float8 AS oldest
+FROM runs r LEFT JOIN run_tags t ON t.run_id = r.run_id AND t.key = 'dagster-celery/queue'
+WHERE r.status = 'QUEUED'
+GROUP BY 1
+
+-- name: active
+SELECT status, count(*) AS runs FROM runs
+WHERE status IN ('NOT_STARTED', 'QUEUED', 'STARTING', 'STARTED', 'CANCELING') GROUP BY status
+
+-- name: ended
+-- Runs that ended in the last hour, by how they ended: how long they took, and how long they waited.
+SELECT status, count(*) AS runs,
+       coalesce(percentile_cont(0.5) WITHIN GROUP (ORDER BY end_time - start_time), 0)::float8 AS took_p50,
+       coalesce(percentile_cont(0.95) WITHIN GROUP (ORDER BY end_time - start_time), 0)::float8 AS took_p95,
+       coalesce(percentile_cont(0.95) WITHIN GROUP (
+           ORDER BY start_time - extract(epoch FROM create_timestamp)), 0)::float8 AS waited_p95
+FROM runs
+WHERE status IN ('SUCCESS', 'FAILURE', 'CANCELED')
+  AND update_timestamp > (clock_timestamp() AT TIME ZONE 'UTC') - interval '1 hour'
+  AND end_time > extract(epoch FROM clock_timestamp()) - 3600
+GROUP BY status
+
+-- name: workers
+SELECT count(*) AS workers, coalesce(sum(slots), 0) AS slots
+FROM signalbox.workers WHERE heartbeat > clock_timestamp() - interval '60 seconds'
+
+-- name: leases
+SELECT count(*) AS held,
+       coalesce(extract(epoch FROM clock_timestamp() - min(renewed)), 0)::float8 AS oldest_renewal
+FROM signalbox.leases
+
+-- name: occurrences
+-- What became of the occurrences of the last day.
+SELECT outcome, count(*) AS occurrences FROM signalbox.occurrences
+WHERE due > clock_timestamp() - interval '1 day' GROUP BY outcome
+
+-- name: gaps
+-- Occurrences that were decided, and whose run is not there.
+SELECT count(*) AS gaps FROM signalbox.occurrences
+WHERE outcome = 'launched' AND created_at IS NULL AND decided_at < clock_timestamp() - interval '2 minutes'
+
+-- name: retries
+SELECT count(*) AS waiting FROM run_tags WHERE key = 'signalbox/retry_at' AND value > :now
+
+-- name: alerts
+SELECT count(*) AS waiting FROM signalbox.alerts WHERE sent_at IS NULL AND given_up_at IS NULL
+
+-- name: tasks
+SELECT queue, status, count(*) AS tasks FROM signalbox.tasks
+WHERE status IN ('idle', 'working', 'failed') GROUP BY queue, status
+
+-- name: daemons
+SELECT daemon_type AS daemon,
+       extract(epoch FROM (clock_timestamp() AT TIME ZONE 'UTC') - timestamp)::float8 AS silence
+FROM daemon_heartbeats
+
+-- name: size
+SELECT pg_database_size(current_database()) AS bytes

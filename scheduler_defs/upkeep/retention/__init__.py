@@ -1,0 +1,1 @@
+"""What is older than it is kept goes: `signalbox prune`, and the job `retention`."""

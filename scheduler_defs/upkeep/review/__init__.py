@@ -1,0 +1,1 @@
+"""The review of the schedules: which of them nobody may be looking after. It changes nothing."""

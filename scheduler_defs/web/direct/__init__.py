@@ -1,0 +1,1 @@
+"""What the server answers from the database itself, because every page asks for it."""

@@ -1,0 +1,79 @@
+"""`/signalbox/queues` and `/signalbox/tasks/{id}`: the board, who waits for whom, agents, and one task."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from scheduler_defs.access.table import Subject
+from scheduler_defs.acting.agents import agent_objects
+from scheduler_defs.acting.budgets import budget_objects
+from scheduler_defs.acting.queues import pool_objects, queue_objects
+from scheduler_defs.acting.tasks import task_details
+from scheduler_defs.agents.deciding import TaskStatus
+from scheduler_defs.agents.task_queue.models import TaskQuery
+from scheduler_defs.agents.task_queue.shown import task_object
+from scheduler_defs.web.pages.asked import asking, may, text_of
+from scheduler_defs.web.pages.rendering import render
+from scheduler_defs.web.pages.schedules import explain_subject
+from scheduler_defs.web.rest.routes.tasks import etag
+
+_COLUMN = 100
+COLUMNS = (
+    ("ready", "Ready", TaskStatus.IDLE),
+    ("blocked", "Blocked or later", TaskStatus.IDLE),
+    ("working", "Working", TaskStatus.WORKING),
+    ("waiting", "Asks a human", TaskStatus.WAITING),
+    ("failed", "Given up", TaskStatus.FAILED),
+    ("complete", "Complete", TaskStatus.COMPLETE),
+)
+
+
+def board(request: Request) -> Response:
+    """Tasks by state, of one queue or of all."""
+    place, queue, words = asking(request).place(), text_of(request, "queue"), text_of(request, "q")
+    now = dt.datetime.now(dt.UTC)
+    columns: dict[str, list[dict[str, object]]] = {name: [] for name, _, _ in COLUMNS}
+    for status in dict.fromkeys(status for _, _, status in COLUMNS):
+        wanted = TaskQuery(
+            queue=queue or None,
+            statuses=(status,),
+            limit=20 if status is TaskStatus.COMPLETE else _COLUMN,
+            text=words or None,
+        )
+        for task in place.task_queue.find(wanted):
+            later = task.not_before is not None and task.not_before > now
+            name = next(name for name, _, found in COLUMNS if found is status)
+            if status is TaskStatus.IDLE and (task.blocked or later):
+                name = "blocked"
+            columns[name].append(task_object(task))
+    for name in ("ready", "blocked"):
+        columns[name].sort(key=lambda task: (-int(str(task["priority"])), int(str(task["id"]))))
+    edges = [edge for edge in place.task_queue.open_edges() if queue in ("", edge.task_queue)]
+    values = {
+        "columns": [(name, title, columns[name]) for name, title, _ in COLUMNS],
+        "queue": queue,
+        "queues": queue_objects(place),
+        "agents": [each for each in agent_objects(place) if not queue or queue in each["queues"]],
+        "pools": pool_objects(place),
+        "budgets": budget_objects(place),
+        "edges": edges[:200],
+        "may": may(request),
+    }
+    return render(request, "queues.html", values, title="Queues")
+
+
+def task(request: Request) -> Response:
+    """One task with its comments, and the live output of who works on it."""
+    place, task_id = asking(request).place(), request.path_params["task_id"]
+    found = place.task_queue.get(task_id)
+    values = {
+        "task": task_details(place, task_id),
+        "etag": etag(found),
+        "why": explain_subject(request, f"task:{task_id}"),
+        "has_run": found.run_id is not None and not found.run_id.startswith("lease-"),
+        "may": may(request, Subject(queue=found.queue)),
+    }
+    return render(request, "task.html", values, title=f"Task {task_id}")

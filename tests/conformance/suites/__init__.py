@@ -1,0 +1,1 @@
+"""Dagster's tests, given the classes that $CONFORMANCE_CLASSES names: `stock` or `ours`."""

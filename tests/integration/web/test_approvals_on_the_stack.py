@@ -1,0 +1,87 @@
+"""Runs that wait for people, on the session's stack: asked for here, decided through every door."""
+
+from __future__ import annotations
+
+import getpass
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.integration.running_stack import Stack, until
+
+GUARDED = """
+jobs:
+  guarded: {command: [echo, done], approve: {within: 1h}}
+"""
+
+
+@pytest.fixture
+def api(stack: Stack) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=f"{stack.ui}/api/v1", trust_env=False, timeout=60) as client:
+        yield client
+
+
+@pytest.fixture
+def guarded(stack: Stack) -> Iterator[None]:
+    file = stack.config / "guarded.yaml"
+    file.write_text(GUARDED)
+    try:
+        until(lambda: stack.run("jobs", "launch", "guarded", "--dry-run", check=False).returncode == 0, "job")
+        yield
+    finally:
+        file.unlink()
+
+
+def launched(stack: Stack) -> str:
+    """A run of the guarded job; the code server may still be loading the declarations."""
+    done = until(
+        lambda: (
+            (found := stack.run("jobs", "launch", "guarded", "--json", check=False)).returncode == 0 and found
+        ),
+        "launch",
+    )
+    return json.loads(done.stdout)["run_id"]
+
+
+def waiting(stack: Stack, run_id: str) -> dict[str, Any]:
+    found = [each for each in stack.json("approvals", "list") if each["run_id"] == run_id]
+    assert len(found) == 1, found
+    return found[0]
+
+
+@pytest.mark.usefixtures("guarded")
+def test_a_guarded_run_waits_is_seen_everywhere_and_runs_when_it_is_approved(
+    stack: Stack, api: httpx.Client
+) -> None:
+    run_id = launched(stack)
+    approval = waiting(stack, run_id)
+    assert approval["requested_by"] == getpass.getuser()
+    assert [each["id"] for each in api.get("/approvals").json() if each["run_id"] == run_id] == [
+        approval["id"]
+    ]
+    entry = next(each for each in stack.json("inbox") if each["subject"] == f"run:{run_id}")
+    assert (entry["kind"], entry["id"]) == ("approval", f"approval:{approval['id']}")
+    why = stack.json("why", run_id)
+    assert (why["state"], why["because"][0]["code"]) == ("QUEUED", "waits_approval")
+    answer = api.post(f"/approvals/{approval['id']}/approve")
+    assert (answer.status_code, answer.json()["state"]) == (200, "approved")
+    until(lambda: api.get(f"/runs/{run_id}").json()["status"] == "SUCCESS", "success")
+    assert api.post(f"/approvals/{approval['id']}/deny", json={"reason": "late"}).status_code == 409
+    assert api.post("/approvals/999999/approve").status_code == 404
+    assert api.post(f"/approvals/{approval['id']}/deny", json={"reason": " "}).status_code == 422
+    (entry,) = stack.json("audit", "list", "--action", "approval.decided", "--subject", f"run:{run_id}")
+    assert (entry["actor"], entry["channel"]) == (getpass.getuser(), "rest")
+
+
+@pytest.mark.usefixtures("guarded")
+def test_a_guarded_run_that_is_denied_ends_cancelled_with_the_reason(stack: Stack) -> None:
+    run_id = launched(stack)
+    stack.run("approvals", "deny", str(waiting(stack, run_id)["id"]), "--reason", "not today")
+    run = until(
+        lambda: (found := stack.json("runs", "show", run_id))["status"] == "CANCELED" and found, "the end"
+    )
+    assert run["error"] == f"denied by {getpass.getuser()}: not today"
+    assert stack.json("why", run_id)["because"][0]["text"] == run["error"]

@@ -1,0 +1,118 @@
+"""Real coding agents, offline: their programs as `make agents` installs them, and a model server on loopback."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scheduler_defs.settings import PROJECT_ROOT
+from tests.real_agents.model_server import model_server
+from tests.standins.task_queues import (  # noqa: F401
+    postgres_queue,
+    queue_engine,
+    tinytask_queue,
+    tinytask_server,
+)
+from tests.unit.agents.bench import Bench, bench  # noqa: F401
+from tests.unit.agents.repository import Repository
+
+PROGRAMS = Path(os.environ.get("SIGNALBOX_REAL_AGENTS") or PROJECT_ROOT / ".agents") / "node_modules" / ".bin"
+CODEX = """
+model = "fake"
+model_provider = "local"
+[model_providers.local]
+name = "local"
+base_url = "{address}/v1"
+env_key = "OPENAI_API_KEY"
+wire_api = "responses"
+request_max_retries = 0
+stream_max_retries = 0
+"""
+
+
+@pytest.fixture
+def queue(postgres_queue: Any) -> Any:  # noqa: F811
+    """The own tables only: what the programs do has nothing to do with where tasks are."""
+    return postgres_queue
+
+
+@dataclass
+class RealAgent:
+    """One program on the bench, in worktrees of a repository, with its model server."""
+
+    name: str
+    bench: Bench
+    repository: Repository
+    mode_file: Path
+
+    def mode(self, text: str) -> None:
+        """What the model does from now on."""
+        self.mode_file.write_text(text)
+
+    def declare(self, **fields: Any) -> None:
+        command, resume, env = COMMANDS[self.name]
+        program = str(PROGRAMS / self.name)
+        fields.setdefault("accept", [["test", "-e", "done.txt"]])
+        self.bench.declare(
+            [program, *command],
+            resume=[program, *resume],
+            env=env,
+            timeout="2m",
+            workspace={"repository": str(self.repository.path)},
+            **fields,
+        )
+
+
+PROMPT = "Write done.txt. The task is in {run.task_file}."
+CLAUDE = ["--permission-mode", "acceptEdits", "--allowedTools", "Bash,Edit,Read,Write"]
+CLAUDE += ["--output-format", "stream-json", "--verbose"]
+COMMANDS = {
+    "claude": (
+        ["--print", PROMPT, *CLAUDE],
+        ["--print", "--resume", "{session.id}", "{answer.text}", *CLAUDE],
+        [
+            *("ANTHROPIC_BASE_URL", "ANTHROPIC_API_KEY", "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC"),
+            *("IS_SANDBOX", "DISABLE_AUTOUPDATER"),
+        ],
+    ),
+    "codex": (
+        ["exec", "--json", "--skip-git-repo-check", "--dangerously-bypass-approvals-and-sandbox", PROMPT],
+        [
+            *("exec", "resume", "--json", "--skip-git-repo-check"),
+            *("--dangerously-bypass-approvals-and-sandbox", "{session.id}", "{answer.text}"),
+        ],
+        ["OPENAI_API_KEY"],
+    ),
+}
+
+
+@pytest.fixture(params=sorted(COMMANDS))
+def real(
+    request: pytest.FixtureRequest,
+    bench: Bench,  # noqa: F811
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[RealAgent]:
+    if not (PROGRAMS / request.param).exists():
+        pytest.skip(f"{request.param} is not installed in {PROGRAMS}: make agents")
+    home, mode = tmp_path / "home", tmp_path / "mode"
+    (home / ".codex").mkdir(parents=True)
+    mode.write_text("ok")
+    with model_server(mode) as address:
+        (home / ".codex" / "config.toml").write_text(CODEX.format(address=address))
+        for name, value in {
+            "HOME": str(home),
+            "ANTHROPIC_BASE_URL": address,
+            "ANTHROPIC_API_KEY": "any-key",
+            "OPENAI_API_KEY": "any-key",
+            "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
+            "DISABLE_AUTOUPDATER": "1",
+            "IS_SANDBOX": "1",
+        }.items():
+            monkeypatch.setenv(name, value)
+        yield RealAgent(request.param, bench, Repository(tmp_path / "app"), mode)

@@ -1,0 +1,171 @@
+"""A model server on loopback for real coding agents: Anthropic's messages and OpenAI's responses, as streams.
+
+What it does stands in a file that is read at each request, so that a command can change it in the middle of a run:
+`ok` (a tool call that writes done.txt, then "Done."), `text:WORDS`, `limit:SECONDS` (429 with the reset), `auth` (401).
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+WRITE = "echo done > done.txt"
+TOOLS: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("Write", {"file_path": "done.txt", "content": "done\n"}),
+    ("Bash", {"command": WRITE, "description": "write"}),
+    ("exec_command", {"cmd": WRITE}),
+    ("shell", {"command": ["sh", "-c", WRITE]}),
+    ("shell_command", {"command": WRITE}),
+)
+"""Names that the programs give to what writes a file, and how it is called. The first that is offered is used."""
+FRESH, CACHED, OUT = 1200, 800, 42
+
+
+@contextmanager
+def model_server(mode: Path) -> Iterator[str]:
+    """The server's address until the end of the block. `mode`: the file that says what it does."""
+
+    class Handler(_Handler):
+        mode_file = mode
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    mode_file: Path
+
+    def log_message(self, format: str, *args: Any) -> None:
+        pass
+
+    def do_GET(self) -> None:
+        self._answer(200, {"object": "list", "data": [{"id": "fake", "object": "model"}], "models": []})
+
+    do_HEAD = do_GET
+
+    def do_POST(self) -> None:
+        asked = json.loads(self.rfile.read(int(self.headers.get("content-length") or 0)) or b"{}")
+        kind = self.path.split("?")[0].rstrip("/").rsplit("/", 1)[-1]
+        mode = self.mode_file.read_text().strip()
+        if kind not in ("messages", "responses"):
+            self._answer(200, {"input_tokens": 10})
+        elif mode.startswith("limit:"):
+            self._refuse(kind, float(mode[6:]))
+        elif mode == "auth":
+            error = {"type": "authentication_error", "message": "invalid x-api-key"}
+            self._answer(401, {"type": "error", "error": error})
+        else:
+            call = None if mode.startswith("text:") else _call(asked)
+            text = mode[5:] if mode.startswith("text:") else "Done."
+            events = _messages(text, call) if kind == "messages" else _responses(text, call)
+            self._stream(events)
+
+    def _refuse(self, kind: str, seconds: float) -> None:
+        reset = int(time.time() + seconds)
+        message = "You've hit your usage limit."
+        headers = {"retry-after": str(int(seconds)), "x-should-retry": "false"}
+        if kind == "messages":
+            headers |= {
+                "anthropic-ratelimit-unified-status": "rejected",
+                "anthropic-ratelimit-unified-reset": str(reset),
+                "anthropic-ratelimit-unified-representative-claim": "five_hour",
+            }
+        error = {
+            "type": "rate_limit_error" if kind == "messages" else "usage_limit_reached",
+            "message": message,
+        }
+        error |= {"resets_at": reset, "resets_in_seconds": int(seconds)} if kind == "responses" else {}
+        self._answer(429, {"type": "error", "error": error}, headers)
+
+    def _answer(self, code: int, body: Any, headers: dict[str, str] | None = None) -> None:
+        data = json.dumps(body).encode()
+        self.send_response(code)
+        for name, value in (headers or {}).items():
+            self.send_header(name, value)
+        self.send_header("content-type", "application/json")
+        self.send_header("content-length", str(len(data)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(data)
+
+    def _stream(self, events: list[dict[str, Any]]) -> None:
+        self.send_response(200)
+        self.send_header("content-type", "text/event-stream")
+        self.send_header("connection", "close")
+        self.end_headers()
+        for event in events:
+            self.wfile.write(f"event: {event['type']}\ndata: {json.dumps(event)}\n\n".encode())
+        self.close_connection = True
+
+
+def _call(asked: dict[str, Any]) -> tuple[str, dict[str, Any]] | None:
+    """A tool call that writes the file; None when that was done, or no tool can do it."""
+    said = json.dumps(asked.get("messages") or asked.get("input") or "")
+    if '"tool_result"' in said or '"function_call_output"' in said:
+        return None
+    offered = {tool.get("name") for tool in asked.get("tools") or []}
+    return next((tool for tool in TOOLS if tool[0] in offered), None)
+
+
+def _messages(text: str, call: tuple[str, dict[str, Any]] | None) -> list[dict[str, Any]]:
+    usage = {"input_tokens": FRESH, "cache_read_input_tokens": CACHED, "cache_creation_input_tokens": 0}
+    message = {"id": "msg_1", "type": "message", "role": "assistant", "model": "fake", "content": []}
+    message |= {"stop_reason": None, "stop_sequence": None, "usage": {**usage, "output_tokens": 1}}
+    if call:
+        block = {"type": "tool_use", "id": "toolu_1", "name": call[0], "input": {}}
+        delta = {"type": "input_json_delta", "partial_json": json.dumps(call[1])}
+    else:
+        block, delta = {"type": "text", "text": ""}, {"type": "text_delta", "text": text}
+    stop = {"stop_reason": "tool_use" if call else "end_turn", "stop_sequence": None}
+    return [
+        {"type": "message_start", "message": message},
+        {"type": "content_block_start", "index": 0, "content_block": block},
+        {"type": "content_block_delta", "index": 0, "delta": delta},
+        {"type": "content_block_stop", "index": 0},
+        {"type": "message_delta", "delta": stop, "usage": {"output_tokens": OUT}},
+        {"type": "message_stop"},
+    ]
+
+
+def _responses(text: str, call: tuple[str, dict[str, Any]] | None) -> list[dict[str, Any]]:
+    if call:
+        item = {"type": "function_call", "id": "fc_1", "call_id": "call_1", "name": call[0]}
+        item |= {"arguments": json.dumps(call[1]), "status": "completed"}
+    else:
+        content = [{"type": "output_text", "text": text, "annotations": []}]
+        item = {
+            "type": "message",
+            "id": "m_1",
+            "role": "assistant",
+            "status": "completed",
+            "content": content,
+        }
+    usage = {
+        "input_tokens": FRESH + CACHED,
+        "input_tokens_details": {"cached_tokens": CACHED},
+        "output_tokens": OUT,
+    }
+    usage |= {"output_tokens_details": {"reasoning_tokens": 0}, "total_tokens": FRESH + CACHED + OUT}
+    whole = {"id": "resp_1", "object": "response", "created_at": int(time.time()), "status": "completed"}
+    whole |= {"model": "fake", "output": [item], "usage": usage}
+    return [
+        {"type": "response.created", "response": {**whole, "status": "in_progress", "output": []}},
+        {"type": "response.output_item.added", "output_index": 0, "item": item},
+        {"type": "response.output_item.done", "output_index": 0, "item": item},
+        {"type": "response.completed", "response": whole},
+    ]

@@ -1,0 +1,59 @@
+"""Two locations have modules of one name, and each keeps its own."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from dagster._core.code_pointer import FileCodePointer
+
+from scheduler_defs.execution.worker import freshness
+from scheduler_defs.execution.worker.freshness import Freshness, definitions
+
+
+@pytest.fixture
+def own() -> Iterator[None]:
+    """Whatever is loaded in a test is shelved again afterwards."""
+    yield
+    with definitions.loading():
+        pass
+
+
+def written(folder: Path, word: str) -> FileCodePointer:
+    folder.mkdir(exist_ok=True)
+    (folder / "shared_helper_of_a_test.py").write_text(f"WORD = '{word}'\n")
+    (folder / "defs_of_a_test.py").write_text("import shared_helper_of_a_test as helper\n")
+    return FileCodePointer(str(folder / "defs_of_a_test.py"), "helper", str(folder))
+
+
+def test_given_two_locations_then_each_finds_its_own_module_again(
+    tmp_path: Path, own: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(freshness, "_CLOCKS_DIFFER", -1.0)  # what was written just now counts as unchanged
+    locations = {word: (written(tmp_path / word, word), Freshness(None)) for word in ("a", "b")}
+    modules = {}
+    for word, (pointer, place) in locations.items():
+        with place.loading():
+            modules[word] = pointer.load_target()
+        assert word == modules[word].WORD  # type: ignore[attr-defined]
+    for word, (_, place) in locations.items():
+        with place.loading():
+            assert sys.modules["shared_helper_of_a_test"] is modules[word]
+    with definitions.loading():
+        assert "shared_helper_of_a_test" not in sys.modules
+
+
+def test_given_a_change_in_one_location_then_that_one_is_not_loaded_any_more(
+    tmp_path: Path, own: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(freshness, "_CLOCKS_DIFFER", -1.0)
+    locations = {word: (written(tmp_path / word, word), Freshness(None)) for word in ("a", "b")}
+    for pointer, place in locations.values():
+        with place.loading():
+            pointer.load_target()
+    assert all(place.is_loaded for _, place in locations.values())
+    (tmp_path / "a" / "shared_helper_of_a_test.py").write_text("WORD = 'changed'\n")
+    assert not locations["a"][1].is_loaded
+    assert locations["b"][1].is_loaded

@@ -1,0 +1,3 @@
+from tests.unit.execution.core.conftest import setting
+
+__all__ = ["setting"]
