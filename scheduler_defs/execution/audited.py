@@ -6,8 +6,6 @@ GraphQL, the command.
 
 from __future__ import annotations
 
-import sys
-
 import dagster as dg
 import sqlalchemy as sa
 from dagster._core.definitions.run_request import InstigatorType
@@ -17,6 +15,7 @@ from dagster._core.storage.dagster_run import DagsterRun
 from scheduler_defs import tags
 from scheduler_defs.audit.entries import SYSTEM, Acting, Action, Channel, Entry, acting
 from scheduler_defs.audit.store import record
+from scheduler_defs.execution.process import is_persons_process
 
 _SWITCHED = {
     (InstigatorType.SCHEDULE, True): Action.SCHEDULE_ON,
@@ -25,11 +24,6 @@ _SWITCHED = {
     (InstigatorType.SENSOR, False): Action.SENSOR_OFF,
 }
 _BY_PERSON = {tags.Trigger.RUN_NOW, tags.Trigger.MANUAL, tags.Trigger.API}
-
-
-def is_persons_process() -> bool:
-    """Whether people's requests end in this process. The daemon writes states too, and switches nothing."""
-    return "dagster._daemon.controller" not in sys.modules
 
 
 def switch_entry(before: InstigatorState | None, after: InstigatorState | None) -> Entry | None:

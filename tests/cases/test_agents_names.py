@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pytest
@@ -83,10 +84,10 @@ def test_a_set_that_was_refused_is_tried_again_when_code_is_loaded_anew(
     assert refused(place / "state", found.declarations.fingerprint) is None
 
 
-def _fails(declarations: Declarations, own: Loaded) -> dg.Definitions:
+def _fails(declarations: Declarations, own: Loaded, resources: Any) -> dg.Definitions:
     if declarations.jobs:
         raise NotLoadableError("for the test")
-    return loadable(declarations, own)
+    return loadable(declarations, own, resources=resources)
 
 
 @pytest.mark.case("agents-X-queue-clash")

@@ -84,6 +84,7 @@ def test_given_a_database_of_a_newer_release_then_the_error_is_one_line(migrated
     engine = sa.create_engine(migrated_url)
     with engine.begin() as connection:
         connection.execute(sa.text("UPDATE signalbox.alembic_version SET version_num = '9999'"))
+        connection.execute(sa.text("UPDATE signalbox.schema_floor SET revision = '9999'"))
     with pytest.raises(
         SignalboxError, match=r"of a newer Signalbox \(schema 9999, this one knows up to"
     ) as raised:

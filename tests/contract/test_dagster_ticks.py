@@ -30,7 +30,7 @@ from dagster_graphql.schema import instigation
 from dagster_graphql.schema.instigation import GrapheneDryRunInstigationTick
 
 from scheduler_defs import tags
-from scheduler_defs.execution.dagster_patches import ordered_runs, schedule_times, tick_times
+from scheduler_defs.execution.dagster_patches import elsewhere_runs, ordered_runs, schedule_times, tick_times
 from scheduler_defs.execution.dagster_patches.instigators import is_dry_run
 from scheduler_defs.web import next_ticks
 
@@ -60,7 +60,7 @@ def test_previews_of_the_webserver_have_no_log_key() -> None:
 
 
 def test_the_daemon_asks_for_its_runs_through_the_two_functions_that_are_replaced() -> None:
-    source = inspect.getsource(scheduler._submit_run_request)
+    source = inspect.getsource(elsewhere_runs._of_schedule)
     assert "_get_existing_run_for_request(" in source
     assert "_create_scheduler_run(" in source
     assert "run_id=None" in inspect.getsource(ordered_runs._create)

@@ -11,7 +11,7 @@ from scheduler_defs.approvals.required import Hold, required_now
 from scheduler_defs.audit.entries import SYSTEM, acting
 from scheduler_defs.execution.admission.completing import is_retry
 from scheduler_defs.execution.admission.declared import other_location
-from scheduler_defs.execution.audited import is_persons_process
+from scheduler_defs.execution.process import is_persons_process
 
 
 def holds_of(run: DagsterRun) -> Sequence[Hold]:

@@ -14,6 +14,7 @@ from dagster._core.storage.dagster_run import DagsterRun, DagsterRunStatus
 from dagster._serdes import ConfigurableClassData
 from typing_extensions import override
 
+from scheduler_defs.execution.process import is_daemon
 from scheduler_defs.execution.queue.live_limits import LiveLimits
 from scheduler_defs.limits import dagster_tag_limits
 
@@ -39,7 +40,7 @@ class SignalboxRunCoordinator(LiveLimits, QueuedRunCoordinator):
         )
         self._interval_seconds = dequeue_interval_seconds
         self.ageing = timedelta(seconds=ageing_seconds)
-        if "dagster._daemon.controller" in sys.modules:
+        if is_daemon():
             from scheduler_defs.execution.dagster_patches import (
                 audit_loop,
                 plain_logs,

@@ -19,9 +19,10 @@ from dagster_postgres.utils import pg_url_from_config
 from typing_extensions import override
 
 from scheduler_defs.audit.store import record
-from scheduler_defs.execution.audited import is_persons_process, switch_entry
+from scheduler_defs.execution.audited import switch_entry
 from scheduler_defs.execution.dagster_patches.instigators import known_by_name
 from scheduler_defs.execution.dagster_patches.plain_logs import without_colours
+from scheduler_defs.execution.process import is_persons_process
 from scheduler_defs.execution.storage.address import known_address, refuse_services_without_stack
 from scheduler_defs.execution.storage.cancelable import allow_cancelling_starting_runs
 from scheduler_defs.execution.storage.events import PooledEventLogStorage

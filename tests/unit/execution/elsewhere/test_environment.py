@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,6 +23,8 @@ PROJECT = Path(__file__).with_name("project.py")
 
 @pytest.fixture
 def instance(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dg.DagsterInstance]:
+    for name in [name for name in os.environ if name.startswith("SIGNALBOX_")]:
+        monkeypatch.delenv(name)
     monkeypatch.setenv("SIGNALBOX_STATE", str(tmp_path / "state"))
     monkeypatch.setenv("SIGNALBOX_POSTGRES_URL", "postgresql://me:secret@db.example/yard")
     with dg.DagsterInstance.local_temp(str(tmp_path)) as found:
