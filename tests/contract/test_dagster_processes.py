@@ -7,28 +7,28 @@ import sys
 
 import pytest
 
-SAYS = "from scheduler_defs.execution.process import is_daemon; print(is_daemon())"
+OTHERS = "dagster_webserver.app, dagster._grpc.server, dagster._cli, dagster_postgres"
+SAYS = """
+import sys
+from dagster._daemon import controller
+from scheduler_defs.execution.process import is_daemon
+from scheduler_defs.execution.queue.coordinator import SignalboxRunCoordinator
+before = is_daemon(), "dagster._daemon.controller" in sys.modules
+SignalboxRunCoordinator()
+print(*before, controller.QueuedRunCoordinatorDaemon.__name__)
+"""
 
 
 @pytest.mark.parametrize(
-    ("imported", "daemon"),
+    ("imported", "said"),
     [
-        ("dagster._daemon.cli", True),
-        ("dagster_webserver.app, dagster_postgres", False),
-        ("dagster._grpc.server, dagster_postgres, scheduler_defs.definitions", False),
-        ("dagster._cli, dagster_postgres, scheduler_defs.execution.storage.postgres", False),
-        ("scheduler_defs.execution.worker.celery_app", False),
+        ("dagster._daemon.cli", "True True SignalboxQueueDaemon"),
+        (OTHERS, "False True QueuedRunCoordinatorDaemon"),
     ],
 )
-def test_only_the_daemons_commands_make_a_process_the_daemon(imported: str, daemon: bool) -> None:
-    said = subprocess.run(
+def test_only_the_daemons_commands_make_a_process_the_daemon_with_our_loops(imported: str, said: str) -> None:
+    """Its controller says nothing: whatever has a storage has that."""
+    found = subprocess.run(
         [sys.executable, "-c", f"import {imported}\n{SAYS}"], capture_output=True, text=True, check=True
     )
-    assert said.stdout.strip() == str(daemon)
-
-
-def test_a_process_with_dagsters_storage_has_the_daemons_controller() -> None:
-    """Why its controller says nothing. If this fails, the coordinator's imports may have become cheaper."""
-    code = "import sys, dagster_postgres; print('dagster._daemon.controller' in sys.modules)"
-    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert said.stdout.strip() == "True"
+    assert found.stdout.strip() == said

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 
 import dagster as dg
+import pytest
 from dagster._core.op_concurrency_limits_counter import GlobalOpConcurrencyLimitsCounter
 from dagster._core.storage.dagster_run import ACTIVE_RUN_STATUSES, RunOpConcurrency
 from dagster._core.storage.runs.schema import RunsTable, RunTagsTable
@@ -12,13 +13,17 @@ from dagster._daemon import controller
 from dagster._daemon.run_coordinator.queued_run_coordinator_daemon import QueuedRunCoordinatorDaemon
 from dagster._serdes import serialize_value
 
+from scheduler_defs.execution.queue import iteration
 from scheduler_defs.execution.queue.iteration import SignalboxQueueDaemon
 from tests.unit.execution.dequeue.setting import Queue
 
 
 def test_given_our_coordinator_when_dagster_makes_its_daemons_then_the_queue_daemon_is_ours(
-    queue: Queue,
+    queue: Queue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    was = controller.__dict__["QueuedRunCoordinatorDaemon"]
+    monkeypatch.setitem(controller.__dict__, "QueuedRunCoordinatorDaemon", was)  # put back at the end
+    iteration.install()
     daemons = controller.create_daemons_from_instance(queue.instance)
     (found,) = [daemon for daemon in daemons if daemon.daemon_type() == "QUEUED_RUN_COORDINATOR"]
     assert isinstance(found, SignalboxQueueDaemon)
