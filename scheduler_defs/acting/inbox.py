@@ -9,7 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from scheduler_defs.acting.opened import Opened, transaction
+from scheduler_defs.acting.place import Place, transaction
 from scheduler_defs.agents.deciding import TaskStatus
 from scheduler_defs.agents.questions.inbox import open_entries, task_subject
 from scheduler_defs.agents.task_queue.models import TaskQuery
@@ -36,7 +36,7 @@ def unproven(engine: sa.Engine, now: dt.datetime) -> list[dict[str, Any]]:
 
 
 def inbox_objects(
-    place: Opened,
+    place: Place,
     client: Callable[[], GraphQLClient] | None,
     now: dt.datetime,
     *,
@@ -95,7 +95,7 @@ def _approval(approval: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _tasks(place: Opened) -> Iterator[dict[str, Any]]:
+def _tasks(place: Place) -> Iterator[dict[str, Any]]:
     query = TaskQuery(statuses=(TaskStatus.FAILED,), limit=_MOST_TASKS)
     for task in place.task_queue.find(query):
         subject = task_subject(place.task_queue.backend, task.id)

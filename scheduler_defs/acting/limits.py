@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from scheduler_defs.acting.opened import transaction
+from scheduler_defs.acting.place import transaction
 from scheduler_defs.declarations.models.declared import Declarations
 from scheduler_defs.execution.queue.explain import limit_use, why_waiting
 from scheduler_defs.execution.queue.read import QueueReader, QueueState

@@ -19,7 +19,7 @@ app = typer.Typer(help="List and launch jobs.")
 @app.command("list")
 def list_command(as_json: AsJson = False) -> None:
     """Declared and built-in jobs, and those in Python."""
-    from scheduler_defs.acting.jobs import job_rows
+    from scheduler_defs.acting.runs.jobs import job_rows
     from scheduler_defs.settings import settings
 
     rows = job_rows(declared(), settings().config)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from scheduler_defs.acting.opened import Opened, announce
+from scheduler_defs.acting.place import Place, announce
 from scheduler_defs.cli.agents.opening import author, known_runs, opened
 from scheduler_defs.cli.options import AsJson, DryRun
 from scheduler_defs.cli.terminal.output import print_json, print_table, say
@@ -26,7 +26,7 @@ By = Annotated[str | None, typer.Option("--by", help="Who does this; default: th
 @app.command("list")
 def list_command(as_json: AsJson = False) -> None:
     """Every declared agent with its load and state."""
-    from scheduler_defs.acting.agents import agent_objects
+    from scheduler_defs.acting.agent_queues.agents import agent_objects
 
     place = opened()
     found = agent_objects(place)
@@ -53,7 +53,7 @@ def list_command(as_json: AsJson = False) -> None:
     )
 
 
-def _queues_that_nobody_looks_at(place: Opened) -> list[str]:
+def _queues_that_nobody_looks_at(place: Place) -> list[str]:
     from scheduler_defs.declarations.names import dagster_name
     from scheduler_defs.execution.stopped_sensors import stopped_sensors
 
@@ -67,7 +67,7 @@ def _queues_that_nobody_looks_at(place: Opened) -> list[str]:
 @app.command("show")
 def show_command(name: Name, as_json: AsJson = False) -> None:
     """One agent: its declaration, its state, and the tasks that it works on."""
-    from scheduler_defs.acting.agents import agent_details
+    from scheduler_defs.acting.agent_queues.agents import agent_details
 
     place = opened()
     shown = agent_details(place, place.agent(name))
@@ -99,7 +99,7 @@ def drain_command(
     as_json: AsJson = False,
 ) -> None:
     """Give the agent no new work and let it finish what runs: before it is removed."""
-    from scheduler_defs.acting.agents import load
+    from scheduler_defs.acting.agent_queues.agents import load
 
     place = opened()
     _switch(name, "draining", reason, by, as_json)
@@ -151,7 +151,7 @@ def reconcile_command(
         say(error)
 
 
-def _previews(place: Opened, queue: str | None, limit: int) -> list[Pass]:
+def _previews(place: Place, queue: str | None, limit: int) -> list[Pass]:
     import datetime as dt
 
     from scheduler_defs.agents.pool.passes import preview
@@ -168,7 +168,7 @@ def _previews(place: Opened, queue: str | None, limit: int) -> list[Pass]:
 
 
 def _switch(name: str, mode: str, reason: str | None, by: str | None, as_json: bool) -> None:
-    from scheduler_defs.acting.agents import tell
+    from scheduler_defs.acting.agent_queues.agents import tell
 
     answer = tell(opened(), name, mode, reason=reason, actor=author(by))
     if as_json:

@@ -20,7 +20,7 @@ def budgets(context: typer.Context, as_json: AsJson = False) -> None:
     """Every budget, for each thing that it counts apart."""
     if context.invoked_subcommand is not None:
         return
-    from scheduler_defs.acting.budgets import budget_objects
+    from scheduler_defs.acting.agent_queues.budgets import budget_objects
 
     rows = budget_objects(opened())
     if as_json:
@@ -43,7 +43,7 @@ def allow_command(
     """Allow as much again of what is used up."""
     import os
 
-    from scheduler_defs.acting.budgets import allow
+    from scheduler_defs.acting.agent_queues.budgets import allow
     from scheduler_defs.errors import SignalboxError
 
     if os.environ.get("SIGNALBOX_AGENT"):

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from scheduler_defs.acting.opened import transaction
+from scheduler_defs.acting.place import transaction
 from scheduler_defs.cli.agents.opening import opened
 from scheduler_defs.cli.options import AsJson
 from scheduler_defs.cli.terminal.output import print_json, print_table

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, ParamSpec
 
-from scheduler_defs.acting.opened import Opened, announce
+from scheduler_defs.acting.place import Place, announce
 from scheduler_defs.errors import NotReachableError
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _P = ParamSpec("_P")
 
 
-def opened() -> Opened:
+def opened() -> Place:
     """The declared task queue and the running stack's database. Connects to nothing yet."""
     from scheduler_defs.agents.task_queue.opening import open_task_queue
     from scheduler_defs.cli.terminal.connection import database_engine
@@ -31,7 +31,7 @@ def opened() -> Opened:
         from scheduler_defs.agents.task_queue.models import Held
 
         task_queue = task_queue.on_behalf_of(Held(int(task), run))
-    return Opened(declarations, engine, task_queue)
+    return Place(declarations, engine, task_queue)
 
 
 def announced(command: Callable[_P, None]) -> Callable[_P, None]:
@@ -64,6 +64,6 @@ def known_runs() -> Runs | None:
         client = graphql()
     except NotReachableError:
         return None
-    from scheduler_defs.acting.known_runs import GraphQLRuns
+    from scheduler_defs.acting.agent_queues.agent_runs import GraphQLRuns
 
     return GraphQLRuns(client)

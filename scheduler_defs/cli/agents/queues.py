@@ -25,7 +25,7 @@ def queues(
     """Every queue that is served or has tasks; throughput and waits are of the last hour."""
     if context.invoked_subcommand is not None:
         return
-    from scheduler_defs.acting.queues import queue_objects
+    from scheduler_defs.acting.agent_queues.queues import queue_objects
 
     place = opened()
     while True:

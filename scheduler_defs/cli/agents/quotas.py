@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from scheduler_defs.acting.opened import transaction
+from scheduler_defs.acting.place import transaction
 from scheduler_defs.cli.agents.opening import opened
 from scheduler_defs.cli.options import AsJson
 from scheduler_defs.cli.terminal.output import local_time, print_json, print_table, say
 from scheduler_defs.errors import SignalboxError
 
 if TYPE_CHECKING:
-    from scheduler_defs.acting.opened import Opened
+    from scheduler_defs.acting.place import Place
 
 app = typer.Typer(help="Quota pools: which are closed, until when, and why.", invoke_without_command=True)
 
@@ -25,7 +25,7 @@ def quotas(context: typer.Context, as_json: AsJson = False) -> None:
     """Every pool that agents draw on."""
     if context.invoked_subcommand is not None:
         return
-    from scheduler_defs.acting.queues import pool_objects
+    from scheduler_defs.acting.agent_queues.queues import pool_objects
 
     rows = pool_objects(opened())
     if as_json:
@@ -89,8 +89,8 @@ def close_command(
     _answer(place, pool, as_json)
 
 
-def _answer(place: Opened, pool: str, as_json: bool) -> None:
-    from scheduler_defs.acting.queues import pool_objects
+def _answer(place: Place, pool: str, as_json: bool) -> None:
+    from scheduler_defs.acting.agent_queues.queues import pool_objects
 
     row = next(row for row in pool_objects(place) if row["name"] == pool)
     if as_json:
@@ -99,8 +99,8 @@ def _answer(place: Opened, pool: str, as_json: bool) -> None:
         say(f"{pool} is {row['state']}" + (f" until {local_time(row['opens'])}" if row["opens"] else ""))
 
 
-def _known(place: Opened, pool: str) -> None:
-    from scheduler_defs.acting.queues import pool_objects
+def _known(place: Place, pool: str) -> None:
+    from scheduler_defs.acting.agent_queues.queues import pool_objects
 
     names = [row["name"] for row in pool_objects(place)]
     if pool not in names:

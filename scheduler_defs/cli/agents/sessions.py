@@ -28,7 +28,7 @@ def list_command(
     as_json: AsJson = False,
 ) -> None:
     """The sessions last seen first. Looking changes nothing."""
-    from scheduler_defs.acting.opened import transaction
+    from scheduler_defs.acting.place import transaction
     from scheduler_defs.agents.sessions.registry import sessions
 
     with transaction(opened().engine) as connection:
@@ -39,7 +39,7 @@ def list_command(
 @app.command("dump")
 def dump_command() -> None:
     """All sessions as one JSON document. It renews none."""
-    from scheduler_defs.acting.opened import transaction
+    from scheduler_defs.acting.place import transaction
     from scheduler_defs.agents.sessions.registry import sessions
 
     with transaction(opened().engine) as connection:
@@ -91,7 +91,7 @@ def prune_command(
     """Forget sessions that nobody has seen for long; says how many, and which."""
     import datetime as dt
 
-    from scheduler_defs.acting.opened import transaction
+    from scheduler_defs.acting.place import transaction
     from scheduler_defs.agents.sessions.registry import prunable, prune
     from scheduler_defs.timing import parse_duration
 
@@ -108,7 +108,7 @@ def prune_command(
 
 
 def _one(id: str) -> Session:
-    from scheduler_defs.acting.opened import transaction
+    from scheduler_defs.acting.place import transaction
     from scheduler_defs.agents.sessions.registry import sessions
 
     with transaction(opened().engine) as connection:

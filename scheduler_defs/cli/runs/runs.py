@@ -123,7 +123,7 @@ def follow_command(
 @app.command("cancel")
 def cancel_command(run_id: RunId, as_json: AsJson = False) -> None:
     """End a queued, starting or running run, or call off the next attempt of a failed one."""
-    from scheduler_defs.acting.runs import end_run
+    from scheduler_defs.acting.runs.control import end_run
     from scheduler_defs.graphql.runs import find_run
 
     client = graphql()
@@ -134,7 +134,7 @@ def cancel_command(run_id: RunId, as_json: AsJson = False) -> None:
 @app.command("retry")
 def retry_command(run_id: RunId, as_json: AsJson = False) -> None:
     """Launch a run that has ended once more, with the same config."""
-    from scheduler_defs.acting.runs import retry_run
+    from scheduler_defs.acting.runs.control import retry_run
     from scheduler_defs.graphql.runs import find_run
 
     client = graphql()

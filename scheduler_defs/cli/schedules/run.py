@@ -80,7 +80,7 @@ def to_anticipate(schedule: Schedule, now: dt.datetime, taken: Collection[dt.dat
 
 
 def _launch(client: GraphQLClient, schedule: Schedule, order: Launch, *, force: bool) -> dict[str, str]:
-    from scheduler_defs.acting.launch import run_now
+    from scheduler_defs.acting.runs.launch import run_now
 
     return run_now(client, schedule, order, force=force)
 

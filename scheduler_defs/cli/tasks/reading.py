@@ -77,7 +77,7 @@ def list_command(
 
 def show_command(task_id: Id, as_json: AsJson = False) -> None:
     """One task with its comments, links and runs."""
-    from scheduler_defs.acting.tasks import task_details
+    from scheduler_defs.acting.agent_queues.tasks import task_details
 
     shown = task_details(opened(), task_id)
     if as_json:

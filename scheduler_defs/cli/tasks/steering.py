@@ -96,7 +96,7 @@ def requeue_command(
     as_json: AsJson = False,
 ) -> None:
     """Back to idle, with all attempts before it: these tasks, or all with a status (`--status failed`)."""
-    from scheduler_defs.acting.tasks import requeue
+    from scheduler_defs.acting.agent_queues.tasks import requeue
 
     place = opened()
     task_queue = place.task_queue
@@ -190,7 +190,7 @@ def _chosen(
 
 def cancel_run(task_id: int) -> None:
     """Cancel the task's run, if there is one and a stack to ask."""
-    from scheduler_defs.acting.tasks import cancel_runs_of
+    from scheduler_defs.acting.agent_queues.tasks import cancel_runs_of
     from scheduler_defs.cli.terminal.connection import graphql
     from scheduler_defs.errors import NotReachableError
 

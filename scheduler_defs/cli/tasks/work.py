@@ -19,7 +19,7 @@ def diff_command(
     as_json: AsJson = False,
 ) -> None:
     """What a task has changed in its worktree, from where its branch began."""
-    from scheduler_defs.acting.opened import transaction
+    from scheduler_defs.acting.place import transaction
     from scheduler_defs.agents.workspaces import store
     from scheduler_defs.agents.workspaces.difference import difference
     from scheduler_defs.settings import settings

@@ -14,7 +14,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from scheduler_defs.acting.opened import UnknownAgentError
+from scheduler_defs.acting.place import UnknownAgentError
 from scheduler_defs.agents.task_queue.protocol import UnknownTaskError
 from scheduler_defs.errors import NotReachableError, SignalboxError
 from scheduler_defs.web.pages import described, overview, queues, records, runs, schedules, timeline

@@ -5,8 +5,8 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.responses import Response
 
-from scheduler_defs.acting.agents import agent_objects
-from scheduler_defs.acting.queues import queue_objects
+from scheduler_defs.acting.agent_queues.agents import agent_objects
+from scheduler_defs.acting.agent_queues.queues import queue_objects
 from scheduler_defs.graphql.runs import count_runs, list_runs
 from scheduler_defs.web.pages.asked import asking, client_of
 from scheduler_defs.web.pages.rendering import render

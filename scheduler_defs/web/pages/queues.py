@@ -8,10 +8,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from scheduler_defs.access.table import Subject
-from scheduler_defs.acting.agents import agent_objects
-from scheduler_defs.acting.budgets import budget_objects
-from scheduler_defs.acting.queues import pool_objects, queue_objects
-from scheduler_defs.acting.tasks import task_details
+from scheduler_defs.acting.agent_queues.agents import agent_objects
+from scheduler_defs.acting.agent_queues.budgets import budget_objects
+from scheduler_defs.acting.agent_queues.queues import pool_objects, queue_objects
+from scheduler_defs.acting.agent_queues.tasks import task_details
 from scheduler_defs.agents.deciding import TaskStatus
 from scheduler_defs.agents.task_queue.models import TaskQuery
 from scheduler_defs.agents.task_queue.shown import task_object

@@ -9,8 +9,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from scheduler_defs import database
+from scheduler_defs.acting.agent_queues.queues import queue_objects
 from scheduler_defs.acting.limits import limit_objects
-from scheduler_defs.acting.queues import queue_objects
 from scheduler_defs.audit.store import Query, as_rows, read
 from scheduler_defs.settings import settings
 from scheduler_defs.upkeep.doctor.checks import Patient, examine

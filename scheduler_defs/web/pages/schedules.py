@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from scheduler_defs import database
-from scheduler_defs.acting.known_runs import GraphQLRuns
+from scheduler_defs.acting.agent_queues.agent_runs import GraphQLRuns
 from scheduler_defs.declarations import BUILTIN_JOBS
 from scheduler_defs.declarations.names import dagster_name
 from scheduler_defs.evaluation.recorded import last_runs, read_recorded

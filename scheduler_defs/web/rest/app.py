@@ -15,7 +15,7 @@ from starlette.responses import JSONResponse, RedirectResponse
 
 from scheduler_defs import database
 from scheduler_defs.access.table import NotAllowed
-from scheduler_defs.acting.opened import UnknownAgentError
+from scheduler_defs.acting.place import UnknownAgentError
 from scheduler_defs.agents.task_queue.protocol import UnknownTaskError
 from scheduler_defs.errors import NotReachableError, SignalboxError, UsageError
 from scheduler_defs.web import problems

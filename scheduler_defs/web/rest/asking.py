@@ -19,7 +19,7 @@ from scheduler_defs import database, tags
 from scheduler_defs.access.table import EVERYTHING, Action, NotAllowed, Principal, Subject, admin
 from scheduler_defs.acting.forecast import known_of, switches_of
 from scheduler_defs.acting.inbox import inbox_objects, unproven
-from scheduler_defs.acting.opened import Opened
+from scheduler_defs.acting.place import Place
 from scheduler_defs.agents.task_queue.opening import open_task_queue
 from scheduler_defs.declarations.models.declared import Declarations, Schedule
 from scheduler_defs.errors import SignalboxError
@@ -93,10 +93,10 @@ class Asking:
         scope = {**self.request.scope, PRINCIPAL: admin(self.principal.name)}
         return InProcessClient(self.request.app.state.answering, Request(scope))
 
-    def place(self) -> Opened:
+    def place(self) -> Place:
         """The agent queues as they are declared now."""
         found = declared()
-        return Opened(found, database.engine(), open_task_queue(found.task_queue))
+        return Place(found, database.engine(), open_task_queue(found.task_queue))
 
     def launched(
         self, client: GraphQLClient, order: Launch, launch: Callable[[Launch], Mapping[str, str]]

@@ -7,8 +7,8 @@ import datetime as dt
 import pytest
 import sqlalchemy as sa
 
-from scheduler_defs.acting import claims
-from scheduler_defs.acting.opened import Opened, UnknownAgentError
+from scheduler_defs.acting.agent_queues import claims
+from scheduler_defs.acting.place import Place, UnknownAgentError
 from scheduler_defs.agents.deciding import AgentMode, Ending, TaskStatus
 from scheduler_defs.agents.pool import agent_states
 from scheduler_defs.agents.pool.passes import preview
@@ -25,20 +25,20 @@ def yard(queue_engine: sa.Engine, queue: TaskQueue, postgres_queue: object) -> Y
 
 
 @pytest.fixture
-def place(yard: Yard) -> Opened:
-    return Opened(yard.declarations, yard.engine, yard.queue)
+def place(yard: Yard) -> Place:
+    return Place(yard.declarations, yard.engine, yard.queue)
 
 
-def taken(place: Opened, task_id: int, seconds: int = HOUR) -> claims.Claimed:
+def taken(place: Place, task_id: int, seconds: int = HOUR) -> claims.Claimed:
     return claims.claim(place, task_id, "vaela", holder="ann", seconds=seconds, now=now())
 
 
-def run_out(place: Opened) -> None:
+def run_out(place: Place) -> None:
     with place.engine.begin() as connection:
         connection.execute(sa.text("UPDATE signalbox.task_leases SET expires_at = now() - interval '1 s'"))
 
 
-def test_a_claimed_task_is_worked_on_completed_and_its_slot_is_free_again(place: Opened, yard: Yard) -> None:
+def test_a_claimed_task_is_worked_on_completed_and_its_slot_is_free_again(place: Place, yard: Yard) -> None:
     first, second = add(place.task_queue), add(place.task_queue)
     claimed = taken(place, first)
     assert claimed.task.status is TaskStatus.WORKING
@@ -54,14 +54,14 @@ def test_a_claimed_task_is_worked_on_completed_and_its_slot_is_free_again(place:
     assert taken(place, second).task.id == second
 
 
-def test_a_task_is_had_once(place: Opened) -> None:
+def test_a_task_is_had_once(place: Place) -> None:
     task = add(place.task_queue)
     taken(place, task)
     with pytest.raises(NotNeededError, match="given to vaela already"):
         taken(place, task)
 
 
-def test_what_an_agent_may_not_have_is_refused_with_the_reason(place: Opened) -> None:
+def test_what_an_agent_may_not_have_is_refused_with_the_reason(place: Place) -> None:
     with pytest.raises(UnknownAgentError, match="did you mean 'vaela'"):
         claims.claim(place, add(place.task_queue), "vaelo", holder="ann", seconds=HOUR, now=now())
     with pytest.raises(NotNeededError, match="serves dev, not qa"):
@@ -76,14 +76,14 @@ def test_what_an_agent_may_not_have_is_refused_with_the_reason(place: Opened) ->
         taken(place, first)
 
 
-def test_a_refused_claim_leaves_the_slot_free(place: Opened, yard: Yard) -> None:
+def test_a_refused_claim_leaves_the_slot_free(place: Place, yard: Yard) -> None:
     first = add(place.task_queue)
     with pytest.raises(NotNeededError):
         taken(place, add(place.task_queue, blocked_by=(first,)))
     assert yard.live() == []
 
 
-def test_a_heartbeat_keeps_the_task(place: Opened, yard: Yard) -> None:
+def test_a_heartbeat_keeps_the_task(place: Place, yard: Yard) -> None:
     task = add(place.task_queue)
     claimed = taken(place, task, seconds=60)
     until = claims.heartbeat(place, claims.held(place, task, claimed.token))
@@ -93,7 +93,7 @@ def test_a_heartbeat_keeps_the_task(place: Opened, yard: Yard) -> None:
 
 
 def test_a_task_whose_lease_has_run_out_is_given_back_and_its_holder_is_told(
-    place: Opened, yard: Yard
+    place: Place, yard: Yard
 ) -> None:
     task = add(place.task_queue)
     claimed = taken(place, task)
@@ -109,7 +109,7 @@ def test_a_task_whose_lease_has_run_out_is_given_back_and_its_holder_is_told(
     assert place.task_queue.get(task).status is not TaskStatus.COMPLETE
 
 
-def test_what_was_said_before_a_crash_counts_when_the_pass_finds_it(place: Opened, yard: Yard) -> None:
+def test_what_was_said_before_a_crash_counts_when_the_pass_finds_it(place: Place, yard: Yard) -> None:
     task = add(place.task_queue)
     lease = claims.held(place, task, taken(place, task).token)
     with place.engine.begin() as connection:  # as `settle` begins
@@ -122,7 +122,7 @@ def test_what_was_said_before_a_crash_counts_when_the_pass_finds_it(place: Opene
     assert yard.live() == []
 
 
-def test_a_task_that_a_person_takes_back_is_lost_to_its_holder(place: Opened, yard: Yard) -> None:
+def test_a_task_that_a_person_takes_back_is_lost_to_its_holder(place: Place, yard: Yard) -> None:
     task = add(place.task_queue)
     lease = claims.held(place, task, taken(place, task).token)
     place.task_queue.cancel(task, reason="no longer wanted", author="ann")
@@ -133,7 +133,7 @@ def test_a_task_that_a_person_takes_back_is_lost_to_its_holder(place: Opened, ya
         claims.on_behalf(place, lease).task_queue.complete(task, author="vaela")
 
 
-def test_a_question_waits_for_its_answer_and_a_release_counts_no_attempt(place: Opened) -> None:
+def test_a_question_waits_for_its_answer_and_a_release_counts_no_attempt(place: Place) -> None:
     task = add(place.task_queue)
     lease = claims.held(place, task, taken(place, task).token)
     asked = claims.settle(place, lease, Ending.QUESTION, question="which schema?", now=now())
@@ -144,7 +144,7 @@ def test_a_question_waits_for_its_answer_and_a_release_counts_no_attempt(place: 
     assert (freed.status, freed.attempts) == (TaskStatus.IDLE, 0)
 
 
-def test_a_token_is_for_its_own_task_only(place: Opened) -> None:
+def test_a_token_is_for_its_own_task_only(place: Place) -> None:
     first, other = add(place.task_queue), add(place.task_queue)
     token = taken(place, first).token
     for task, said in ((other, token), (first, "sbl_guessed"), (first, "")):
@@ -152,7 +152,7 @@ def test_a_token_is_for_its_own_task_only(place: Opened) -> None:
             claims.held(place, task, said)
 
 
-def test_an_agent_that_claims_for_itself_is_given_nothing(place: Opened, yard: Yard) -> None:
+def test_an_agent_that_claims_for_itself_is_given_nothing(place: Place, yard: Yard) -> None:
     yard.declarations = declared(agent("vaela", 1, pull=True), backend=yard.queue.backend)
     task = add(place.task_queue)
     assert yard.look().requests == ()
@@ -160,5 +160,5 @@ def test_an_agent_that_claims_for_itself_is_given_nothing(place: Opened, yard: Y
     assert [waiting.reason for waiting in seen.decided.waiting] == [
         "no free slot: vaela claims its tasks itself"
     ]
-    outside = Opened(yard.declarations, place.engine, place.task_queue)
+    outside = Place(yard.declarations, place.engine, place.task_queue)
     assert taken(outside, task).task.id == task

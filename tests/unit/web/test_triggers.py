@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from scheduler_defs.acting.triggers import (
+from scheduler_defs.acting.runs.triggers import (
     Delivery,
     NotSigned,
     Replayed,

@@ -11,8 +11,8 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from scheduler_defs.access.table import Action
-from scheduler_defs.acting.jobs import job_rows
-from scheduler_defs.acting.launch import is_job, launch_order, order_job
+from scheduler_defs.acting.runs.jobs import job_rows
+from scheduler_defs.acting.runs.launch import is_job, launch_order, order_job
 from scheduler_defs.settings import settings
 from scheduler_defs.web.access.subjects import declared, of_job
 from scheduler_defs.web.rest.asking import DryRun, Looking, Running

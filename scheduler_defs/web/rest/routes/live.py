@@ -9,7 +9,7 @@ from fastapi import APIRouter, Header, Query, Request
 from starlette.responses import StreamingResponse
 
 from scheduler_defs.access.table import Action
-from scheduler_defs.acting.queues import queue_objects
+from scheduler_defs.acting.agent_queues.queues import queue_objects
 from scheduler_defs.graphql.runs import count_runs
 from scheduler_defs.web.events.hub import Hub
 from scheduler_defs.web.events.streams import Wanted, number, numbers, of_everything, of_run

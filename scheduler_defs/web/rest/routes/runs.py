@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from scheduler_defs import tags
 from scheduler_defs.access.table import Action, Subject
-from scheduler_defs.acting.runs import check_retry, end_run, retry_run
+from scheduler_defs.acting.runs.control import check_retry, end_run, retry_run
 from scheduler_defs.graphql.client import GraphQLClient
 from scheduler_defs.graphql.runs import list_runs
 from scheduler_defs.web.access.subjects import of_job, of_schedule

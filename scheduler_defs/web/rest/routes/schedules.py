@@ -13,7 +13,7 @@ from starlette.responses import Response
 
 from scheduler_defs import database, launching
 from scheduler_defs.access.table import Action
-from scheduler_defs.acting.launch import run_now
+from scheduler_defs.acting.runs.launch import run_now
 from scheduler_defs.declarations.models.declared import Schedule
 from scheduler_defs.declarations.names import dagster_name
 from scheduler_defs.evaluation.facts.pauses import Pause, pause, read_pauses, resume

@@ -16,9 +16,9 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
 from scheduler_defs.access.table import Action, Subject
-from scheduler_defs.acting import claims
-from scheduler_defs.acting import tasks as acting
-from scheduler_defs.acting.opened import Opened
+from scheduler_defs.acting.agent_queues import claims
+from scheduler_defs.acting.agent_queues import tasks as acting
+from scheduler_defs.acting.place import Place
 from scheduler_defs.agents.deciding import Ending
 from scheduler_defs.agents.pool.leases import LONGEST_SECONDS, SECONDS, TaskLease
 from scheduler_defs.agents.questions.answering import answer
@@ -97,7 +97,7 @@ class Reason(BaseModel):
 
 @dataclass(frozen=True)
 class _Steered:
-    place: Opened
+    place: Place
     task: Task
     lease: TaskLease | None
     author: str

@@ -11,8 +11,8 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from scheduler_defs.access.table import Action, Subject
-from scheduler_defs.acting.opened import Opened, announce
-from scheduler_defs.acting.tasks import task_details
+from scheduler_defs.acting.agent_queues.tasks import task_details
+from scheduler_defs.acting.place import Place, announce
 from scheduler_defs.agents.deciding import TaskStatus
 from scheduler_defs.agents.task_queue.models import Task, TaskQuery
 from scheduler_defs.agents.task_queue.new_task import NewTask, TaskChanges
@@ -107,7 +107,7 @@ def change(
     return task_object(task)
 
 
-def steered(asking: Steering, task_id: int) -> tuple[Opened, Task]:
+def steered(asking: Steering, task_id: int) -> tuple[Place, Task]:
     """A task that he who asks may steer. Raises UnknownTaskError, NotAllowed."""
     place = asking.place()
     task = place.task_queue.get(task_id)
@@ -115,7 +115,7 @@ def steered(asking: Steering, task_id: int) -> tuple[Opened, Task]:
     return place, task
 
 
-def changed(place: Opened) -> None:
+def changed(place: Place) -> None:
     """Have the queues looked at. Our own tables say so themselves."""
     if place.task_queue.backend != "postgres":
         announce(place.engine, None)

@@ -13,7 +13,7 @@ from starlette.responses import JSONResponse
 
 from scheduler_defs import database
 from scheduler_defs.access.table import Action, admin
-from scheduler_defs.acting.triggers import NotSigned, Replayed, config_of, fire, secret_of, verified
+from scheduler_defs.acting.runs.triggers import NotSigned, Replayed, config_of, fire, secret_of, verified
 from scheduler_defs.audit.entries import Acting, Channel, acting_as, request_id
 from scheduler_defs.web.access.subjects import declared, of_job
 from scheduler_defs.web.rest.asking import Asking

@@ -12,8 +12,8 @@ from pydantic import Field
 from starlette.responses import Response
 
 from scheduler_defs.access.table import Action, Subject
-from scheduler_defs.acting import claims
-from scheduler_defs.acting.known_runs import GraphQLRuns
+from scheduler_defs.acting.agent_queues import claims
+from scheduler_defs.acting.agent_queues.agent_runs import GraphQLRuns
 from scheduler_defs.agents.deciding import Placement
 from scheduler_defs.agents.pool.passes import Pass, preview
 from scheduler_defs.agents.task_queue.new_task import NewTask

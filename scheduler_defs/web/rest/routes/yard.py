@@ -11,12 +11,12 @@ from pydantic import AwareDatetime, BaseModel, Field
 from scheduler_defs import database
 from scheduler_defs.access.table import Action, Subject
 from scheduler_defs.acting import forecast as forecasts
-from scheduler_defs.acting.agents import agent_details, agent_objects, tell
-from scheduler_defs.acting.budgets import allow, budget_objects
-from scheduler_defs.acting.known_runs import GraphQLRuns
+from scheduler_defs.acting.agent_queues.agent_runs import GraphQLRuns
+from scheduler_defs.acting.agent_queues.agents import agent_details, agent_objects, tell
+from scheduler_defs.acting.agent_queues.budgets import allow, budget_objects
+from scheduler_defs.acting.agent_queues.queues import pool_objects, queue_objects
 from scheduler_defs.acting.limits import limit_objects
-from scheduler_defs.acting.opened import announce
-from scheduler_defs.acting.queues import pool_objects, queue_objects
+from scheduler_defs.acting.place import announce
 from scheduler_defs.declarations import BUILTIN_JOBS
 from scheduler_defs.errors import UsageError
 from scheduler_defs.explaining.facts import Sources, explain

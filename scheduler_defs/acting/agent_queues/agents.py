@@ -6,7 +6,7 @@ import datetime as dt
 from dataclasses import replace
 from typing import Any
 
-from scheduler_defs.acting.opened import Opened, transaction
+from scheduler_defs.acting.place import Place, transaction
 from scheduler_defs.agents.deciding import AgentMode
 from scheduler_defs.agents.deciding.eligibility import agent_state
 from scheduler_defs.agents.pool import assignments
@@ -19,7 +19,7 @@ from scheduler_defs.audit.store import record
 from scheduler_defs.declarations.models.declared import Agent
 
 
-def agent_objects(place: Opened) -> list[dict[str, Any]]:
+def agent_objects(place: Place) -> list[dict[str, Any]]:
     """Every declared agent with its load and state."""
     with transaction(place.engine) as connection:
         known = states(connection)
@@ -28,7 +28,7 @@ def agent_objects(place: Opened) -> list[dict[str, Any]]:
     return [_shown(agent, known, live, still) for agent in place.declarations.agents.values()]
 
 
-def agent_details(place: Opened, agent: Agent) -> dict[str, Any]:
+def agent_details(place: Place, agent: Agent) -> dict[str, Any]:
     """One agent: its declaration, its state, and the tasks that it works on."""
     with transaction(place.engine) as connection:
         known = states(connection)
@@ -55,7 +55,7 @@ def agent_details(place: Opened, agent: Agent) -> dict[str, Any]:
 
 
 def tell(
-    place: Opened, name: str, mode: str, *, reason: str | None, actor: str, dry_run: bool = False
+    place: Place, name: str, mode: str, *, reason: str | None, actor: str, dry_run: bool = False
 ) -> dict[str, Any]:
     """`on`, `paused` or `draining`: `{name, state, changed}`. Raises UnknownAgentError."""
     place.agent(name)
@@ -78,7 +78,7 @@ def _told(name: str, before: AgentState, wanted: AgentMode, reason: str | None, 
     return Entry(Action.AGENT_STEERED, f"agent:{name}", was, after, acting=on_behalf_of(actor), reason=reason)
 
 
-def load(place: Opened, name: str) -> int:
+def load(place: Place, name: str) -> int:
     """How many slots of the agent are taken."""
     with transaction(place.engine) as connection:
         return assignments.loads(assignments.live(connection, place.task_queue.backend)).get(name, 0)

@@ -14,8 +14,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from scheduler_defs import tags
-from scheduler_defs.acting.launch import launch_order, order_job
-from scheduler_defs.acting.opened import transaction
+from scheduler_defs.acting.place import transaction
+from scheduler_defs.acting.runs.launch import launch_order, order_job
 from scheduler_defs.database.named_sql import NamedSql
 from scheduler_defs.declarations.models.declared import Declarations
 from scheduler_defs.declarations.models.triggers import Trigger

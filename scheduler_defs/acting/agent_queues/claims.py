@@ -10,7 +10,7 @@ import datetime as dt
 from dataclasses import dataclass, replace
 from typing import Any
 
-from scheduler_defs.acting.opened import Opened, transaction
+from scheduler_defs.acting.place import Place, transaction
 from scheduler_defs.agents.deciding import Candidate, Ending, Placement
 from scheduler_defs.agents.deciding.claiming import ClaimRequest
 from scheduler_defs.agents.deciding.eligibility import agent_state
@@ -39,7 +39,7 @@ class Claimed:
 
 
 def claim(
-    place: Opened, task_id: int, agent_name: str, *, holder: str, seconds: int, now: dt.datetime
+    place: Place, task_id: int, agent_name: str, *, holder: str, seconds: int, now: dt.datetime
 ) -> Claimed:
     """Take a task for an agent, if that takes work, has a free slot and may have it.
 
@@ -71,7 +71,7 @@ def claim(
     return Claimed(taken, token, lease.expires_at)
 
 
-def claimable(place: Opened, task_id: int, agent_name: str, *, now: dt.datetime) -> Task:
+def claimable(place: Place, task_id: int, agent_name: str, *, now: dt.datetime) -> Task:
     """The task, if the agent may have it now; nothing is taken. Raises as `claim`."""
     agent = place.agent(agent_name)
     task = place.task_queue.get(task_id)
@@ -80,7 +80,7 @@ def claimable(place: Opened, task_id: int, agent_name: str, *, now: dt.datetime)
     return task
 
 
-def held(place: Opened, task_id: int, token: str) -> TaskLease:
+def held(place: Place, task_id: int, token: str) -> TaskLease:
     """The lease on a task. Raises LostTaskError when the token is not its, or has run out."""
     with transaction(place.engine) as connection:
         lease = leases.find(connection, token, task_id)
@@ -89,13 +89,13 @@ def held(place: Opened, task_id: int, token: str) -> TaskLease:
     return lease
 
 
-def on_behalf(place: Opened, lease: TaskLease) -> Opened:
+def on_behalf(place: Place, lease: TaskLease) -> Place:
     """The same place for the holder: what he steers is refused once he has lost his task."""
     task_queue = place.task_queue.on_behalf_of(Held(lease.task_id, lease.run_id))
-    return Opened(place.declarations, place.engine, task_queue)
+    return Place(place.declarations, place.engine, task_queue)
 
 
-def heartbeat(place: Opened, lease: TaskLease) -> dt.datetime:
+def heartbeat(place: Place, lease: TaskLease) -> dt.datetime:
     """Keep the task for as long again. Raises LostTaskError: somebody has taken it away."""
     task = place.task_queue.get(lease.task_id)
     if task.status != "working" or task.run_id != lease.run_id:
@@ -109,7 +109,7 @@ def heartbeat(place: Opened, lease: TaskLease) -> dt.datetime:
 
 
 def settle(
-    place: Opened,
+    place: Place,
     lease: TaskLease,
     ending: Ending,
     *,
@@ -147,7 +147,7 @@ def settle(
     return place.task_queue.get(lease.task_id)
 
 
-def _request(place: Opened, agent: Agent, task: Task, run_id: str) -> ClaimRequest:
+def _request(place: Place, agent: Agent, task: Task, run_id: str) -> ClaimRequest:
     return ClaimRequest(
         run_id=run_id,
         agent=agent.name,
@@ -159,7 +159,7 @@ def _request(place: Opened, agent: Agent, task: Task, run_id: str) -> ClaimReque
 
 
 def _refuse(
-    place: Opened, connection: Any, agent: Agent, task: Task, live: list[Assignment], now: dt.datetime
+    place: Place, connection: Any, agent: Agent, task: Task, live: list[Assignment], now: dt.datetime
 ) -> None:
     """Raise NotNeededError when the agent may have no task of the queue now."""
     if task.queue not in agent.queues:
@@ -182,7 +182,7 @@ def _refuse(
 
 
 def _reserve(
-    connection: Any, place: Opened, agent: Agent, task: Task, request: ClaimRequest, now: dt.datetime
+    connection: Any, place: Place, agent: Agent, task: Task, request: ClaimRequest, now: dt.datetime
 ) -> Assignment:
     placement = Placement(task.id, agent.name, task.attempts + 1, request.max_attempts)
     candidate = Candidate(task.id, task.created, task.priority)
@@ -193,12 +193,12 @@ def _reserve(
     return taken
 
 
-def _wait(place: Opened, lease: TaskLease, ending: Ending) -> dt.timedelta | None:
+def _wait(place: Place, lease: TaskLease, ending: Ending) -> dt.timedelta | None:
     agent = place.declarations.agents.get(lease.agent)
     return wait_before_next(agent, lease.attempt, ending, exit_code=None, task_id=lease.task_id)
 
 
-def _end(place: Opened, run_key: str, run_id: str, ending: AssignmentEnding, now: dt.datetime) -> None:
+def _end(place: Place, run_key: str, run_id: str, ending: AssignmentEnding, now: dt.datetime) -> None:
     with transaction(place.engine) as connection:
         assignments.end(connection, run_key, ending, now)
         connection.execute(assignments.statement("end_lease"), {"run_id": run_id})

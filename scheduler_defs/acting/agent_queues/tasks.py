@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from scheduler_defs import tags
-from scheduler_defs.acting.opened import Opened, transaction
+from scheduler_defs.acting.place import Place, transaction
 from scheduler_defs.agents.landing import landings
 from scheduler_defs.agents.pool import assignments
 from scheduler_defs.agents.pool.agent_states import forgive
@@ -21,7 +21,7 @@ from scheduler_defs.settings import settings
 _GOING = ("QUEUED", "STARTING", "STARTED")
 
 
-def task_details(place: Opened, task_id: int) -> dict[str, Any]:
+def task_details(place: Place, task_id: int) -> dict[str, Any]:
     """A task with comments, links, subtasks, dependents, and the runs that it was given to."""
     shown = details_object(place.task_queue.details(task_id), settings().ui_url)
     with transaction(place.engine) as connection:
@@ -33,7 +33,7 @@ def task_details(place: Opened, task_id: int) -> dict[str, Any]:
     return shown
 
 
-def requeue(place: Opened, tasks: Sequence[Task], *, author: str) -> list[str]:
+def requeue(place: Place, tasks: Sequence[Task], *, author: str) -> list[str]:
     """Back to idle, with all attempts before them. Agents that are passed over for failed starts are tried
     again at once, because whoever does this has mended what made them fail: their names."""
     queues = {task.queue for task in tasks}
@@ -46,7 +46,7 @@ def requeue(place: Opened, tasks: Sequence[Task], *, author: str) -> list[str]:
 
 
 def cancel_task(
-    place: Opened, task_id: int, *, reason: str, author: str, client: Callable[[], GraphQLClient]
+    place: Place, task_id: int, *, reason: str, author: str, client: Callable[[], GraphQLClient]
 ) -> None:
     """It is not to be done any more; its run is cancelled, too.
 

@@ -22,7 +22,7 @@ class UnknownAgentError(SignalboxError):
 
 
 @dataclass(frozen=True)
-class Opened:
+class Place:
     """The agent queues as whoever acts sees them."""
 
     declarations: Declarations

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
-from scheduler_defs.acting.opened import Opened, transaction
+from scheduler_defs.acting.place import Place, transaction
 from scheduler_defs.agents.pool.declared import budgets_of
 from scheduler_defs.agents.questions import inbox
 from scheduler_defs.agents.usage.budgets import Counted
@@ -16,7 +16,7 @@ from scheduler_defs.errors import SignalboxError
 ALLOWED = "As much again."
 
 
-def budget_objects(place: Opened) -> list[dict[str, Any]]:
+def budget_objects(place: Place) -> list[dict[str, Any]]:
     """Every budget that several tasks share, for each thing that it counts apart. Budgets of single tasks ask
     about these, and are one line without figures."""
     now = dt.datetime.now(dt.UTC)
@@ -29,7 +29,7 @@ def budget_objects(place: Opened) -> list[dict[str, Any]]:
     ]
 
 
-def allow(place: Opened, name: str, *, by: str) -> list[str]:
+def allow(place: Place, name: str, *, by: str) -> list[str]:
     """Allow as much again of everything that the budget counts apart and that is used up: what it was.
 
     Raises SignalboxError when there is no such budget, or nothing of it is used up. A budget of single tasks

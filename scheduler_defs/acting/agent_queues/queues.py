@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
-from scheduler_defs.acting.opened import Opened, transaction
+from scheduler_defs.acting.place import Place, transaction
 from scheduler_defs.agents.deciding.quotas import PoolState, view
 from scheduler_defs.agents.pool import assignments
 from scheduler_defs.agents.pool.declared import quota_of
@@ -14,7 +14,7 @@ from scheduler_defs.agents.quotas.store import Pool, pools
 from scheduler_defs.agents.task_queue.models import QueueCounts
 
 
-def queue_objects(place: Opened) -> list[dict[str, Any]]:
+def queue_objects(place: Place) -> list[dict[str, Any]]:
     """Every queue that is served or has tasks; throughput and waits are of the last hour."""
     now = dt.datetime.now(dt.UTC)
     counted = place.task_queue.counts()
@@ -48,7 +48,7 @@ def queue_objects(place: Opened) -> list[dict[str, Any]]:
     return rows
 
 
-def pool_objects(place: Opened) -> list[dict[str, Any]]:
+def pool_objects(place: Place) -> list[dict[str, Any]]:
     """Every quota pool that agents draw on: open, probing or closed, until when, and why."""
     now = dt.datetime.now(dt.UTC)
     with transaction(place.engine) as connection:

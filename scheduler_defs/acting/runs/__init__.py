@@ -1,0 +1,1 @@
+"""Runs that somebody asks for: launched now, by a webhook, ended, launched again."""
