@@ -36,7 +36,7 @@ def by_kind(found: Evidence) -> dict[Kind, list[str]]:
     from tests.chaos.accounting_schedules import missing_occurrences
 
     checks = {
-        Kind.LOST: (attempts, empty_successes, unproven, missing_occurrences),
+        Kind.LOST: (attempts, given_up, empty_successes, unproven, missing_occurrences),
         Kind.DOUBLED: (two_at_once, out_of_turn, two_runs),
         Kind.STUCK: (unended, unsettled_tasks, leftovers),
     }
@@ -78,6 +78,15 @@ def attempts(found: Evidence) -> Iterator[str]:
         elif last.status == "FAILURE" and numbers[-1] < _number(last, tags.MAX_ATTEMPTS):
             most = last.tags[tags.MAX_ATTEMPTS]
             yield f"run {last.run_id} ({last.job}) was given up after attempt {numbers[-1]} of {most}"
+
+
+def given_up(found: Evidence) -> Iterator[str]:
+    """Failures for good of a job that can do its work: it has far more attempts than there are faults."""
+    for runs in chains(found.runs).values():
+        last = runs[-1]
+        if last.status == "FAILURE" and last.job not in found.fails and tags.TASK not in last.tags:
+            why = last.tags.get(tags.FAILURE, "no reason")
+            yield f"run {last.run_id} ({last.job}) can succeed, and failed for good: {why}"
 
 
 def empty_successes(found: Evidence) -> Iterator[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -86,7 +86,7 @@ class SeenTask:
 class Evidence:
     """Everything that is known at one moment.
 
-    `steps`: the names of a job's steps, for the jobs that have any. `leases` are the rows of the table (`run`
+    `steps`: the names of a job's steps, for the jobs that have any. `fails`: jobs that cannot succeed. `leases` are the rows of the table (`run`
     or `run/step`), `slots` the runs that the queue still counts as out, `assignments` the agents' slots that
     are taken. `processes` are those of the stack, or of a command, that nobody looks after any more. `unproven`: what
     `signalbox prove` cannot account for, beside our own accounting. `twice`: occurrences with two runs, of all
@@ -99,6 +99,7 @@ class Evidence:
     due: Sequence[Due] = ()
     tasks: Sequence[SeenTask] = ()
     steps: Mapping[str, Sequence[str]] = field(default_factory=dict[str, Sequence[str]])
+    fails: Collection[str] = ()
     leases: Sequence[str] = ()
     slots: Sequence[str] = ()
     assignments: Sequence[str] = ()

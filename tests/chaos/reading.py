@@ -20,7 +20,7 @@ from scheduler_defs.forecasting.replay import replay
 from scheduler_defs.stack.machine.environment import STACK_ID
 from tests.chaos.accounting import FINISHED
 from tests.chaos.evidence import Due, Evidence, Life, SeenRun, SeenTask, SeenTick
-from tests.chaos.yard import SCHEDULES, STEPS, Yard
+from tests.chaos.yard import FAIL, SCHEDULES, STEPS, Yard
 
 RUNS = sa.text("SELECT run_id, pipeline_name, status FROM runs WHERE id > :run ORDER BY id")
 TAGS = sa.text("SELECT run_id, key, value FROM run_tags JOIN runs USING (run_id) WHERE runs.id > :run")
@@ -90,6 +90,7 @@ def read(yard: Yard, until: dt.datetime, after: Since | None = None) -> Evidence
             due=[Due(name, policy, _minutes(after.at, until), reach) for name, policy in SCHEDULES.items()],
             tasks=[_task(row) for row in connection.execute(TASKS, rows)],
             steps=STEPS,
+            fails=FAIL,
             leases=list(connection.execute(LEASES).scalars()),
             slots=[run.run_id for run in QueueReader(terms().silence).read(connection, ()).active],
             assignments=list(connection.execute(ASSIGNMENTS).scalars()),

@@ -31,6 +31,7 @@ SCHEDULES = {f"each_{policy}": policy for policy in CatchUp}
 WINDOW = dt.timedelta(hours=1)
 JITTERED, LIMITED = "jittered", "limited"
 JITTER = dt.timedelta(seconds=50)
+HOPELESS, FAILING = FAIL = ("hopeless", "failing")
 STEPS = {"diamond": ("first", "left", "right", "last")}
 
 
@@ -133,8 +134,8 @@ def declarations(
                 "retries": retries(6),
             },
             "slow": job(10),
-            "hopeless": job(0.2, 99, attempts=1),
-            "failing": job(0.2, 99, attempts=2),
+            HOPELESS: job(0.2, 99, attempts=1),
+            FAILING: job(0.2, 99, attempts=2),
             "flaky": job(0.3, 2, attempts=8),
             "keeper": job(0.5, 0, "--keep", "100000", artifacts=["kept.bin"], attempts=10),
         },

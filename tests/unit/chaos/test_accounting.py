@@ -36,7 +36,7 @@ GOOD = Evidence(
         # Its worker was lost, and the second attempt succeeded.
         run("lost", "FAILURE", failure="worker_lost", retry_at="2026-11-21T08:00:00+00:00"),
         run("again", attempt="2", root_run="lost"),
-        run("hopeless", "FAILURE", failure="exit_code", attempt="1"),
+        run("hopeless", "FAILURE", job="hopeless", failure="exit_code", attempt="1"),
         run("diamond", job="diamond"),
         run("agent-1", "FAILURE", job="agent_task", task="1", attempt="1", failure="worker_lost"),
         run("agent-2", job="agent_task", task="1", attempt="2"),
@@ -77,6 +77,7 @@ GOOD = Evidence(
         SeenTask("3", "failed", 3, 3),
     ],
     steps={"diamond": ("a", "b")},
+    fails={"hopeless"},
 )
 
 
@@ -106,24 +107,38 @@ FAULTY = {
         "run x (short) has not ended: QUEUED",
     ),
     "a failure without a reason": (
-        changed(runs=lambda runs: [*runs, run("x", "FAILURE")]),
-        "run x (short) failed without a reason",
+        changed(runs=lambda runs: [*runs, run("x", "FAILURE", job="hopeless")]),
+        "run x (hopeless) failed without a reason",
     ),
     "a retry that never came": (
-        changed(runs=lambda runs: [*runs, run("x", "FAILURE", failure="error", retry_at="then")]),
-        "run x (short) was to be tried again at then",
+        changed(
+            runs=lambda runs: [*runs, run("x", "FAILURE", job="hopeless", failure="error", retry_at="then")]
+        ),
+        "run x (hopeless) was to be tried again at then",
     ),
     "a failure with attempts left": (
         changed(
-            runs=lambda runs: [*runs, run("x", "FAILURE", failure="error", attempt="1", max_attempts="3")]
+            runs=lambda runs: [
+                *runs,
+                run("x", "FAILURE", job="hopeless", failure="error", attempt="1", max_attempts="3"),
+            ]
         ),
-        "run x (short) was given up after attempt 1 of 3",
+        "run x (hopeless) was given up after attempt 1 of 3",
+    ),
+    "a failure for good of what can succeed": (
+        changed(
+            runs=lambda runs: [*runs, run("x", "FAILURE", failure="error", attempt="1", max_attempts="1")]
+        ),
+        "run x (short) can succeed, and failed for good: error",
     ),
     "a second run for the same attempt": (
         changed(
-            runs=lambda runs: [*runs, run("x", "FAILURE", attempt="1", root_run="hopeless", failure="error")]
+            runs=lambda runs: [
+                *runs,
+                run("x", "FAILURE", job="hopeless", attempt="1", root_run="hopeless", failure="error"),
+            ]
         ),
-        "run hopeless (short): its attempts are numbered [1, 1]",
+        "run hopeless (hopeless): its attempts are numbered [1, 1]",
     ),
     "a success that was tried again": (
         changed(
