@@ -30,6 +30,7 @@ from scheduler_defs.jobs.service_map.snapshot import (
     services,
     within_scope,
 )
+from tests.patience import wait_until
 
 
 def process(service: str, pid: int = 1, memory: int = 100, user: str = "ann") -> Process:
@@ -153,10 +154,14 @@ def test_process_that_listens_is_seen(server: tuple[subprocess.Popen[bytes], int
 def test_busy_process_shows_its_processor_use() -> None:
     with subprocess.Popen([sys.executable, "-c", "while True: pass"]) as busy:
         try:
-            found, _ = observe.processes(0.4)
+            wait_until(lambda: _use(busy.pid) > 10)
         finally:
             busy.kill()
-    assert next(item.cpu_percent for item in found if item.pid == busy.pid) > 10
+
+
+def _use(pid: int) -> float:
+    found, _ = observe.processes(0.4)
+    return next(item.cpu_percent for item in found if item.pid == pid)
 
 
 def test_process_that_may_not_be_looked_at_is_listed(monkeypatch: pytest.MonkeyPatch) -> None:

