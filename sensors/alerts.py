@@ -61,11 +61,11 @@ def tick(
 ) -> str:
     """One tick, and what it says: what was decided and sent, and which channels fail."""
     # Here, because the code location is loaded more often than alerts are sent.
-    from scheduler_defs.alerting import heartbeats
-    from scheduler_defs.alerting.facts import Names
+    from scheduler_defs.alerting.delivery import heartbeats
+    from scheduler_defs.alerting.delivery.sending import send_due
+    from scheduler_defs.alerting.events.facts import Names
     from scheduler_defs.alerting.looking import look
-    from scheduler_defs.alerting.sending import send_due
-    from scheduler_defs.alerting.watches import watches_of
+    from scheduler_defs.alerting.rules.watches import watches_of
 
     place = settings()
     dry_run = is_dry_run(context)

@@ -9,8 +9,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from scheduler_defs.alerting import store
-from scheduler_defs.alerting.deciding import Key
-from scheduler_defs.alerting.model import State, Streak
+from scheduler_defs.alerting.rules.deciding import Key
+from scheduler_defs.alerting.rules.model import State, Streak
 from scheduler_defs.audit.entries import Entry, acting
 from scheduler_defs.audit.store import record
 from scheduler_defs.declarations.models.alerts import AlertRule

@@ -9,14 +9,15 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from scheduler_defs.alerting import digests, heartbeats, store
+from scheduler_defs.alerting import store
 from scheduler_defs.alerting.acknowledging import escalate
-from scheduler_defs.alerting.deciding import Key, decide
-from scheduler_defs.alerting.facts import Gathering, Names
-from scheduler_defs.alerting.model import Event, Kind, Streak
-from scheduler_defs.alerting.seen import MARGIN, ROWS, Position, new_rows, unfinished_after
-from scheduler_defs.alerting.standing import PROVED_EVERY, Proof, changes, standing
-from scheduler_defs.alerting.watches import Watches
+from scheduler_defs.alerting.delivery import digests, heartbeats
+from scheduler_defs.alerting.events.facts import Gathering, Names
+from scheduler_defs.alerting.events.position import MARGIN, ROWS, Position, new_rows, unfinished_after
+from scheduler_defs.alerting.events.standing import PROVED_EVERY, Proof, changes, standing
+from scheduler_defs.alerting.rules.deciding import Key, decide
+from scheduler_defs.alerting.rules.model import Event, Kind, Streak
+from scheduler_defs.alerting.rules.watches import Watches
 from scheduler_defs.declarations.models.declared import Declarations
 from scheduler_defs.execution import alert_facts
 from scheduler_defs.execution.alert_facts import SeenTick

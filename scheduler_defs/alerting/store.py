@@ -13,10 +13,10 @@ from typing import Any
 import sqlalchemy as sa
 from pydantic import TypeAdapter, ValidationError
 
-from scheduler_defs.alerting.deciding import Key
-from scheduler_defs.alerting.facts import SeenTask
-from scheduler_defs.alerting.model import Streak
-from scheduler_defs.alerting.seen import Position
+from scheduler_defs.alerting.events.facts import SeenTask
+from scheduler_defs.alerting.events.position import Position
+from scheduler_defs.alerting.rules.deciding import Key
+from scheduler_defs.alerting.rules.model import Streak
 
 _log = logging.getLogger(__name__)
 

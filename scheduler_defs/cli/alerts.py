@@ -12,7 +12,7 @@ from scheduler_defs.cli.terminal.loaded import declared, unknown
 from scheduler_defs.cli.terminal.output import local_time, print_json, print_table, say
 
 if TYPE_CHECKING:
-    from scheduler_defs.alerting.sent import History
+    from scheduler_defs.alerting.delivery.history import History
     from scheduler_defs.declarations.models.alerts import AlertRule, Channel
     from scheduler_defs.declarations.models.declared import Declarations
 
@@ -59,7 +59,7 @@ def test_channel(
     import os
 
     from scheduler_defs.alerting.channels import Place, send
-    from scheduler_defs.alerting.model import State
+    from scheduler_defs.alerting.rules.model import State
     from scheduler_defs.launching import current_actor
     from scheduler_defs.running_stack import adopt
 
@@ -119,7 +119,7 @@ def _history() -> History:
     """What the database knows; nothing, and a line about it, while it cannot be reached."""
     from sqlalchemy.exc import SQLAlchemyError
 
-    from scheduler_defs.alerting.sent import History, history
+    from scheduler_defs.alerting.delivery.history import History, history
     from scheduler_defs.cli.terminal.connection import database_engine
     from scheduler_defs.errors import NotReachableError
 
@@ -133,7 +133,7 @@ def _history() -> History:
 
 
 def _channel(channel: Channel, known: History, set_here: Any) -> dict[str, Any]:
-    from scheduler_defs.alerting.sent import ChannelHistory
+    from scheduler_defs.alerting.delivery.history import ChannelHistory
 
     of = known.channels.get(channel.name, ChannelHistory())
     return {
@@ -167,7 +167,7 @@ def _rule(rule: AlertRule, known: History) -> dict[str, Any]:
 
 
 def _notify(declarations: Declarations, known: History) -> list[dict[str, Any]]:
-    from scheduler_defs.alerting.watches import notify_name
+    from scheduler_defs.alerting.rules.watches import notify_name
 
     return [
         {

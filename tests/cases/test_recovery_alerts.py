@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from scheduler_defs.alerting.channels.email import message, parse
-from scheduler_defs.alerting.watches import watches_of
+from scheduler_defs.alerting.rules.watches import watches_of
 from tests.unit.alerting.test_alert_channels import channel
 from tests.unit.alerting.test_alert_deciding import WATCH, Clock
 from tests.unit.declarations.yards import lines, load_yard

@@ -14,9 +14,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from scheduler_defs.alerting import watches
 from scheduler_defs.alerting.channels import Document, Place, send
-from scheduler_defs.alerting.model import Alert, Event, Kind, State
+from scheduler_defs.alerting.rules import watches
+from scheduler_defs.alerting.rules.model import Alert, Event, Kind, State
 from scheduler_defs.atomic import write_atomically
 from scheduler_defs.declarations.models.alerts import AlertRule, Channel
 from scheduler_defs.declarations.models.declared import Alerts

@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from scheduler_defs.alerting.deciding import FORGOTTEN_AFTER, Decision, Key, decide
-from scheduler_defs.alerting.model import Event, Kind, State, Streak, Watch
-from scheduler_defs.alerting.watches import Watches
+from scheduler_defs.alerting.rules.deciding import FORGOTTEN_AFTER, Decision, Key, decide
+from scheduler_defs.alerting.rules.model import Event, Kind, State, Streak, Watch
+from scheduler_defs.alerting.rules.watches import Watches
 
 START = dt.datetime(2026, 3, 2, 12, tzinfo=dt.UTC)
 MINUTE = dt.timedelta(minutes=1)

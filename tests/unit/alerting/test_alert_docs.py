@@ -8,8 +8,8 @@ import re
 from pathlib import Path
 from typing import get_args
 
-from scheduler_defs.alerting.model import Alert, Event, Kind, State
-from scheduler_defs.alerting.sending import MOST_ATTEMPTS, OLDEST
+from scheduler_defs.alerting.delivery.sending import MOST_ATTEMPTS, OLDEST
+from scheduler_defs.alerting.rules.model import Alert, Event, Kind, State
 from scheduler_defs.declarations import load
 from scheduler_defs.declarations.models.alerts import AlertRule, Channel
 from scheduler_defs.settings import PROJECT_ROOT

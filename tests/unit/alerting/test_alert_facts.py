@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import pytest
 
-from scheduler_defs.alerting import seen
-from scheduler_defs.alerting.facts import Gathering, Names, is_final, one_line
-from scheduler_defs.alerting.model import Kind
-from scheduler_defs.alerting.seen import MARGIN, Position, new_rows, unfinished_after
+from scheduler_defs.alerting.events import position as reading
+from scheduler_defs.alerting.events.facts import Gathering, Names, is_final, one_line
+from scheduler_defs.alerting.events.position import MARGIN, Position, new_rows, unfinished_after
+from scheduler_defs.alerting.rules.model import Kind
 from scheduler_defs.execution.alert_facts import SeenRun, SeenTick
 from scheduler_defs.ledger.lines import LeftOut
 from scheduler_defs.ledger.reasons import Collapsed, Late, Missed, NotCaughtUp, Reason
@@ -148,7 +148,7 @@ def test_given_what_was_counted_when_it_is_not_read_again_then_it_is_forgotten()
 def test_given_more_rows_than_one_statement_gives_when_reading_then_all_are_read_once(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(seen, "ROWS", 3)
+    monkeypatch.setattr(reading, "ROWS", 3)
     rows = [NOW - MARGIN + number * MINUTE / 10 for number in range(1, 11)]
 
     def read(since: dt.datetime) -> list[dt.datetime]:
@@ -162,8 +162,8 @@ def test_given_more_rows_than_one_statement_gives_when_reading_then_all_are_read
 def test_given_far_more_rows_than_one_look_takes_when_reading_then_the_next_goes_on_from_there(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(seen, "ROWS", 2)
-    monkeypatch.setattr(seen, "_BATCHES", 2)
+    monkeypatch.setattr(reading, "ROWS", 2)
+    monkeypatch.setattr(reading, "_BATCHES", 2)
     rows = [NOW - MARGIN + number * MINUTE / 10 for number in range(1, 11)]
 
     def read(since: dt.datetime) -> list[dt.datetime]:

@@ -13,10 +13,11 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from scheduler_defs.alerting import sending, store
+from scheduler_defs.alerting import store
 from scheduler_defs.alerting.channels import DeliveryError, Document, Place
-from scheduler_defs.alerting.sending import MOST_ATTEMPTS, OLDEST, Sent, send_due
-from scheduler_defs.alerting.sent import history
+from scheduler_defs.alerting.delivery import sending
+from scheduler_defs.alerting.delivery.history import history
+from scheduler_defs.alerting.delivery.sending import MOST_ATTEMPTS, OLDEST, Sent, send_due
 from scheduler_defs.declarations.models.alerts import Channel
 from scheduler_defs.declarations.models.base import Position
 

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from scheduler_defs.alerting import store
 from scheduler_defs.alerting.channels import AddressError, DeliveryError
-from scheduler_defs.alerting.sending import Place, send_due
+from scheduler_defs.alerting.delivery.sending import Place, send_due
 from scheduler_defs.cli.alerts import app
 from scheduler_defs.errors import SignalboxError
 from tests.unit.alerting.receivers import webhook

@@ -13,7 +13,7 @@ from resources import DatabaseResource, NotifierResource, declared_resources
 from scheduler_defs import database
 from scheduler_defs.agents.deciding import Candidate
 from scheduler_defs.agents.pool import assignments
-from scheduler_defs.alerting import sending
+from scheduler_defs.alerting.delivery import sending
 from sensors import alerts
 from sensors.alerts import alerts_sensors
 from tests.unit.alerting.yard import Yard, declared
@@ -267,7 +267,7 @@ def test_given_a_kill_between_deciding_and_sending_when_looking_again_then_it_is
 def test_given_a_rule_that_breaks_when_deciding_then_the_others_are_told(
     yard: Yard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from scheduler_defs.alerting import deciding
+    from scheduler_defs.alerting.rules import deciding
 
     declarations = yard.declare(NOTIFIED + yard.to_file() + rule("run_failed"))
     yard.tick(declarations)

@@ -12,8 +12,8 @@ import pytest
 
 from scheduler_defs.alerting.channels import AddressError, DeliveryError, Place
 from scheduler_defs.alerting.channels.heartbeat import send
-from scheduler_defs.alerting.digests import MARK, merged, put_off
-from scheduler_defs.alerting.sending import Due, bundles
+from scheduler_defs.alerting.delivery.digests import MARK, merged, put_off
+from scheduler_defs.alerting.delivery.sending import Due, bundles
 from scheduler_defs.declarations import load
 from scheduler_defs.declarations.models.alerts import AlertRule, Channel
 from scheduler_defs.declarations.models.base import Position

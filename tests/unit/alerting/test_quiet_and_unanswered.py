@@ -12,10 +12,10 @@ import sqlalchemy as sa
 from scheduler_defs import database
 from scheduler_defs.alerting.acknowledging import acknowledge
 from scheduler_defs.alerting.channels import AddressError, DeliveryError, Place, send
-from scheduler_defs.alerting.deciding import Decision, Key, decide
-from scheduler_defs.alerting.model import Event, Kind, Streak, Watch
-from scheduler_defs.alerting.quiet import QuietHours
-from scheduler_defs.alerting.watches import Watches
+from scheduler_defs.alerting.rules.deciding import Decision, Key, decide
+from scheduler_defs.alerting.rules.model import Event, Kind, Streak, Watch
+from scheduler_defs.alerting.rules.quiet_hours import QuietHours
+from scheduler_defs.alerting.rules.watches import Watches
 from scheduler_defs.declarations import load
 from scheduler_defs.declarations.models.alerts import Channel
 from scheduler_defs.declarations.models.base import Position

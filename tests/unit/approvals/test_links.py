@@ -14,10 +14,10 @@ import sqlalchemy as sa
 
 from scheduler_defs.alerting import store
 from scheduler_defs.alerting.channels import Place
-from scheduler_defs.alerting.deciding import decide
-from scheduler_defs.alerting.sending import send_due
-from scheduler_defs.alerting.standing import changes, standing
-from scheduler_defs.alerting.watches import watches_of
+from scheduler_defs.alerting.delivery.sending import send_due
+from scheduler_defs.alerting.events.standing import changes, standing
+from scheduler_defs.alerting.rules.deciding import decide
+from scheduler_defs.alerting.rules.watches import watches_of
 from scheduler_defs.approvals import links
 from scheduler_defs.approvals.links import Link, NoLink
 from scheduler_defs.declarations import load

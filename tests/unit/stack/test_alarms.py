@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from scheduler_defs.alerting.channels import DeliveryError, Document
-from scheduler_defs.alerting.model import Kind
+from scheduler_defs.alerting.rules.model import Kind
 from scheduler_defs.declarations import load
 from scheduler_defs.declarations.models.alerts import Channel
 from scheduler_defs.declarations.models.declared import Alerts

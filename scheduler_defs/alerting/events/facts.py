@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from scheduler_defs import tags
-from scheduler_defs.alerting.model import Event, Kind
-from scheduler_defs.alerting.seen import Position
+from scheduler_defs.alerting.events.position import Position
+from scheduler_defs.alerting.rules.model import Event, Kind
 from scheduler_defs.declarations.models.declared import Declarations
 from scheduler_defs.declarations.names import dagster_name
 from scheduler_defs.ledger.lines import LeftOut

@@ -16,8 +16,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from scheduler_defs.alerting import digests
 from scheduler_defs.alerting.channels import Document, Place, send
+from scheduler_defs.alerting.delivery import digests
 from scheduler_defs.approvals.links import LASTS_SECONDS, Link
 from scheduler_defs.declarations.models.alerts import Channel
 from scheduler_defs.errors import SignalboxError

@@ -12,8 +12,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from scheduler_defs import tags
-from scheduler_defs.alerting.model import Event, Kind
-from scheduler_defs.alerting.watches import Watches
+from scheduler_defs.alerting.rules.model import Event, Kind
+from scheduler_defs.alerting.rules.watches import Watches
 from scheduler_defs.approvals.reading import waiting
 from scheduler_defs.approvals.wording import asked
 from scheduler_defs.database.named_sql import NamedSql

@@ -6,8 +6,8 @@ import datetime as dt
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from scheduler_defs.alerting.model import Alert, Event, Kind, State, Streak, Watch
-from scheduler_defs.alerting.watches import Watches
+from scheduler_defs.alerting.rules.model import Alert, Event, Kind, State, Streak, Watch
+from scheduler_defs.alerting.rules.watches import Watches
 
 Key = tuple[str, str, str]
 """Of a streak: name of the watch, kind of event, subject."""

@@ -8,7 +8,7 @@ from enum import StrEnum
 from fnmatch import fnmatchcase
 from typing import Any
 
-from scheduler_defs.alerting.quiet import QuietHours
+from scheduler_defs.alerting.rules.quiet_hours import QuietHours
 
 
 class Kind(StrEnum):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from scheduler_defs.alerting.model import Event, Kind, Watch
-from scheduler_defs.alerting.quiet import QuietHours
+from scheduler_defs.alerting.rules.model import Event, Kind, Watch
+from scheduler_defs.alerting.rules.quiet_hours import QuietHours
 from scheduler_defs.declarations.models.declared import AlertRule, Declarations, Schedule
 
 TICKS_IN_A_ROW = 3

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
-from scheduler_defs.alerting.standing import Standing
+from scheduler_defs.alerting.events.standing import Standing
 
 MARGIN = dt.timedelta(minutes=5)
 """So far back is read again: clocks differ, and a write may wait for the database."""

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from scheduler_defs import tags
-from scheduler_defs.alerting.facts import is_final, one_line
-from scheduler_defs.alerting.seen import MARGIN, ROWS, Position, new_rows
+from scheduler_defs.alerting.events.facts import is_final, one_line
+from scheduler_defs.alerting.events.position import MARGIN, ROWS, Position, new_rows
 from scheduler_defs.declarations.models.alerts import Channel
 from scheduler_defs.declarations.models.declared import Declarations
 from scheduler_defs.execution import alert_facts

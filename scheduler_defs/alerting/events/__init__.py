@@ -1,0 +1,1 @@
+"""What has gone wrong, as events: each thing counts once."""
