@@ -24,7 +24,7 @@ from scheduler_defs.jobs.elsewhere_name import OF_ANOTHER_LOCATION
 from scheduler_defs.retries.backoff import retry_key, retry_tags
 
 if TYPE_CHECKING:
-    from scheduler_defs.execution.retries_due import PendingRetry
+    from scheduler_defs.execution.lookups.retries_due import PendingRetry
 
 NAME = "retries"
 MOST_PER_TICK = 100
@@ -59,7 +59,7 @@ def retries_sensor(jobs: Sequence[JobTarget]) -> dg.SensorDefinition:
         context: dg.SensorEvaluationContext, database: DatabaseResource, clock: ClockResource
     ) -> Iterator[dg.RunRequest | dg.SkipReason]:
         # Here, because the code location is loaded by many that never tick.
-        from scheduler_defs.execution import retries_due
+        from scheduler_defs.execution.lookups import retries_due
 
         share_instance(context)
         now = clock.now()

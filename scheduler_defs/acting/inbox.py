@@ -16,7 +16,7 @@ from scheduler_defs.agents.task_queue.models import TaskQuery
 from scheduler_defs.approvals.reading import waiting
 from scheduler_defs.approvals.wording import sentence
 from scheduler_defs.database.named_sql import NamedSql
-from scheduler_defs.execution.failed_runs import failed_for_good
+from scheduler_defs.execution.lookups.failed_runs import failed_for_good
 from scheduler_defs.forecasting.replay import replay
 from scheduler_defs.graphql.client import GraphQLClient
 from scheduler_defs.graphql.runs import list_runs

@@ -19,8 +19,8 @@ from scheduler_defs.alerting.rules.deciding import Key, decide
 from scheduler_defs.alerting.rules.model import Event, Kind, Streak
 from scheduler_defs.alerting.rules.watches import Watches
 from scheduler_defs.declarations.models.declared import Declarations
-from scheduler_defs.execution import alert_facts
-from scheduler_defs.execution.alert_facts import SeenTick
+from scheduler_defs.execution.lookups import alert_facts
+from scheduler_defs.execution.lookups.alert_facts import SeenTick
 from scheduler_defs.ledger.lines import left_out
 
 Cycles = Callable[[], Mapping[str, str] | None]

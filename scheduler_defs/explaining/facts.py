@@ -84,9 +84,9 @@ def _run(run_id: str, sources: Sources) -> Explanation:
 
 
 def _waits(run_id: str, sources: Sources) -> Waits | None:
+    from scheduler_defs.execution.life.terms import terms
     from scheduler_defs.execution.queue.read import QueueReader
     from scheduler_defs.execution.queue.select import select
-    from scheduler_defs.execution.terms import terms
     from scheduler_defs.limits import effective_limits
 
     in_force = effective_limits(sources.declarations)

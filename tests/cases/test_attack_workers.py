@@ -14,10 +14,10 @@ import pytest
 import sqlalchemy as sa
 from celery.bootsteps import CLOSE, RUN, TERMINATE
 
-from scheduler_defs.execution import clock
-from scheduler_defs.execution.held_table import HeldTable
-from scheduler_defs.execution.identity import Identity
-from scheduler_defs.execution.terms import Terms
+from scheduler_defs.execution.life import clock
+from scheduler_defs.execution.life.identity import Identity
+from scheduler_defs.execution.life.lease_table import LeaseTable
+from scheduler_defs.execution.life.terms import Terms
 from scheduler_defs.execution.worker import beat as beats
 from scheduler_defs.execution.worker.beat import Beat, Pool
 from scheduler_defs.execution.worker.hearing import STANDS_STILL_SECONDS, Hearing
@@ -101,7 +101,7 @@ def test_given_a_deaf_worker_then_it_beats_no_more_and_then_ends(
     why: list[str | None] = [None]
     worker = Worker("w1", "here", os.getpid(), ("runs",), 1)
     terms = Terms(beat=timedelta(seconds=0.1), expiry=timedelta(seconds=60))
-    beat = Beat(worker, Identity("w1", "here", os.getpid(), HeldTable()), Pool(list, lambda: why[0]), terms)
+    beat = Beat(worker, Identity("w1", "here", os.getpid(), LeaseTable()), Pool(list, lambda: why[0]), terms)
     beat._switch._libc = None
     try:
         beat.start()

@@ -15,13 +15,13 @@ import psutil
 import pytest
 import sqlalchemy as sa
 
-from scheduler_defs.execution import clock
 from scheduler_defs.execution.guard.guard import end_orphans
-from scheduler_defs.execution.held_table import HeldTable
-from scheduler_defs.execution.identity import Identity
 from scheduler_defs.execution.leases import leases
 from scheduler_defs.execution.leases.leases import Claim
-from scheduler_defs.execution.terms import Terms
+from scheduler_defs.execution.life import clock
+from scheduler_defs.execution.life.identity import Identity
+from scheduler_defs.execution.life.lease_table import LeaseTable
+from scheduler_defs.execution.life.terms import Terms
 from scheduler_defs.execution.worker.beat import Beat, Pool
 from scheduler_defs.execution.worker.launcher import SignalboxRunLauncher
 from scheduler_defs.execution.worker.registry import Worker
@@ -46,7 +46,7 @@ def child() -> Iterator[subprocess.Popen[bytes]]:
 @pytest.fixture
 def beating(child: subprocess.Popen[bytes]) -> Iterator[tuple[Beat, Identity]]:
     """A worker that beats, with that child. (Its kernel timer would kill this process: it is off.)"""
-    who = Identity("w1", "here", os.getpid(), HeldTable())
+    who = Identity("w1", "here", os.getpid(), LeaseTable())
     worker = Worker("w1", "here", os.getpid(), ("runs",), 1)
     beat = Beat(worker, who, Pool(children=lambda: [child.pid]), TERMS)
     beat._switch._libc = None
@@ -163,7 +163,7 @@ def test_given_a_frozen_guard_whose_worker_is_dead_then_its_command_is_ended_by_
     tmp_path: Path,
 ) -> None:
     script = (
-        "import sys; from pathlib import Path; from scheduler_defs.execution import identity;"
+        "import sys; from pathlib import Path; from scheduler_defs.execution.life import identity;"
         "identity.assume('w9@here'); from scheduler_defs.execution.guard.guard import Guarded;"
         "g = Guarded(['sleep', '61'], env={'PATH': '/bin:/usr/bin'}, until=lambda: None);"
         "print(identity.identity().id, flush=True);"

@@ -22,7 +22,7 @@ from scheduler_defs.alerting.channels import DeliveryError, Place
 from scheduler_defs.alerting.channels import log as log_channel
 from scheduler_defs.declarations.models.alerts import Channel
 from scheduler_defs.declarations.models.base import Position
-from scheduler_defs.execution.stopped_sensors import stopped_sensors
+from scheduler_defs.execution.lookups.stopped_sensors import stopped_sensors
 from scheduler_defs.graphql.client import _code_server_away
 from scheduler_defs.graphql.plan import Change, differences
 from scheduler_defs.stack.health import connections, disk, waiting

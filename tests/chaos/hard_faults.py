@@ -12,7 +12,7 @@ from contextlib import contextmanager
 
 import psutil
 
-from scheduler_defs.execution.terms import terms
+from scheduler_defs.execution.life.terms import terms
 from scheduler_defs.settings import PROJECT_ROOT
 from tests.chaos.faults import busy_children, pid_of
 from tests.chaos.yard import Yard

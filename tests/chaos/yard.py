@@ -16,8 +16,8 @@ from typing import Any
 import sqlalchemy as sa
 import yaml
 
+from scheduler_defs.execution.life.terms import BEAT, EXPIRY
 from scheduler_defs.execution.storage.pool import patiently
-from scheduler_defs.execution.terms import BEAT, EXPIRY
 from scheduler_defs.timing.durations import format_duration
 from tests.chaos.evidence import CatchUp
 from tests.chaos.wall_clock import WallClock

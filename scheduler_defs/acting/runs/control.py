@@ -50,7 +50,7 @@ def check_retry(run: Mapping[str, Any]) -> None:
 
 
 def _call_off_retry(run_id: str) -> None:
-    from scheduler_defs.execution.retries_due import cancel_retry, runs_of
+    from scheduler_defs.execution.lookups.retries_due import cancel_retry, runs_of
 
     url = settings().postgres_url
     if url is None:

@@ -76,7 +76,7 @@ class InstanceRuns:
     def _held(self, run_ids: Sequence[str]) -> set[str]:
         if self._engine is None:
             return set()
-        from scheduler_defs.execution.retries_due import still_held
+        from scheduler_defs.execution.lookups.retries_due import still_held
 
         with self._engine.connect() as connection:
             return still_held(connection, list(run_ids))

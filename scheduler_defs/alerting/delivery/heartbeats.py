@@ -14,10 +14,10 @@ from scheduler_defs.alerting.events.facts import is_final, one_line
 from scheduler_defs.alerting.events.position import MARGIN, ROWS, Position, new_rows
 from scheduler_defs.declarations.models.alerts import Channel
 from scheduler_defs.declarations.models.declared import Declarations
-from scheduler_defs.execution import alert_facts
+from scheduler_defs.execution.lookups import alert_facts
 
 if TYPE_CHECKING:
-    from scheduler_defs.execution.alert_facts import Beat
+    from scheduler_defs.execution.lookups.alert_facts import Beat
 
 RULE = "heartbeat"
 _ENDED = {"SUCCESS": "success", "FAILURE": "fail"}

@@ -18,7 +18,7 @@ from scheduler_defs.redaction import redact_secrets
 from scheduler_defs.timing import format_duration
 
 if TYPE_CHECKING:
-    from scheduler_defs.execution.alert_facts import SeenRun, SeenTick
+    from scheduler_defs.execution.lookups.alert_facts import SeenRun, SeenTick
 
 LONGEST_TEXT = 500
 

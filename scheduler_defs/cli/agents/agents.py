@@ -55,7 +55,7 @@ def list_command(as_json: AsJson = False) -> None:
 
 def _queues_that_nobody_looks_at(place: Place) -> list[str]:
     from scheduler_defs.declarations.names import dagster_name
-    from scheduler_defs.execution.stopped_sensors import stopped_sensors
+    from scheduler_defs.execution.lookups.stopped_sensors import stopped_sensors
 
     with place.engine.connect() as connection:
         stopped = stopped_sensors(connection)

@@ -51,7 +51,7 @@ _LIBRARY_PATHS = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SYSTEMROOT")
 
 
 def lease_until() -> float | None:
-    """When the work of this process must have stopped if its lease is not renewed (`execution.clock.now`)."""
+    """When the work of this process must have stopped if its lease is not renewed (`execution.life.clock.now`)."""
     from scheduler_defs.execution.leases.held import current_lease  # with it comes SQLAlchemy
 
     lease = current_lease()
@@ -190,7 +190,7 @@ class Guarded:
         return self._guard.pid
 
     def beat(self, until: float | None = None) -> None:
-        """The lease lasts until this instant (`execution.clock.now`); None: ask for it."""
+        """The lease lasts until this instant (`execution.life.clock.now`); None: ask for it."""
         instant = self._lease_until() if until is None else until
         if instant is not None and instant != self._told:
             self._told = instant
@@ -291,8 +291,8 @@ def end_orphans(worker_id: str, pid: int | None = None) -> int:
 
 def owner() -> str:
     """How the token of a command begins: with the worker, and with its child that holds the lease."""
-    from scheduler_defs.execution.identity import identity
     from scheduler_defs.execution.leases.held import current_lease
+    from scheduler_defs.execution.life.identity import identity
 
     worker, lease = identity(), current_lease()
     if worker is None:

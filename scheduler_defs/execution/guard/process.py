@@ -37,7 +37,7 @@ _BOOTTIME = getattr(time, "CLOCK_BOOTTIME", None)
 
 
 def now() -> float:
-    """As `execution.clock.now`: a clock that nobody sets, and that goes on while the machine sleeps."""
+    """As `execution.life.clock.now`: a clock that nobody sets, and that goes on while the machine sleeps."""
     return time.monotonic() if _BOOTTIME is None else time.clock_gettime(_BOOTTIME)
 
 

@@ -15,7 +15,7 @@ import signal
 import sys
 from datetime import timedelta
 
-from scheduler_defs.execution import clock
+from scheduler_defs.execution.life import clock
 
 logger = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ class Guarding(Protocol):
     """What the registry knows of a guard."""
 
     def beat(self, until: float | None = None) -> None:
-        """The lease lasts until this instant (`execution.clock.now`); None: ask for it."""
+        """The lease lasts until this instant (`execution.life.clock.now`); None: ask for it."""
 
     def kill(self) -> None:
         """The lease is lost: end the command at once."""

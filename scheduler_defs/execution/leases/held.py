@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import lru_cache
 
-from scheduler_defs.execution import clock
-from scheduler_defs.execution.identity import Identity, identity
 from scheduler_defs.execution.leases import guards as guard_registry
 from scheduler_defs.execution.leases import leases
 from scheduler_defs.execution.leases.leases import Claim
+from scheduler_defs.execution.life import clock
+from scheduler_defs.execution.life.identity import Identity, identity
+from scheduler_defs.execution.life.terms import Terms, terms
 from scheduler_defs.execution.storage.pool import connection, own_tables, patiently, wait_longer_while
-from scheduler_defs.execution.terms import Terms, terms
 
 logger = logging.getLogger(__name__)
 

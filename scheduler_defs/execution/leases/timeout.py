@@ -12,9 +12,9 @@ from contextlib import contextmanager
 from dagster import DagsterInstance, DagsterRun
 from dagster._core.storage.tags import MAX_RUNTIME_SECONDS_TAG
 
-from scheduler_defs.execution import clock
 from scheduler_defs.execution.failure import record_failure
 from scheduler_defs.execution.leases import guards as guard_registry
+from scheduler_defs.execution.life import clock
 from scheduler_defs.tags import Failure
 
 logger = logging.getLogger(__name__)

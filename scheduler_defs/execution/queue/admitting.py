@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from dagster._core.storage.dagster_run import DagsterRun, DagsterRunStatus
 
 from scheduler_defs.execution.admission.completing import faults, missing
-from scheduler_defs.execution.audited import record_launch
+from scheduler_defs.execution.audit_entries import record_launch
 
 logger = logging.getLogger("dagster.daemon.SignalboxQueueDaemon")
 

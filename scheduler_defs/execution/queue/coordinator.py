@@ -101,7 +101,7 @@ class SignalboxRunCoordinator(LiveLimits, QueuedRunCoordinator):
     @override
     def submit_run(self, context: SubmitRunContext) -> DagsterRun:
         """Queue the run. One that came to be without admission (by an older version) is completed here."""
-        from scheduler_defs.execution.audited import of_whom, record_launch
+        from scheduler_defs.execution.audit_entries import of_whom, record_launch
         from scheduler_defs.execution.queue.admitting import admit, note_faults
         from scheduler_defs.execution.queue.launch import storage_connection
         from scheduler_defs.execution.wakeup import announce_queue
@@ -121,7 +121,7 @@ class SignalboxRunCoordinator(LiveLimits, QueuedRunCoordinator):
     @override
     def cancel_run(self, run_id: str) -> bool:
         """Cancel a queued run, or have the launcher end one that is out. Never both, never neither."""
-        from scheduler_defs.execution.audited import record_cancel
+        from scheduler_defs.execution.audit_entries import record_cancel
         from scheduler_defs.execution.queue.launch import cancel_queued, storage_connection
 
         with storage_connection(self._instance) as connection:

@@ -23,6 +23,7 @@ from dagster._daemon.run_coordinator.queued_run_coordinator_daemon import Queued
 from dagster._utils.error import serializable_error_info_from_exc_info
 from typing_extensions import override
 
+from scheduler_defs.execution.life.terms import terms
 from scheduler_defs.execution.queue.admitting import Abandoned
 from scheduler_defs.execution.queue.daemons import DaemonBeat
 from scheduler_defs.execution.queue.held import end_refused
@@ -31,7 +32,6 @@ from scheduler_defs.execution.queue.live_limits import LiveLimits
 from scheduler_defs.execution.queue.pools import pools_now
 from scheduler_defs.execution.queue.read import OutRun, QueueReader, QueueState
 from scheduler_defs.execution.queue.select import select
-from scheduler_defs.execution.terms import terms
 from scheduler_defs.execution.wakeup import QUEUE_CHANNEL, WakingConnection
 
 UNTAKEN = timedelta(seconds=15)

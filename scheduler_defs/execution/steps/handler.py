@@ -18,14 +18,14 @@ from dagster_shared.record import copy
 from typing_extensions import override
 
 from scheduler_defs import database, tags
-from scheduler_defs.execution import clock
 from scheduler_defs.execution.broker import is_broker_outage
 from scheduler_defs.execution.leases import leases
 from scheduler_defs.execution.leases.leases import Lease
 from scheduler_defs.execution.leases.watch import LeaseWatch
+from scheduler_defs.execution.life import clock
+from scheduler_defs.execution.life.terms import terms
 from scheduler_defs.execution.steps.health import Attempt, Health, step_health
 from scheduler_defs.execution.steps.progress import queue_slots, step_progress
-from scheduler_defs.execution.terms import terms
 from scheduler_defs.execution.worker import celery_app
 from scheduler_defs.execution.worker.launcher import worker_lost
 from scheduler_defs.settings import settings

@@ -16,10 +16,10 @@ from dagster._core.executor.in_process import InProcessExecutor
 from dagster._core.executor.multiprocess import MultiprocessExecutor
 
 from scheduler_defs import database
+from scheduler_defs.execution.life.terms import terms
 from scheduler_defs.execution.queue.capacity import STEP_QUEUE
 from scheduler_defs.execution.steps.executor import CeleryStepsExecutor
 from scheduler_defs.execution.steps.progress import queue_slots
-from scheduler_defs.execution.terms import terms
 
 _CELERY = "dagster_celery.executor"
 _create = context_creation_job.create_executor

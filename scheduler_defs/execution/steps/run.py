@@ -17,16 +17,16 @@ from dagster._utils.error import serializable_error_info_from_exc_info
 from dagster._utils.interrupts import capture_interrupts
 
 from scheduler_defs import database
-from scheduler_defs.execution import clock
 from scheduler_defs.execution.elsewhere.place import place_of, settle_in
-from scheduler_defs.execution.identity import identity
 from scheduler_defs.execution.leases import leases
 from scheduler_defs.execution.leases.held import held
 from scheduler_defs.execution.leases.leases import Claim
+from scheduler_defs.execution.life import clock
+from scheduler_defs.execution.life.identity import identity
+from scheduler_defs.execution.life.terms import terms
 from scheduler_defs.execution.steps.progress import step_progress
 from scheduler_defs.execution.steps.timeout import time_limit, timeout_seconds
 from scheduler_defs.execution.storage.pool import patiently
-from scheduler_defs.execution.terms import terms
 from scheduler_defs.execution.worker.condition import condition
 from scheduler_defs.execution.worker.run import (
     apart,

@@ -19,7 +19,7 @@ from dagster_postgres.utils import pg_url_from_config
 from typing_extensions import override
 
 from scheduler_defs.audit.store import record
-from scheduler_defs.execution.audited import switch_entry
+from scheduler_defs.execution.audit_entries import switch_entry
 from scheduler_defs.execution.dagster_patches.instigators import known_by_name
 from scheduler_defs.execution.dagster_patches.plain_logs import without_colours
 from scheduler_defs.execution.process import is_persons_process

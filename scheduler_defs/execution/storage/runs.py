@@ -27,7 +27,7 @@ from scheduler_defs.execution.admission.completing import JobDeclares, complete,
 from scheduler_defs.execution.admission.declared import of_location, read_declared
 from scheduler_defs.execution.admission.holding import holds_of, requester
 from scheduler_defs.execution.admission.person import acting
-from scheduler_defs.execution.audited import record_deletion
+from scheduler_defs.execution.audit_entries import record_deletion
 from scheduler_defs.execution.storage.adding import add, claims
 from scheduler_defs.execution.storage.pool import Pooled, connection, patiently
 from scheduler_defs.execution.storage.states import is_state_change

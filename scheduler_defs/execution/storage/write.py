@@ -18,7 +18,7 @@ from dagster._core.storage.dagster_run import DagsterRun, DagsterRunStatus
 from dagster._serdes import deserialize_value, serialize_value
 from dagster._time import get_current_datetime
 
-from scheduler_defs.execution.identity import identity
+from scheduler_defs.execution.life.identity import identity
 from scheduler_defs.execution.storage.states import Move, fold
 
 _LOG = """

@@ -28,10 +28,10 @@ from dataclasses import dataclass
 from types import FrameType
 from typing import NoReturn
 
-from scheduler_defs.execution import clock
 from scheduler_defs.execution.guard import process as guard_process
 from scheduler_defs.execution.guard.guard import TOKEN, end_marked, owner
-from scheduler_defs.execution.lifeline import Lifeline
+from scheduler_defs.execution.life import clock
+from scheduler_defs.execution.life.lifeline import Lifeline
 
 PR_SET_PDEATHSIG = 1
 LEFT_GRACE_SECONDS = 5.0

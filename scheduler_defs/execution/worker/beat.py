@@ -17,14 +17,14 @@ from dataclasses import dataclass
 import psutil
 
 from scheduler_defs import database
-from scheduler_defs.execution import clock
 from scheduler_defs.execution.guard.guard import end_orphans
 from scheduler_defs.execution.guard.process import descendants
-from scheduler_defs.execution.held_table import Entry, stamp_of
-from scheduler_defs.execution.identity import Identity
 from scheduler_defs.execution.leases import fencing, leases
 from scheduler_defs.execution.leases.watch import LeaseWatch
-from scheduler_defs.execution.terms import Terms
+from scheduler_defs.execution.life import clock
+from scheduler_defs.execution.life.identity import Identity
+from scheduler_defs.execution.life.lease_table import Entry, stamp_of
+from scheduler_defs.execution.life.terms import Terms
 from scheduler_defs.execution.worker import registry as workers
 from scheduler_defs.execution.worker.registry import Condition
 from scheduler_defs.execution.worker.stop import StoppingChildren

@@ -11,7 +11,7 @@ from typing import Any
 import psutil
 from celery.bootsteps import CLOSE, TERMINATE
 
-from scheduler_defs.execution import clock
+from scheduler_defs.execution.life import clock
 
 TICK_SECONDS = 2.0
 STANDS_STILL_SECONDS = 30.0

@@ -16,13 +16,13 @@ from typing_extensions import override
 
 from scheduler_defs import database, tags
 from scheduler_defs.errors import NotReachableError
-from scheduler_defs.execution import clock
 from scheduler_defs.execution.broker import is_broker_outage
 from scheduler_defs.execution.failure import record_failure
 from scheduler_defs.execution.leases import leases
 from scheduler_defs.execution.leases.leases import Lease
 from scheduler_defs.execution.leases.watch import LeaseWatch
-from scheduler_defs.execution.terms import terms
+from scheduler_defs.execution.life import clock
+from scheduler_defs.execution.life.terms import terms
 from scheduler_defs.execution.worker import celery_app
 from scheduler_defs.settings import BROKER_URL, settings
 

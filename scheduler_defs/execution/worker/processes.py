@@ -14,8 +14,8 @@ import celery.signals
 from celery import Task
 from celery.worker import state
 
-from scheduler_defs.execution import identity as identities
-from scheduler_defs.execution.terms import terms
+from scheduler_defs.execution.life import identity as identities
+from scheduler_defs.execution.life.terms import terms
 from scheduler_defs.execution.worker import poison
 from scheduler_defs.execution.worker.beat import Beat, Pool
 from scheduler_defs.execution.worker.celery_app import CHECKED, RUN_TASK, app

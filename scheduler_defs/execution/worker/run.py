@@ -24,20 +24,20 @@ from dagster._utils.error import serializable_error_info_from_exc_info
 from dagster._utils.hosted_user_process import recon_job_from_origin
 from dagster._utils.interrupts import capture_interrupts
 
-from scheduler_defs.execution import clock
 from scheduler_defs.execution.admission.completing import missing
 from scheduler_defs.execution.elsewhere.environment import execute_in_environment
 from scheduler_defs.execution.elsewhere.place import Place, inside, place_of, settle_in
 from scheduler_defs.execution.failure import one_line, record_failure
-from scheduler_defs.execution.identity import identity
 from scheduler_defs.execution.leases import leases
 from scheduler_defs.execution.leases.held import HeldLease, held, pass_on_renewals
 from scheduler_defs.execution.leases.leases import Claim
 from scheduler_defs.execution.leases.timeout import time_limit
+from scheduler_defs.execution.life import clock
+from scheduler_defs.execution.life.identity import identity
+from scheduler_defs.execution.life.terms import terms
 from scheduler_defs.execution.storage.events import PooledEventLogStorage
 from scheduler_defs.execution.storage.pool import connection, own_tables, patiently
 from scheduler_defs.execution.storage.write import KnownRun
-from scheduler_defs.execution.terms import terms
 from scheduler_defs.execution.worker.apart import Ending, run_apart
 from scheduler_defs.execution.worker.condition import Condition, condition
 from scheduler_defs.execution.worker.freshness import definitions, definitions_of

@@ -16,8 +16,8 @@ from scheduler_defs.execution.failure import record_failure
 from scheduler_defs.execution.guard.guard import Guarded
 from scheduler_defs.execution.guard.outcome import Outcome
 from scheduler_defs.execution.guard.starting import NotStartedError
+from scheduler_defs.execution.life.terms import DEFAULT_GRACE
 from scheduler_defs.execution.storage.compute_logs import aside
-from scheduler_defs.execution.terms import DEFAULT_GRACE
 from scheduler_defs.jobs.commands.failure import CommandFailure, explain
 from scheduler_defs.jobs.commands.leaving import keep_artifacts
 from scheduler_defs.jobs.commands.output import CommandOutput, Tail

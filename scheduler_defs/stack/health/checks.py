@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 from scheduler_defs import settings
 from scheduler_defs.access import credential
 from scheduler_defs.errors import NotReachableError, SignalboxError
-from scheduler_defs.execution.terms import terms
+from scheduler_defs.execution.life.terms import terms
 from scheduler_defs.stack.components import code_server, locations, valkey
 from scheduler_defs.stack.machine.database_url import connection_string
 

@@ -23,7 +23,7 @@ def engine_sensors(declarations: Declarations) -> Mapping[str, str]:
 
 def stopped(url: str, declarations: Declarations) -> Mapping[str, str]:
     """Those that are switched off, and what stands still. Raises what the database raises."""
-    from scheduler_defs.execution.stopped_sensors import STOPPED_SENSORS
+    from scheduler_defs.execution.lookups.stopped_sensors import STOPPED_SENSORS
     from scheduler_defs.stack.health.checks import rows
 
     off = {name for (name,) in rows(url, STOPPED_SENSORS)}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass
 
-from scheduler_defs.execution.terms import terms
+from scheduler_defs.execution.life.terms import terms
 from scheduler_defs.stack.health.checks import rows
 
 # Workers that still beat, with what each runs: its own count, or its leases where those are more.

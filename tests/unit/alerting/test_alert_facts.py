@@ -11,7 +11,7 @@ from scheduler_defs.alerting.events import position as reading
 from scheduler_defs.alerting.events.facts import Gathering, Names, is_final, one_line
 from scheduler_defs.alerting.events.position import MARGIN, Position, new_rows, unfinished_after
 from scheduler_defs.alerting.rules.model import Kind
-from scheduler_defs.execution.alert_facts import SeenRun, SeenTick
+from scheduler_defs.execution.lookups.alert_facts import SeenRun, SeenTick
 from scheduler_defs.ledger.lines import LeftOut
 from scheduler_defs.ledger.reasons import Collapsed, Late, Missed, NotCaughtUp, Reason
 

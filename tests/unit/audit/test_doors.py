@@ -19,7 +19,7 @@ from scheduler_defs import database
 from scheduler_defs.audit.entries import Acting, Channel, acting_as
 from scheduler_defs.audit.store import Query, read
 from scheduler_defs.evaluation.facts.pauses import pause, resume
-from scheduler_defs.execution.audited import record_launch
+from scheduler_defs.execution.audit_entries import record_launch
 from tests.unit.execution.core.conftest import setting
 from tests.unit.execution.core.setting import Setting
 

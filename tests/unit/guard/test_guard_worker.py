@@ -7,7 +7,7 @@ import signal
 import time
 from collections.abc import Callable
 
-from scheduler_defs.execution import clock
+from scheduler_defs.execution.life import clock
 from tests.patience import wait_until
 from tests.unit.guard.conftest import DAEMONISE, Marked, Worker
 

@@ -153,7 +153,7 @@ class Doors:
 
     def retry(self, failed: dg.DagsterRun) -> dg.DagsterRun:
         """As the sensor `retries` asks for it."""
-        from scheduler_defs.execution.retries_due import PendingRetry
+        from scheduler_defs.execution.lookups.retries_due import PendingRetry
 
         due = [PendingRetry(failed.run_id, DUE)]
         (request,) = retry_requests(self.instance, due, {failed.job_name})

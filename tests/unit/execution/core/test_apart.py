@@ -14,8 +14,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from scheduler_defs.execution import clock
-from scheduler_defs.execution.lifeline import Lifeline
+from scheduler_defs.execution.life import clock
+from scheduler_defs.execution.life.lifeline import Lifeline
 from scheduler_defs.execution.worker import apart
 from scheduler_defs.execution.worker.condition import condition
 from scheduler_defs.execution.worker.run import end_if_changed

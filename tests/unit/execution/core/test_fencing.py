@@ -9,7 +9,7 @@ import pytest
 
 from scheduler_defs.errors import UsageError
 from scheduler_defs.execution.leases.fencing import DeadMansSwitch, overdue
-from scheduler_defs.execution.terms import Terms, terms
+from scheduler_defs.execution.life.terms import Terms, terms
 
 linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="kernel timers of Linux")
 FORK = multiprocessing.get_context("fork")

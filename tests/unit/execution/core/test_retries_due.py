@@ -7,7 +7,7 @@ import pytest
 import sqlalchemy as sa
 
 from resources import ClockResource, DatabaseResource
-from scheduler_defs.execution import retries_due
+from scheduler_defs.execution.lookups import retries_due
 from sensors.retries import retries_sensor
 from tests.unit.execution.core.setting import Setting
 

@@ -6,13 +6,13 @@ import multiprocessing
 import os
 import uuid
 
-from scheduler_defs.execution.held_table import HeldTable, stamp_of
+from scheduler_defs.execution.life.lease_table import LeaseTable, stamp_of
 
 FORK = multiprocessing.get_context("fork")
 
 
 def test_given_a_child_that_holds_a_lease_then_its_parent_sees_it_and_the_child_sees_renewals() -> None:
-    table, token = HeldTable(), uuid.uuid4()
+    table, token = LeaseTable(), uuid.uuid4()
     held, renewed, seen = FORK.Event(), FORK.Event(), FORK.Queue()
 
     def child() -> None:
@@ -34,7 +34,7 @@ def test_given_a_child_that_holds_a_lease_then_its_parent_sees_it_and_the_child_
 
 
 def test_given_a_lease_that_was_given_back_meanwhile_then_its_renewal_is_not_the_next_ones() -> None:
-    table = HeldTable()
+    table = LeaseTable()
     with table.holding(0, 1, uuid.uuid4(), 100.0):
         table.set_apart(0, 20, 21)
         (before,) = table.entries()

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
 
-from scheduler_defs.execution.held_table import HeldTable
-from scheduler_defs.execution.lifeline import Lifeline
+from scheduler_defs.execution.life.lease_table import LeaseTable
+from scheduler_defs.execution.life.lifeline import Lifeline
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Identity:
     id: str
     host: str
     pid: int
-    held: HeldTable
+    held: LeaseTable
     lifeline: Lifeline = field(default_factory=Lifeline)
 
 
@@ -39,7 +39,7 @@ def assume(node_name: str) -> Identity:
         id=f"{name}@{host or socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:6]}",
         host=host or socket.gethostname(),
         pid=os.getpid(),
-        held=HeldTable(),
+        held=LeaseTable(),
     )
     return _identity
 

@@ -43,7 +43,7 @@ def stamp_of(token: uuid.UUID) -> int:
     return int.from_bytes(token.bytes[:_FIELD], "big") or 1
 
 
-class HeldTable:
+class LeaseTable:
     """Made before the children are forked. Each child writes to the slot of its place in the pool."""
 
     def __init__(self) -> None:
