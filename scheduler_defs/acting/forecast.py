@@ -47,7 +47,7 @@ def known_of(engine: sa.Engine, declarations: Declarations) -> Known:
     """Durations, pauses, runs ordered early and slots, as the database has them. Raises SQLAlchemyError."""
     from scheduler_defs.evaluation.anticipated import all_anticipated
     from scheduler_defs.evaluation.facts.pauses import read_pauses
-    from scheduler_defs.execution.queue.read import live_run_slots
+    from scheduler_defs.execution.queue.choice.read import live_run_slots
     from scheduler_defs.forecasting.history import median_durations
     from scheduler_defs.forecasting.planning import Known
 

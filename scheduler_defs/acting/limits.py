@@ -10,8 +10,8 @@ import sqlalchemy as sa
 from scheduler_defs.acting.place import transaction
 from scheduler_defs.declarations.models.declared import Declarations
 from scheduler_defs.execution.life.terms import terms
-from scheduler_defs.execution.queue.explain import limit_use, why_waiting
-from scheduler_defs.execution.queue.read import QueueReader, QueueState
+from scheduler_defs.execution.queue.choice.explain import limit_use, why_waiting
+from scheduler_defs.execution.queue.choice.read import QueueReader, QueueState
 from scheduler_defs.limits import TagLimit, effective_limits
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from scheduler_defs.agents.pool.runs import Runs
     from scheduler_defs.agents.task_queue.protocol import TaskQueue
-    from scheduler_defs.execution.queue.read import QueueState
+    from scheduler_defs.execution.queue.choice.read import QueueState
     from scheduler_defs.graphql.client import GraphQLClient
     from scheduler_defs.ledger.entries import Known
 
@@ -85,8 +85,8 @@ def _run(run_id: str, sources: Sources) -> Explanation:
 
 def _waits(run_id: str, sources: Sources) -> Waits | None:
     from scheduler_defs.execution.life.terms import terms
-    from scheduler_defs.execution.queue.read import QueueReader
-    from scheduler_defs.execution.queue.select import select
+    from scheduler_defs.execution.queue.choice.read import QueueReader
+    from scheduler_defs.execution.queue.choice.select import select
     from scheduler_defs.limits import effective_limits
 
     in_force = effective_limits(sources.declarations)
@@ -110,7 +110,7 @@ def _limit_text(limit: Any) -> str:
 
 
 def _held_by(state: QueueState, wait: Any) -> tuple[str, ...]:
-    from scheduler_defs.execution.queue.select import LimitCounts
+    from scheduler_defs.execution.queue.choice.select import LimitCounts
 
     if not wait.limits:
         return tuple(run.run_id for run in state.active if run.queue == wait.queue)

@@ -16,7 +16,7 @@ Run = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Waits:
-    """Why a queued run waits: as the queue itself decides it (`execution.queue.select`)."""
+    """Why a queued run waits: as the queue itself decides it (`execution.queue.choice.select`)."""
 
     reason: str
     queue: str

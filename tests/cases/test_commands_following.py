@@ -12,8 +12,8 @@ import typer
 
 from scheduler_defs.cli.runs.launched import report_launch
 from scheduler_defs.errors import SignalboxError
-from scheduler_defs.execution.queue.explain import why_waiting
-from scheduler_defs.execution.queue.select import Reason, Selection, Wait
+from scheduler_defs.execution.queue.choice.explain import why_waiting
+from scheduler_defs.execution.queue.choice.select import Reason, Selection, Wait
 from scheduler_defs.graphql.client import GraphQLClient
 from scheduler_defs.graphql.outputs import last_lines
 from scheduler_defs.graphql.runs import cancel, follow, launch
@@ -121,7 +121,7 @@ def test_given_a_running_run_is_cancelled_then_it_is_said_to_be_ending() -> None
 def test_given_a_queued_run_then_what_it_waits_for_is_said(
     wait: Wait | None, said: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from scheduler_defs.execution.queue import explain
+    from scheduler_defs.execution.queue.choice import explain
 
     waiting = {} if wait is None else {"run-1": wait}
     monkeypatch.setattr(explain, "select", lambda *_, **__: Selection((), waiting))
@@ -134,7 +134,7 @@ def test_given_a_queued_run_then_what_it_waits_for_is_said(
 
 @pytest.mark.case("newcomer-X-why-queued")
 def test_given_a_limit_that_is_used_up_then_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    from scheduler_defs.execution.queue import explain
+    from scheduler_defs.execution.queue.choice import explain
 
     limit = TagLimit("signalbox/job", "slow", False, 1, "config/jobs.yaml:3:5")
     wait = Wait(Reason.LIMIT, "runs", (limit,))

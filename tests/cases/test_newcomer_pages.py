@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from scheduler_defs.agents.task_queue.postgres.queue import PostgresTaskQueue
 from scheduler_defs.agents.task_queue.shown import details_object
 from scheduler_defs.cli.main import build
-from scheduler_defs.execution.queue.read import live_run_slots
+from scheduler_defs.execution.queue.choice.read import live_run_slots
 from scheduler_defs.web.run_rows import ASKED_BY_THE_PAGE, one_line_each
 from tests.standins.web import Web, posted, serving
 from tests.unit.declarations.yards import write_yard

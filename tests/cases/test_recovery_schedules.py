@@ -17,7 +17,7 @@ from scheduler_defs.evaluation.facts.active_runs import read_runs
 from scheduler_defs.evaluation.facts.passed import Passed
 from scheduler_defs.evaluation.live import version_of
 from scheduler_defs.evaluation.rules import Do, decide
-from scheduler_defs.execution.queue.select import QueuedRun, in_order
+from scheduler_defs.execution.queue.choice.select import QueuedRun, in_order
 from scheduler_defs.graphql.history import occurrence_rows
 from scheduler_defs.ledger.lines import newest
 from scheduler_defs.ledger.versions import come_into_force

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from scheduler_defs import tags
 from scheduler_defs.execution.guard.guard import TOKEN
 from scheduler_defs.execution.life.terms import terms
-from scheduler_defs.execution.queue.read import QueueReader
+from scheduler_defs.execution.queue.choice.read import QueueReader
 from scheduler_defs.forecasting.replay import replay
 from scheduler_defs.stack.machine.environment import STACK_ID
 from tests.chaos.accounting import FINISHED

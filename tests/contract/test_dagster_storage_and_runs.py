@@ -33,7 +33,7 @@ from scheduler_defs.execution.dagster_patches.instigators import Target, share_i
 from scheduler_defs.execution.storage.events import PooledEventLogStorage
 from scheduler_defs.execution.storage.postgres import PooledScheduleStorage
 from scheduler_defs.execution.storage.runs import PooledRunStorage
-from scheduler_defs.execution.storage.states import ALLOWED
+from scheduler_defs.execution.storage.writes.states import ALLOWED
 from scheduler_defs.settings import PROJECT_ROOT
 from tests.unit.execution.core.setting import Setting
 

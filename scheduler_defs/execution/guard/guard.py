@@ -51,7 +51,7 @@ _LIBRARY_PATHS = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SYSTEMROOT")
 
 
 def lease_until() -> float | None:
-    """When the work of this process must have stopped if its lease is not renewed (`execution.life.clock.now`)."""
+    """When this process must have stopped if its lease is not renewed (`execution.life.clock.now`)."""
     from scheduler_defs.execution.leases.held import current_lease  # with it comes SQLAlchemy
 
     lease = current_lease()

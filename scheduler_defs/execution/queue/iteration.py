@@ -25,13 +25,13 @@ from typing_extensions import override
 
 from scheduler_defs.execution.life.terms import terms
 from scheduler_defs.execution.queue.admitting import Abandoned
+from scheduler_defs.execution.queue.choice.pools import pools_now
+from scheduler_defs.execution.queue.choice.read import OutRun, QueueReader, QueueState
+from scheduler_defs.execution.queue.choice.select import select
 from scheduler_defs.execution.queue.daemons import DaemonBeat
-from scheduler_defs.execution.queue.held import end_refused
 from scheduler_defs.execution.queue.launch import claim, launch, put_back
 from scheduler_defs.execution.queue.live_limits import LiveLimits
-from scheduler_defs.execution.queue.pools import pools_now
-from scheduler_defs.execution.queue.read import OutRun, QueueReader, QueueState
-from scheduler_defs.execution.queue.select import select
+from scheduler_defs.execution.queue.refusals import end_refused
 from scheduler_defs.execution.wakeup import QUEUE_CHANNEL, WakingConnection
 
 UNTAKEN = timedelta(seconds=15)

@@ -16,11 +16,11 @@ from dagster._core.storage.event_log.base import EventLogConnection
 from dagster_postgres.event_log import PostgresEventLogStorage
 from typing_extensions import override
 
-from scheduler_defs.execution.storage.buffer import EventBuffer, Pending
 from scheduler_defs.execution.storage.log_reading import end_captures
 from scheduler_defs.execution.storage.pool import Pooled, connection, is_outage, patiently
-from scheduler_defs.execution.storage.states import is_state_change
-from scheduler_defs.execution.storage.write import KnownRun, log, log_and_move, stored_id
+from scheduler_defs.execution.storage.writes.buffer import EventBuffer, Pending
+from scheduler_defs.execution.storage.writes.states import is_state_change
+from scheduler_defs.execution.storage.writes.write import KnownRun, log, log_and_move, stored_id
 from scheduler_defs.text import storable_json
 
 _ENDINGS = frozenset(

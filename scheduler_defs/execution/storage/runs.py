@@ -28,10 +28,10 @@ from scheduler_defs.execution.admission.declared import of_location, read_declar
 from scheduler_defs.execution.admission.holding import holds_of, requester
 from scheduler_defs.execution.admission.person import acting
 from scheduler_defs.execution.audit_entries import record_deletion
-from scheduler_defs.execution.storage.adding import add, claims
 from scheduler_defs.execution.storage.pool import Pooled, connection, patiently
-from scheduler_defs.execution.storage.states import is_state_change
-from scheduler_defs.execution.storage.write import log_and_move, read
+from scheduler_defs.execution.storage.writes.adding import add, claims
+from scheduler_defs.execution.storage.writes.states import is_state_change
+from scheduler_defs.execution.storage.writes.write import log_and_move, read
 from scheduler_defs.text import storable_json, storable_value
 
 # The body and the tags change together, by compare-and-set on the body.

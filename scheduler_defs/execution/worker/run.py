@@ -37,7 +37,7 @@ from scheduler_defs.execution.life.identity import identity
 from scheduler_defs.execution.life.terms import terms
 from scheduler_defs.execution.storage.events import PooledEventLogStorage
 from scheduler_defs.execution.storage.pool import connection, own_tables, patiently
-from scheduler_defs.execution.storage.write import KnownRun
+from scheduler_defs.execution.storage.writes.write import KnownRun
 from scheduler_defs.execution.worker.apart import Ending, run_apart
 from scheduler_defs.execution.worker.condition import Condition, condition
 from scheduler_defs.execution.worker.freshness import definitions, definitions_of

@@ -12,9 +12,9 @@ from scheduler_defs.approvals.deciding import approve, deny
 from scheduler_defs.approvals.ending import look
 from scheduler_defs.audit.store import Query, read
 from scheduler_defs.execution.life.terms import terms
-from scheduler_defs.execution.queue.explain import limit_use
+from scheduler_defs.execution.queue.choice.explain import limit_use
+from scheduler_defs.execution.queue.choice.read import QueueReader
 from scheduler_defs.execution.queue.launch import CLAIM, claim
-from scheduler_defs.execution.queue.read import QueueReader
 from tests.unit.approvals.setting import Yard, person
 
 

@@ -10,7 +10,7 @@ from dagster_shared.error import SerializableErrorInfo
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scheduler_defs.execution.storage.states import ALLOWED, Move, fold, is_state_change
+from scheduler_defs.execution.storage.writes.states import ALLOWED, Move, fold, is_state_change
 from tests.unit.execution.core.setting import ORIGIN
 
 Kind = dg.DagsterEventType

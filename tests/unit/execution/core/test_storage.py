@@ -24,7 +24,7 @@ from scheduler_defs.execution.dagster_patches import ticks
 from scheduler_defs.execution.storage.events import PooledEventLogStorage
 from scheduler_defs.execution.storage.pool import PoolOptions, connection, patiently, pooled_engine
 from scheduler_defs.execution.storage.postgres import SignalboxStorage
-from scheduler_defs.execution.storage.write import KnownRun
+from scheduler_defs.execution.storage.writes.write import KnownRun
 from tests.unit.execution.core.setting import Setting
 
 Kind = dg.DagsterEventType

@@ -6,9 +6,9 @@ from dataclasses import astuple
 
 from scheduler_defs import tags
 from scheduler_defs.execution.queue.capacity import LiveWorker
-from scheduler_defs.execution.queue.explain import limit_use
-from scheduler_defs.execution.queue.read import OutRun, QueueState
-from scheduler_defs.execution.queue.select import QueuedRun
+from scheduler_defs.execution.queue.choice.explain import limit_use
+from scheduler_defs.execution.queue.choice.read import OutRun, QueueState
+from scheduler_defs.execution.queue.choice.select import QueuedRun
 from scheduler_defs.limits import TagLimit
 
 JOB = TagLimit(tags.JOB, "big", False, 1, "config/jobs.yaml:3")

@@ -8,8 +8,8 @@ import pytest
 import sqlalchemy as sa
 
 from scheduler_defs import database, tags
+from scheduler_defs.execution.queue.choice.memory import WaitingRuns
 from scheduler_defs.execution.queue.launch import cancel_queued, claim, put_back
-from scheduler_defs.execution.queue.memory import WaitingRuns
 from tests.unit.execution.dequeue.setting import Queue, submit
 
 KEYS = frozenset({tags.PRIORITY, "team"})

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from scheduler_defs import tags
 from scheduler_defs.execution.queue.capacity import LiveWorker
-from scheduler_defs.execution.queue.select import (
+from scheduler_defs.execution.queue.choice.select import (
     ActiveRun,
     QueuedRun,
     Reason,

@@ -10,10 +10,10 @@ import sqlalchemy as sa
 
 from scheduler_defs import database
 from scheduler_defs.execution.life.terms import terms
+from scheduler_defs.execution.queue.choice.read import QueueReader
 from scheduler_defs.execution.queue.daemons import DaemonBeat, too_many
 from scheduler_defs.execution.queue.iteration import SignalboxQueueDaemon
 from scheduler_defs.execution.queue.launch import claim
-from scheduler_defs.execution.queue.read import QueueReader
 from tests.patience import wait_until
 from tests.unit.execution.dequeue.setting import Queue, add_worker, submit
 

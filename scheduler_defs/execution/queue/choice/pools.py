@@ -10,8 +10,8 @@ import dagster as dg
 from dagster._core.op_concurrency_limits_counter import GlobalOpConcurrencyLimitsCounter
 from dagster._core.storage.dagster_run import RunOpConcurrency
 
-from scheduler_defs.execution.queue.read import OutRun
-from scheduler_defs.execution.queue.select import NoPools, Pools, QueuedRun
+from scheduler_defs.execution.queue.choice.read import OutRun
+from scheduler_defs.execution.queue.choice.select import NoPools, Pools, QueuedRun
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,8 @@ from datetime import timedelta
 
 from scheduler_defs import tags
 from scheduler_defs.execution.queue.capacity import LiveWorker, Slots
-from scheduler_defs.execution.queue.read import OutRun, QueueState
-from scheduler_defs.execution.queue.select import AGEING, LimitCounts, Reason, select
+from scheduler_defs.execution.queue.choice.read import OutRun, QueueState
+from scheduler_defs.execution.queue.choice.select import AGEING, LimitCounts, Reason, select
 from scheduler_defs.limits import TagLimit
 
 ALL_VALUES = "*"

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from dagster._core.events import DagsterEvent
 
-from scheduler_defs.execution.storage.write import KnownRun, Row
+from scheduler_defs.execution.storage.writes.write import KnownRun, Row
 
 logger = logging.getLogger(__name__)
 

@@ -15,8 +15,8 @@ import sqlalchemy as sa
 from scheduler_defs import tags
 from scheduler_defs.execution.life.terms import terms
 from scheduler_defs.execution.queue.capacity import AGENT_QUEUE, STEP_QUEUE, LiveWorker
-from scheduler_defs.execution.queue.memory import Marks, WaitingRuns, read_marks
-from scheduler_defs.execution.queue.select import ActiveRun, QueuedRun
+from scheduler_defs.execution.queue.choice.memory import Marks, WaitingRuns, read_marks
+from scheduler_defs.execution.queue.choice.select import ActiveRun, QueuedRun
 from scheduler_defs.limits import TagLimit
 
 THOROUGHLY_EVERY = 20

@@ -19,7 +19,7 @@ from dagster._serdes import deserialize_value, serialize_value
 from dagster._time import get_current_datetime
 
 from scheduler_defs.execution.life.identity import identity
-from scheduler_defs.execution.storage.states import Move, fold
+from scheduler_defs.execution.storage.writes.states import Move, fold
 
 _LOG = """
     INSERT INTO event_logs (run_id, event, dagster_event_type, timestamp, step_key, asset_key, partition)

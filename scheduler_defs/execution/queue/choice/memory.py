@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
-from scheduler_defs.execution.queue.select import QueuedRun
+from scheduler_defs.execution.queue.choice.select import QueuedRun
 
 if TYPE_CHECKING:
     from dagster._core.storage.dagster_run import RunOpConcurrency

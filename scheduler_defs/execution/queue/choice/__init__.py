@@ -1,0 +1,1 @@
+"""Which of the waiting runs start: read what waits, choose within limits, say why one waits."""

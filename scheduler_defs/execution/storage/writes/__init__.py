@@ -1,0 +1,1 @@
+"""How runs and their events are written: added, along the allowed arrows, many at once."""
