@@ -21,7 +21,7 @@ import sqlalchemy as sa
 
 from benchmarks.postgres import embedded_postgres
 from scheduler_defs import database
-from scheduler_defs.declarations.models.retention import Keep, Retention
+from scheduler_defs.declarations.models.settings.retention import Keep, Retention
 from scheduler_defs.execution.storage.postgres import SignalboxStorage
 from scheduler_defs.settings import STATE, settings
 from scheduler_defs.upkeep.retention.prune import prune

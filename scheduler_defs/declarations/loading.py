@@ -12,20 +12,24 @@ from typing import TypeVar
 
 from scheduler_defs.declarations.building.access import build_access
 from scheduler_defs.declarations.building.agents import build_agent, build_quota, build_task_queue
-from scheduler_defs.declarations.building.audit import build_audit
 from scheduler_defs.declarations.building.budgets import build_budget, build_price
 from scheduler_defs.declarations.building.common import collisions
 from scheduler_defs.declarations.building.jobs import build_job
-from scheduler_defs.declarations.building.locations import build_location
 from scheduler_defs.declarations.building.others import (
     build_alerts,
     build_directive,
     build_limit,
     build_reports,
 )
-from scheduler_defs.declarations.building.resources import build_resources
-from scheduler_defs.declarations.building.retention import build_retention
-from scheduler_defs.declarations.building.schedules import Surroundings, build_schedule, read_defaults
+from scheduler_defs.declarations.building.schedules.schedule import (
+    Surroundings,
+    build_schedule,
+    read_defaults,
+)
+from scheduler_defs.declarations.building.settings.audit import build_audit
+from scheduler_defs.declarations.building.settings.locations import build_location
+from scheduler_defs.declarations.building.settings.resources import build_resources
+from scheduler_defs.declarations.building.settings.retention import build_retention
 from scheduler_defs.declarations.building.triggers import build_trigger, one_each
 from scheduler_defs.declarations.models.declared import Agent, Declarations, Job, Problem
 from scheduler_defs.declarations.names import dagster_name

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from scheduler_defs.declarations.building.common import unknown_name
-from scheduler_defs.declarations.models.locations import Elsewhere
+from scheduler_defs.declarations.models.settings.locations import Elsewhere
 from scheduler_defs.declarations.reading.faults import Entry
 
 RUN_CONFIG = frozenset({"ops", "execution", "resources", "loggers"})

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from scheduler_defs.declarations.building.common import unknown_name
 from scheduler_defs.declarations.building.elsewhere import is_elsewhere, read_elsewhere
-from scheduler_defs.declarations.building.schedules import Surroundings
+from scheduler_defs.declarations.building.schedules.schedule import Surroundings
 from scheduler_defs.declarations.models.declared import Job
 from scheduler_defs.declarations.models.triggers import Trigger
 from scheduler_defs.declarations.reading.faults import Entry

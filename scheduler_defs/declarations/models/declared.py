@@ -25,7 +25,6 @@ from scheduler_defs.declarations.models.agents import (
 )
 from scheduler_defs.declarations.models.alerts import AlertRule, Alerts, Channel
 from scheduler_defs.declarations.models.approvals import Approve
-from scheduler_defs.declarations.models.audit import Audit
 from scheduler_defs.declarations.models.base import Backoff, Model, Position, Problem, Retries, Scalar
 from scheduler_defs.declarations.models.conditions import (
     AllOf,
@@ -37,10 +36,11 @@ from scheduler_defs.declarations.models.conditions import (
     Operator,
 )
 from scheduler_defs.declarations.models.jobs import Asset, Job, Param, Step, StepExecutor
-from scheduler_defs.declarations.models.locations import Elsewhere, Location
-from scheduler_defs.declarations.models.reports import Reports
-from scheduler_defs.declarations.models.resources import Resources
-from scheduler_defs.declarations.models.retention import Retention
+from scheduler_defs.declarations.models.settings.audit import Audit
+from scheduler_defs.declarations.models.settings.locations import Elsewhere, Location
+from scheduler_defs.declarations.models.settings.reports import Reports
+from scheduler_defs.declarations.models.settings.resources import Resources
+from scheduler_defs.declarations.models.settings.retention import Retention
 from scheduler_defs.declarations.models.triggers import Trigger
 
 if TYPE_CHECKING:

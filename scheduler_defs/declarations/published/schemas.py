@@ -28,14 +28,14 @@ from scheduler_defs.declarations.written.agents import (
     QuotaEntry,
     TaskQueueEntry,
 )
-from scheduler_defs.declarations.written.audit import AuditEntry
 from scheduler_defs.declarations.written.fields import Written
 from scheduler_defs.declarations.written.jobs import JobEntry
-from scheduler_defs.declarations.written.locations import LocationEntry
 from scheduler_defs.declarations.written.others import AlertsEntry, DirectiveEntry, LimitEntry, ReportsEntry
-from scheduler_defs.declarations.written.resources import ResourcesEntry
-from scheduler_defs.declarations.written.retention import RetentionEntry
 from scheduler_defs.declarations.written.schedules import CONDITION_PLACE, ScheduleDefaults, ScheduleEntry
+from scheduler_defs.declarations.written.settings.audit import AuditEntry
+from scheduler_defs.declarations.written.settings.locations import LocationEntry
+from scheduler_defs.declarations.written.settings.resources import ResourcesEntry
+from scheduler_defs.declarations.written.settings.retention import RetentionEntry
 from scheduler_defs.declarations.written.triggers import TriggerEntry
 from scheduler_defs.settings import PROJECT_ROOT
 from scheduler_defs.timing import format_duration

@@ -21,7 +21,7 @@ from scheduler_defs.stack.components.component import Component, StopPhase
 from scheduler_defs.stack.machine.environment import COMPONENT
 
 if TYPE_CHECKING:
-    from scheduler_defs.declarations.models.locations import Location
+    from scheduler_defs.declarations.models.settings.locations import Location
 
 LOCATIONS = "locations"
 """The step after which the workspace of the stack is written."""

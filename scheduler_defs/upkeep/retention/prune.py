@@ -22,7 +22,7 @@ from scheduler_defs.audit.signing import signing_key
 from scheduler_defs.audit.store import record
 from scheduler_defs.database.named_sql import NamedSql
 from scheduler_defs.database.pacing import Pace
-from scheduler_defs.declarations.models.retention import Retention
+from scheduler_defs.declarations.models.settings.retention import Retention
 from scheduler_defs.errors import SignalboxError
 from scheduler_defs.execution.pruning import rows, runs
 from scheduler_defs.ledger import pruning as ledger

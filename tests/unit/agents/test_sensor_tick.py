@@ -17,7 +17,7 @@ from scheduler_defs.agents.task_queue.protocol import TaskQueueDownError
 from scheduler_defs.agents.tick.memory import Memory
 from scheduler_defs.agents.tick.numbers import asset_key
 from scheduler_defs.agents.tick.tick import tick
-from scheduler_defs.declarations.models.retention import Retention
+from scheduler_defs.declarations.models.settings.retention import Retention
 from tests.standins.tinytask import TinyTaskServer
 from tests.unit.agents.bench import Bench
 from tests.unit.agents.yard import now

@@ -20,7 +20,7 @@ from scheduler_defs.audit.store import Query, read, record
 from scheduler_defs.audit.verifying import verify
 from scheduler_defs.database.pacing import LIMIT_SECONDS, Pace, next_size
 from scheduler_defs.declarations import load
-from scheduler_defs.declarations.models.retention import Keep, Retention, RetentionRule
+from scheduler_defs.declarations.models.settings.retention import Keep, Retention, RetentionRule
 from scheduler_defs.forecasting.replay import replay
 from scheduler_defs.settings import settings
 from scheduler_defs.upkeep.retention.prune import Pruned, is_due, prune

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from pathlib import PurePosixPath
 
-from scheduler_defs.declarations.models.locations import GrpcServer, Location
+from scheduler_defs.declarations.models.settings.locations import GrpcServer, Location
 from scheduler_defs.declarations.reading.faults import Entry
 from scheduler_defs.declarations.written.explaining import read_entry
-from scheduler_defs.declarations.written.locations import TARGETS, GrpcServerEntry, LocationEntry
+from scheduler_defs.declarations.written.settings.locations import TARGETS, GrpcServerEntry, LocationEntry
 from scheduler_defs.settings import OWN_LOCATION
 
 _MODULE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*")

@@ -9,11 +9,11 @@ from typing import Any, cast
 
 from scheduler_defs import timing
 from scheduler_defs.declarations.building.common import approve, check_retries, retries, unknown_name
-from scheduler_defs.declarations.building.conditions import read_condition
-from scheduler_defs.declarations.building.conditions import text as condition_text
 from scheduler_defs.declarations.building.elsewhere import RUN_CONFIG, is_elsewhere, read_elsewhere
 from scheduler_defs.declarations.building.params import check_config
-from scheduler_defs.declarations.building.timing import (
+from scheduler_defs.declarations.building.schedules.conditions import read_condition
+from scheduler_defs.declarations.building.schedules.conditions import text as condition_text
+from scheduler_defs.declarations.building.schedules.timing import (
     check_satisfiable,
     read_policies,
     read_spec,

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from scheduler_defs.declarations.models.retention import Keep, Retention, RetentionRule
+from scheduler_defs.declarations.models.settings.retention import Keep, Retention, RetentionRule
 from scheduler_defs.declarations.reading.faults import Entry
 from scheduler_defs.declarations.written.explaining import read_entry
-from scheduler_defs.declarations.written.retention import KeepEntry, RetentionEntry, RetentionRuleEntry
+from scheduler_defs.declarations.written.settings.retention import (
+    KeepEntry,
+    RetentionEntry,
+    RetentionRuleEntry,
+)
 
 
 def build_retention(entries: list[Entry]) -> Retention:

@@ -6,10 +6,10 @@ from collections.abc import Collection
 from typing import Any
 
 from scheduler_defs.declarations.building.common import unknown_name
-from scheduler_defs.declarations.models.resources import Resources
+from scheduler_defs.declarations.models.settings.resources import Resources
 from scheduler_defs.declarations.reading.faults import Entry
 from scheduler_defs.declarations.written.explaining import read_entry
-from scheduler_defs.declarations.written.resources import ResourcesEntry
+from scheduler_defs.declarations.written.settings.resources import ResourcesEntry
 
 
 def build_resources(entries: list[Entry], channels: Collection[str]) -> Resources:

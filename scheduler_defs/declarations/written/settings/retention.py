@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from scheduler_defs.declarations.models.retention import LEAST_AUDIT, LEAST_LEDGER
+from scheduler_defs.declarations.models.settings.retention import LEAST_AUDIT, LEAST_LEDGER
 from scheduler_defs.declarations.written.fields import (
     Flag,
     PositiveDuration,

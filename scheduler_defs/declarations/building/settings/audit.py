@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from scheduler_defs.declarations.models.audit import Audit, CheckpointDestination
+from scheduler_defs.declarations.models.settings.audit import Audit, CheckpointDestination
 from scheduler_defs.declarations.reading.faults import Entry
-from scheduler_defs.declarations.written.audit import AuditEntry
 from scheduler_defs.declarations.written.explaining import read_entry
+from scheduler_defs.declarations.written.settings.audit import AuditEntry
 
 
 def build_audit(entries: list[Entry]) -> Audit:

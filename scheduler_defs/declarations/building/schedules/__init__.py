@@ -1,0 +1,1 @@
+"""Schedules: their rule, policies, defaults and conditions."""

@@ -1,0 +1,1 @@
+"""Settings of the whole yard: audit, locations, reports, resources, retention."""

@@ -1,0 +1,1 @@
+"""Settings of the whole yard, as written: audit, locations, resources, retention."""
