@@ -10,7 +10,7 @@ from urllib.parse import quote, quote_plus
 
 import pytest
 
-from scheduler_defs.jobs.commands.output import LONGEST_TAIL_BYTES, CommandOutput
+from scheduler_defs.jobs.commands.running.output import LONGEST_TAIL_BYTES, CommandOutput
 from scheduler_defs.jobs.log_triage import report
 from scheduler_defs.jobs.log_triage.triage import triage
 from scheduler_defs.redaction import redact

@@ -15,7 +15,7 @@ from scheduler_defs import tags
 from scheduler_defs.declarations.models.declared import Job, Param
 from scheduler_defs.execution.guard.guard import run_guarded
 from scheduler_defs.execution.guard.starting import NotStartedError, Start
-from scheduler_defs.jobs.commands.output import CommandOutput, hide
+from scheduler_defs.jobs.commands.running.output import CommandOutput, hide
 from scheduler_defs.jobs.commands.steps_job import build_steps_job
 from tests.unit.jobs_command.conftest import Place, declared, step
 

@@ -21,7 +21,7 @@ from scheduler_defs.agents.workspaces.worktree import identity
 from scheduler_defs.declarations import current
 from scheduler_defs.execution.failure import record_failure
 from scheduler_defs.jobs.commands.artifacts.folders import run_folder
-from scheduler_defs.jobs.commands.env import command_environment
+from scheduler_defs.jobs.commands.running.env import command_environment
 from scheduler_defs.private import make_private
 from scheduler_defs.settings import settings
 from scheduler_defs.tags import Failure

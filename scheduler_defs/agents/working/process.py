@@ -35,9 +35,9 @@ from scheduler_defs.execution.guard.guard import Guarded
 from scheduler_defs.execution.guard.outcome import Outcome
 from scheduler_defs.execution.leases.held import allow_grace
 from scheduler_defs.execution.storage.compute_logs import aside
-from scheduler_defs.jobs.commands.env import CommandEnvironment, command_environment
-from scheduler_defs.jobs.commands.output import CommandOutput, hide
 from scheduler_defs.jobs.commands.pipes.session import CommandPipes
+from scheduler_defs.jobs.commands.running.env import CommandEnvironment, command_environment
+from scheduler_defs.jobs.commands.running.output import CommandOutput, hide
 from scheduler_defs.private import make_private
 from scheduler_defs.redaction import redact_secrets
 from scheduler_defs.settings import CONFIG, STATE, settings

@@ -27,7 +27,7 @@ from scheduler_defs.agents.usage.tally import Tally, Used
 from scheduler_defs.declarations.models.declared import Agent
 from scheduler_defs.execution.guard import tree
 from scheduler_defs.execution.guard.guard import Guarded
-from scheduler_defs.jobs.commands.output import CommandOutput
+from scheduler_defs.jobs.commands.running.output import CommandOutput
 
 LOOK_EVERY = 5.0
 """Seconds between two looks."""

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from scheduler_defs.errors import SignalboxError
 from scheduler_defs.execution.guard.guard import run_guarded
-from scheduler_defs.jobs.commands.env import command_environment
+from scheduler_defs.jobs.commands.running.env import command_environment
 from scheduler_defs.redaction import redact_secrets
 
 LOCAL = dt.timedelta(minutes=5)

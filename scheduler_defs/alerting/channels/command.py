@@ -10,7 +10,7 @@ import subprocess
 
 from scheduler_defs.alerting.channels import DeliveryError, Document, Place
 from scheduler_defs.declarations.models.alerts import Channel
-from scheduler_defs.jobs.commands.env import command_environment
+from scheduler_defs.jobs.commands.running.env import command_environment
 from scheduler_defs.redaction import redact_secrets
 
 TIMEOUT_SECONDS = 10.0

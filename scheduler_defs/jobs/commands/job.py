@@ -12,7 +12,7 @@ from scheduler_defs.declarations.models.declared import Job
 from scheduler_defs.declarations.names import dagster_name
 from scheduler_defs.jobs.commands.params import config_fields
 from scheduler_defs.jobs.commands.retries import step_retries
-from scheduler_defs.jobs.commands.run import run_command
+from scheduler_defs.jobs.commands.running.run import run_command
 from scheduler_defs.jobs.commands.spec import CommandSpec, of_job, op_name
 from scheduler_defs.jobs.run_tags import job_tags
 

@@ -18,7 +18,7 @@ import dagster as dg
 
 from scheduler_defs.access import credential
 from scheduler_defs.errors import SignalboxError
-from scheduler_defs.jobs.commands.run import run_command
+from scheduler_defs.jobs.commands.running.run import run_command
 from scheduler_defs.jobs.commands.spec import CommandSpec
 from scheduler_defs.settings import settings
 

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from scheduler_defs.declarations import load
-from scheduler_defs.jobs.commands.env import BASE
+from scheduler_defs.jobs.commands.running.env import BASE
 from scheduler_defs.settings import PROJECT_ROOT
 
 PAGE = (PROJECT_ROOT / "docs" / "jobs.md").read_text()

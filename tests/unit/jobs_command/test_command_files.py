@@ -11,7 +11,7 @@ from scheduler_defs.errors import SignalboxError
 from scheduler_defs.jobs.commands.artifacts.folders import listed, run_folder
 from scheduler_defs.jobs.commands.artifacts.globs import matching
 from scheduler_defs.jobs.commands.artifacts.keep import keep
-from scheduler_defs.jobs.commands.output import CommandOutput, hide
+from scheduler_defs.jobs.commands.running.output import CommandOutput, hide
 
 
 def files(folder: Path, *names: str) -> None:

@@ -10,7 +10,7 @@ import dagster as dg
 
 from scheduler_defs.declarations.models.declared import Asset
 from scheduler_defs.jobs.commands.pipes.reported import Reported
-from scheduler_defs.jobs.commands.run import run_command
+from scheduler_defs.jobs.commands.running.run import run_command
 from scheduler_defs.jobs.commands.spec import CommandSpec
 
 GROUP = "commands"

@@ -18,9 +18,9 @@ from scheduler_defs import tags
 from scheduler_defs.atomic import write_atomically
 from scheduler_defs.execution.leases.timeout import max_runtime_seconds
 from scheduler_defs.jobs.commands.artifacts.folders import run_folder
-from scheduler_defs.jobs.commands.env import CommandEnvironment, command_environment
-from scheduler_defs.jobs.commands.line import Placeholders
 from scheduler_defs.jobs.commands.params import DIRECTIVE, check_values
+from scheduler_defs.jobs.commands.running.arguments import Placeholders
+from scheduler_defs.jobs.commands.running.env import CommandEnvironment, command_environment
 from scheduler_defs.jobs.commands.spec import CommandSpec, working_directory
 from scheduler_defs.private import make_private
 from scheduler_defs.settings import Settings

@@ -18,13 +18,13 @@ from scheduler_defs.execution.guard.outcome import Outcome
 from scheduler_defs.execution.guard.starting import NotStartedError
 from scheduler_defs.execution.life.terms import DEFAULT_GRACE
 from scheduler_defs.execution.storage.compute_logs import aside
-from scheduler_defs.jobs.commands.failure import CommandFailure, explain
-from scheduler_defs.jobs.commands.leaving import keep_artifacts
-from scheduler_defs.jobs.commands.output import CommandOutput, Tail
 from scheduler_defs.jobs.commands.pipes.reported import Reported
 from scheduler_defs.jobs.commands.pipes.session import CommandPipes
-from scheduler_defs.jobs.commands.prepare import Prepared, prepare, scratch_folder
 from scheduler_defs.jobs.commands.retries import is_retriable
+from scheduler_defs.jobs.commands.running.failure import CommandFailure, explain
+from scheduler_defs.jobs.commands.running.keeping import keep_artifacts
+from scheduler_defs.jobs.commands.running.output import CommandOutput, Tail
+from scheduler_defs.jobs.commands.running.prepare import Prepared, prepare, scratch_folder
 from scheduler_defs.jobs.commands.spec import CommandSpec
 from scheduler_defs.redaction.listed import hide
 from scheduler_defs.settings import settings

@@ -11,7 +11,7 @@ from scheduler_defs.errors import SignalboxError
 from scheduler_defs.execution.guard.outcome import Outcome
 from scheduler_defs.jobs.commands.artifacts.folders import Artifact, listed
 from scheduler_defs.jobs.commands.artifacts.keep import keep
-from scheduler_defs.jobs.commands.prepare import Prepared
+from scheduler_defs.jobs.commands.running.prepare import Prepared
 from scheduler_defs.jobs.commands.spec import CommandSpec
 
 MOST_LISTED = 1000

@@ -6,7 +6,7 @@ import signal
 from dataclasses import dataclass
 
 from scheduler_defs.execution.guard.outcome import Ending, Outcome
-from scheduler_defs.jobs.commands.output import Tail
+from scheduler_defs.jobs.commands.running.output import Tail
 from scheduler_defs.tags import Failure
 
 _LAST_LINES = 10

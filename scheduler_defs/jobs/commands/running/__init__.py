@@ -1,0 +1,1 @@
+"""A command being run: prepared, carried out, its output and what it leaves."""
