@@ -13,7 +13,7 @@ import sys
 import time
 from pathlib import Path
 
-LIMIT_SECONDS = 15
+LIMIT_SECONDS = 25
 
 
 def main() -> int:
