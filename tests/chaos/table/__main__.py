@@ -1,9 +1,10 @@
 """Every fault, many times, against one stack that stays up, with an independent count after each.
 
-    python -m tests.chaos.table --times 20 --save rounds.jsonl [--minutes 90] [--only WORDS]
-    python -m tests.chaos.table --save rounds.jsonl --print
+    python -m tests.chaos.table --times 20 [--save FILE] [--minutes 90] [--only WORDS]
+    python -m tests.chaos.table --print
 
-Goes on where the file ends: the fault with the fewest rounds is next. Several may share the work on one file.
+Goes on where the file ends: the fault with the fewest rounds is next. Several may share the work on one file,
+and it is kept in the repository, so that a night here and an hour there add up.
 Exits with 1 when anything was lost, doubled or stuck.
 """
 
@@ -77,7 +78,7 @@ def _options() -> argparse.Namespace:
         prog="python -m tests.chaos.table", description="Every fault, many times."
     )
     parser.add_argument("--times", type=int, default=20)
-    parser.add_argument("--save", type=Path, required=True)
+    parser.add_argument("--save", type=Path, default=Path(__file__).with_name("rounds.jsonl"))
     parser.add_argument("--minutes", type=float, default=24 * 60)
     parser.add_argument("--only", default="", help="faults whose name contains this")
     parser.add_argument("--print", action="store_true", help="only print the table of the file")

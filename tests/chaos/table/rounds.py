@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 import shutil
 import time
@@ -33,7 +34,7 @@ class Round:
     """What one round has shown. `wrong`: lines by what they mean; of a round that broke off, `BROKEN`.
 
     Seconds from the end of the fault, until all components were healthy and until nothing was open any more.
-    `load`: the machine's, of the last minute.
+    `load`: the machine's, of the last minute. `day`: ISO 8601, of the machine's own clock.
     """
 
     fault: str
@@ -45,6 +46,7 @@ class Round:
     commands: int
     wrong: Mapping[str, list[str]] = field(default_factory=dict[str, list[str]])
     load: float = 0.0
+    day: str = field(default_factory=lambda: dt.datetime.now(dt.UTC).date().isoformat())
 
     def document(self) -> dict[str, Any]:
         """As it is saved."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import statistics
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -31,10 +32,14 @@ def rounds(path: Path) -> list[dict[str, Any]]:
 
 
 def fewest(kinds: Sequence[Kind], saved: Iterable[dict[str, Any]], times: int) -> Kind | None:
-    """The fault that has had the fewest rounds, of those with fewer than `times`; None when all have."""
+    """One of the faults with the fewest rounds, of those with fewer than `times`; None when all have.
+
+    Any of them, so that several who share the work do not all do the same.
+    """
     had = Counter(each["fault"] for each in saved)
     left = [kind for kind in kinds if had[kind.name] < times]
-    return min(left, key=lambda kind: had[kind.name], default=None)
+    least = min((had[kind.name] for kind in left), default=0)
+    return random.choice([kind for kind in left if had[kind.name] == least] or [None])
 
 
 def table(kinds: Sequence[Kind], saved: Sequence[dict[str, Any]]) -> str:
