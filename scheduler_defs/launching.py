@@ -22,7 +22,7 @@ from scheduler_defs.declarations.names import dagster_name
 from scheduler_defs.errors import SignalboxError
 from scheduler_defs.execution.elsewhere.target import Target
 from scheduler_defs.execution.queue.capacity import AGENT_QUEUE
-from scheduler_defs.jobs.commands.spec import op_name as command_op_name
+from scheduler_defs.jobs.commands.spec import CONFIG
 from scheduler_defs.jobs.elsewhere_name import OF_ANOTHER_LOCATION
 from scheduler_defs.jobs.reports import BUILT_IN, op_name
 from scheduler_defs.jobs.run_tags import job_tags, whole_seconds
@@ -217,26 +217,24 @@ def run_config(
 ) -> dict[str, Any]:
     """Run config of a job: its parameters, and a snapshot of the directive that it runs under.
 
-    Declared jobs with steps take the same parameters in every step. A Python job of several ops takes
-    its config as Dagster spells it, under `ops`.
+    Declared jobs take each parameter once, for all of their steps. A Python job of several ops takes its
+    config as Dagster spells it, under `ops`.
     """
-    declared = declarations.jobs.get(job)
     values: dict[str, Any] = dict(config)
     if set(values) & {"ops", "execution", "resources", "loggers"}:
         return values
     if directive is not None:
         values["directive"] = {"name": directive.name, "digest": directive.digest, "text": directive.text}
+    declared = declarations.jobs.get(job)
+    if declared is not None and any(param.default is None for param in declared.params.values()):
+        return {CONFIG: values}  # also an empty one, of which Dagster says what is missing
     if not values:
         return {}
+    if declared is not None:
+        return {CONFIG: values}
     if job in BUILT_IN:
         return {"ops": {op_name(job): {"config": values}}}
-    if declared is not None and declared.assets:
-        return {"ops": {command_op_name(declared, ""): {"config": values}}}
-    names = declared.steps if declared is not None and declared.steps else [job]
-    ops = {dagster_name(name): {"config": values} for name in names}
-    if declared is not None and declared.all_assets:
-        return {"ops": {command_op_name(declared, ""): {"ops": ops}}}
-    return {"ops": ops}
+    return {"ops": {dagster_name(job): {"config": values}}}
 
 
 def current_actor() -> str:

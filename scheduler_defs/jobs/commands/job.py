@@ -10,6 +10,7 @@ import dagster as dg
 
 from scheduler_defs.declarations.models.declared import Job
 from scheduler_defs.declarations.names import dagster_name
+from scheduler_defs.jobs.commands.given_once import given_once
 from scheduler_defs.jobs.commands.params import config_fields
 from scheduler_defs.jobs.commands.retries import step_retries
 from scheduler_defs.jobs.commands.running.run import run_command
@@ -23,7 +24,7 @@ _MOST_SHOWN = 2_000
 
 
 def build_command_job(job: Job) -> dg.JobDefinition:
-    """The Dagster job for a declared job with a `command`. Its parameters are the config of its op."""
+    """The Dagster job for a declared job with a `command`. Its parameters are its config."""
     name = dagster_name(job.name)
     op = command_op(of_job(job), op_name(job, ""), ())
     graph = dg.GraphDefinition(
@@ -36,6 +37,7 @@ def build_command_job(job: Job) -> dg.JobDefinition:
         run_tags=job_tags(job),
         metadata=job_metadata(job),
         executor_def=dg.in_process_executor,
+        config=given_once(job, [name]),
     )
 
 

@@ -11,6 +11,9 @@ from scheduler_defs.declarations.models.declared import Job, Param, Retries, Ste
 from scheduler_defs.declarations.names import dagster_name
 from scheduler_defs.errors import SignalboxError
 
+CONFIG = "config"
+"""Where the run config of a declared job holds its parameters: each once, however many steps it has."""
+
 
 @dataclass(frozen=True)
 class CommandSpec:

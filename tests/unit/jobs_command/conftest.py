@@ -100,9 +100,8 @@ class Place:
     ) -> Ran:
         """Run a job to its end; `config` are the values of its parameters."""
         made = build_command_job(job) if isinstance(job, Job) else job
-        names = [node.name for node in made.graph.nodes]
         result = made.execute_in_process(
-            run_config={"ops": {name: {"config": dict(config)} for name in names}} if config else None,
+            run_config={"config": dict(config)} if config else None,
             instance=self.instance,
             raise_on_error=False,
             tags=dict(tags or {}),

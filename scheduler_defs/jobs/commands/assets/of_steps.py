@@ -51,6 +51,10 @@ def step_assets(job: Job) -> dg.AssetsDefinition:
             for output in (*_outputs(step).values(), *_checks(step))
         ],
         description=job.description,
+        config=dg.ConfigMapping(
+            config_fn=lambda values: {dagster_name(step.name): {"config": values} for step in steps},
+            config_schema=config_fields(dagster_name(job.name), job.params),
+        ),
     )
     return dg.AssetsDefinition.from_graph(
         graph,

@@ -25,6 +25,18 @@ jobs:
     timeout: 6s
     queue: gpu
     steps: {a: {command: ["true"]}, b: {command: ["true"], needs: [a]}}
+  report:
+    executor: in_process
+    params: {day: {type: string}, pages: {type: integer, default: 3}, dry: {type: boolean, default: false}}
+    steps:
+      fetch: {command: [echo, "{params.day}"]}
+      print: {command: [sh, -c, 'test "$1" = 4', sh, "{params.pages}"], needs: [fetch]}
+  harvest:
+    executor: in_process
+    params: {day: {type: string}}
+    steps:
+      pick: {command: [echo, "{params.day}"], assets: {apples: {}}}
+      press: {command: [echo, "{params.day}"], needs: [pick], assets: {juice: {deps: [apples]}}}
 directives:
   careful: Be careful.
 schedules:

@@ -64,6 +64,10 @@ class Doors:
 
     def launchpad(self, job: str, tags: Mapping[str, str] | None = None, **more: Any) -> dg.DagsterRun:
         """As the UI and `DagsterGraphQLClient` do it: `launchRun`."""
+        return self.run(self.launch_answer(job, tags, **more)["run"]["runId"])
+
+    def launch_answer(self, job: str, tags: Mapping[str, str] | None = None, **more: Any) -> Any:
+        """What the launchpad is told, also when it is refused."""
         given = [{"key": key, "value": value} for key, value in (tags or {}).items()]
         selector = {"repositoryLocationName": LOCATION, "repositoryName": "__repository__"}
         answer = self._mutate(
@@ -75,7 +79,7 @@ class Doors:
                 "mode": "default",
             },
         )
-        return self.run(answer["launchPipelineExecution"]["run"]["runId"])
+        return answer["launchPipelineExecution"]
 
     def command(self, launch: Launch) -> dg.DagsterRun:
         """As `signalbox jobs launch` and `schedules run`: GraphQL with what `launching` composes."""
