@@ -13,7 +13,7 @@ import dagster as dg
 from scheduler_defs import tags
 from scheduler_defs.declarations.models.declared import Declarations, Schedule
 from scheduler_defs.declarations.names import dagster_name
-from scheduler_defs.evaluation.cadence import bounds_of, cron_of
+from scheduler_defs.evaluation.cadence import cron_of, ticks_of
 from scheduler_defs.evaluation.facts import served  # noqa: F401 - rules count from when this is loaded
 from scheduler_defs.evaluation.facts.shared import Shared
 from scheduler_defs.execution.dagster_patches.instigators import is_dry_run, share_instance, switched_on
@@ -52,7 +52,7 @@ def build_schedule(declarations: Declarations, schedule: Schedule) -> dg.Schedul
     """A schedule that fires at every minute in which `schedule` could be due, and decides then.
 
     The cron may fire more often than the rule is due; the tick then says why nothing was launched. The
-    metadata say from when and until when there are ticks at all.
+    metadata say from when and until when there are ticks at all, and in which steps.
     """
     return dg.ScheduleDefinition(
         name=dagster_name(schedule.name),
@@ -69,10 +69,7 @@ def build_schedule(declarations: Declarations, schedule: Schedule) -> dg.Schedul
             "rule": schedule.spec,
             "source": f"{schedule.source.file}:{schedule.source.line}",
             **({"owner": schedule.owner} if schedule.owner else {}),
-            **{
-                name: dg.TimestampMetadataValue(each.timestamp())
-                for name, each in bounds_of(schedule).items()
-            },
+            **ticks_of(schedule),
         },
     )
 

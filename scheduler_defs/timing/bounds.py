@@ -1,13 +1,13 @@
-"""From when and until when anything can be due: outside of that nobody needs to look."""
+"""From when, until when and in which steps anything can be due: nobody needs to look at other times."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from scheduler_defs.timing.instants import DAY
-from scheduler_defs.timing.occurrences import raw_occurrences
+from scheduler_defs.timing.occurrences import ELAPSED, raw_occurrences
 from scheduler_defs.timing.policies import Policies
-from scheduler_defs.timing.specs import AtSpec, RRuleSpec, Spec
+from scheduler_defs.timing.specs import AtSpec, EverySpec, RRuleSpec, Spec
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -16,6 +16,13 @@ def bounds(spec: Spec, policies: Policies) -> tuple[datetime | None, datetime | 
     """Instants before which and after which nothing is due; None where there is no such."""
     ends = [end for end in (policies.end, _last(spec)) if end is not None]
     return policies.start, min(ends, default=None)
+
+
+def steps(spec: Spec) -> tuple[datetime, timedelta] | None:
+    """An instant at which the spec is due, and the elapsed time to the next; None where that varies."""
+    if isinstance(spec, EverySpec) and spec.unit in ELAPSED:
+        return spec.anchor_instant, spec.count * ELAPSED[spec.unit]
+    return None
 
 
 def _last(spec: Spec) -> datetime | None:

@@ -25,7 +25,8 @@ _WORTH_A_JUMP = timedelta(hours=1)
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TODAY = datetime(2024, 1, 1, tzinfo=UTC)
-_ELAPSED = {Unit.MINUTE: timedelta(minutes=1), Unit.HOUR: timedelta(hours=1)}
+ELAPSED = {Unit.MINUTE: timedelta(minutes=1), Unit.HOUR: timedelta(hours=1)}
+"""Units of elapsed time; the others go by the calendar."""
 _BACK_STEPS = tuple(timedelta(hours=1) * 4**power for power in range(12))
 
 
@@ -85,7 +86,7 @@ def raw_occurrences(spec: Spec, begin: datetime) -> Iterator[datetime]:
         case CronSpec():
             streams = [_cron(table, spec.place, begin) for table in spec.tables]
         case EverySpec():
-            streams = [_elapsed(spec, begin) if spec.unit in _ELAPSED else _calendar(spec, begin)]
+            streams = [_elapsed(spec, begin) if spec.unit in ELAPSED else _calendar(spec, begin)]
         case RRuleSpec():
             streams = [_rule(spec, rule, begin) for rule in spec.parsed]
             streams.append(_listed(spec.rdates, begin))
@@ -156,7 +157,7 @@ def _could_match(table: CronTable, moment: datetime, spec: CronSpec) -> bool:
 
 
 def _elapsed(spec: EverySpec, begin: datetime) -> Iterator[datetime]:
-    step = spec.count * _ELAPSED[spec.unit]
+    step = spec.count * ELAPSED[spec.unit]
     anchor = spec.anchor_instant
     instant = anchor if begin < anchor else anchor + ((begin - anchor) // step + 1) * step
     while instant.year < 9_000:

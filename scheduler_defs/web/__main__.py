@@ -18,7 +18,7 @@ from scheduler_defs.access import credential
 from scheduler_defs.declarations import current
 from scheduler_defs.errors import SignalboxError
 from scheduler_defs.settings import INSTALLATION, settings
-from scheduler_defs.web import elsewhere, next_ticks, workspace
+from scheduler_defs.web import elsewhere, launchpad, next_ticks, workspace
 from scheduler_defs.web.access.identity import Identities
 from scheduler_defs.web.doors.guard import MOST_BYTES
 from scheduler_defs.web.doors.hosts import allowed, origin
@@ -50,6 +50,7 @@ def main() -> None:
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     setup_interrupt_handlers()
     next_ticks.install()
+    launchpad.install()
     elsewhere.install()
     identities = Identities(
         access=lambda: current(place.config, place.state).declarations.access,

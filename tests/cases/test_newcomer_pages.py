@@ -59,6 +59,26 @@ def test_given_the_page_of_runs_then_a_row_shows_what_a_person_reads_and_the_run
 
 
 @pytest.mark.case("newcomer-X-runs-page")
+def test_given_a_run_with_very_many_tags_then_its_row_has_the_four_pills_that_say_most() -> None:
+    given = {
+        **{f"team{n}": "a" for n in range(9)},
+        **TAGS,
+        "signalbox/attempt": "2",
+        "signalbox/failure": "timeout",
+        "dagster/sensor_name": "retries",
+    }
+
+    def pills(**more: str) -> list[str]:
+        row = {"tags": [{"key": key, "value": value} for key, value in {**given, **more}.items()]}
+        one_line_each({"data": {"runsFeedOrError": {"results": [row]}}})
+        return [tag["key"] for tag in row["tags"] if not tag["key"].startswith("dagster/")]
+
+    assert pills() == ["signalbox/attempt", "signalbox/failure", "signalbox/schedule", "team0"]
+    by_schedule = pills(**{"dagster/schedule_name": "nightly"})
+    assert by_schedule == ["signalbox/attempt", "signalbox/failure", "team0", "team1"], "it has a column"
+
+
+@pytest.mark.case("newcomer-X-runs-page")
 def test_given_a_second_attempt_then_the_row_says_which() -> None:
     tags = [{"key": "signalbox/attempt", "value": "2"}, {"key": "signalbox/failure", "value": "timeout"}]
     answer = {"data": {"runsFeedOrError": {"results": [{"tags": list(tags)}, {}]}}}

@@ -1,9 +1,10 @@
 """At which instants Dagster ticks a schedule of ours (private Dagster API, contract-tested).
 
-Dagster asks a schedule whenever its cron says so. A cron can say neither from when nor until when, and not
-that an occurrence waits for its jitter, for a limit, or for a run that was ordered and never made. So there
-would be ticks each minute for ever, nearly all of them for nothing. Here the cron counts within the bounds
-that the schedule's metadata name, and in the daemon each minute from the one on in which something waits.
+Dagster asks a schedule whenever its cron says so. A cron can say neither from when nor until when, nor seven
+minutes, and not that an occurrence waits for its jitter, for a limit, or for a run that was ordered and
+never made. So there would be ticks each minute for ever, nearly all of them for nothing. Here the cron counts
+within the bounds that the schedule's metadata name, or their steps where they name some, and in the daemon
+each minute from the one on in which something waits.
 """
 
 from __future__ import annotations
@@ -76,11 +77,22 @@ def _since(schedule: RemoteSchedule) -> float | None:
 
 def _within(schedule: RemoteSchedule, start: float) -> Iterator[dt.datetime]:
     first, last = _metadata(schedule, tags.DUE_FROM), _metadata(schedule, tags.DUE_UNTIL)
-    for moment in _of_cron(schedule, start if first is None else max(start, first), True):
+    for moment in _moments(schedule, start if first is None else max(start, first)):
         if last is not None and moment.timestamp() > last:
             break
         yield moment
     yield from _days(max(NEVER.timestamp(), start))
+
+
+def _moments(schedule: RemoteSchedule, start: float) -> Iterator[dt.datetime]:
+    anchor, apart = _metadata(schedule, tags.COUNTED_FROM), _metadata(schedule, tags.SECONDS_APART)
+    if anchor is None or not apart:
+        yield from _of_cron(schedule, start, True)
+        return
+    moment = anchor + max(0, math.ceil((start - anchor) / apart)) * apart
+    while moment < NEVER.timestamp():
+        yield dt.datetime.fromtimestamp(moment, tz=dt.UTC)
+        moment += apart
 
 
 def _metadata(schedule: RemoteSchedule, name: str) -> Any:

@@ -10,7 +10,7 @@ import dagster as dg
 
 from scheduler_defs.declarations.models.declared import Job
 from scheduler_defs.declarations.names import dagster_name
-from scheduler_defs.jobs.commands.given_once import given_once
+from scheduler_defs.jobs.commands.form import launch_form
 from scheduler_defs.jobs.commands.params import config_fields
 from scheduler_defs.jobs.commands.retries import step_retries
 from scheduler_defs.jobs.commands.running.run import run_command
@@ -37,7 +37,7 @@ def build_command_job(job: Job) -> dg.JobDefinition:
         run_tags=job_tags(job),
         metadata=job_metadata(job),
         executor_def=dg.in_process_executor,
-        config=given_once(job, [name]),
+        config=launch_form(job, [name]),
     )
 
 

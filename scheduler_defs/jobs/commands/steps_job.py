@@ -10,7 +10,7 @@ from scheduler_defs import tags
 from scheduler_defs.declarations.models.declared import Job, Step, StepExecutor
 from scheduler_defs.declarations.names import dagster_name
 from scheduler_defs.errors import SignalboxError
-from scheduler_defs.jobs.commands.given_once import given_once
+from scheduler_defs.jobs.commands.form import launch_form
 from scheduler_defs.jobs.commands.job import DONE, command_op, job_metadata
 from scheduler_defs.jobs.commands.spec import of_step, op_name
 from scheduler_defs.jobs.run_tags import job_tags
@@ -37,7 +37,7 @@ def build_steps_job(job: Job) -> dg.JobDefinition:
         run_tags=job_tags(job),
         metadata=job_metadata(job),
         executor_def=executor_of(job),
-        config=given_once(job, [dagster_name(step) for step in job.steps]),
+        config=launch_form(job, [dagster_name(step) for step in job.steps]),
     )
 
 

@@ -47,3 +47,12 @@ def test_every_way_to_graphql_over_http_goes_through_one_endpoint() -> None:
     assert "self.graphql_http_endpoint" in source
     assert "self.graphql_ws_endpoint" in source
     assert "execute_graphql_request" in inspect.getsource(GraphQLServer.graphql_http_endpoint)
+
+
+def test_the_launchpad_takes_its_first_text_from_the_name_that_is_replaced() -> None:
+    from dagster_graphql.schema import run_config
+
+    from scheduler_defs.web import launchpad
+
+    source = inspect.getsource(run_config.GrapheneRunConfigSchema.resolve_rootDefaultYaml)
+    assert f"return {launchpad._NAME}(config_schema_snapshot, root_type)" in source

@@ -9,7 +9,7 @@ import dagster as dg
 from scheduler_defs.declarations.models.declared import Job
 from scheduler_defs.declarations.names import dagster_name
 from scheduler_defs.jobs.commands.assets.made import key_of
-from scheduler_defs.jobs.commands.given_once import given_once
+from scheduler_defs.jobs.commands.form import launch_form
 from scheduler_defs.jobs.commands.job import job_metadata
 from scheduler_defs.jobs.commands.spec import op_name
 from scheduler_defs.jobs.commands.steps_job import executor_of
@@ -29,5 +29,5 @@ def assets_job(job: Job) -> Target:
         run_tags=job_tags(job),
         metadata=job_metadata(job),
         executor_def=executor_of(job) if job.steps else dg.in_process_executor,
-        config=given_once(job, [op_name(job, "")]),
+        config=launch_form(job, [op_name(job, "")]),
     )

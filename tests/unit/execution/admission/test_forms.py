@@ -6,9 +6,11 @@ from typing import Any
 
 import dagster as dg
 import pytest
+from dagster_graphql.schema import run_config
 from dagster_graphql.test.utils import execute_dagster_graphql
 
 from scheduler_defs.assembly import build
+from scheduler_defs.web import launchpad as web_launchpad
 from tests.unit.execution.admission.doors import LOCATION, Doors
 
 FORM = """
@@ -60,6 +62,17 @@ def test_given_a_job_with_steps_then_its_launchpad_is_filled_and_has_each_parame
     assert wrong == []
     _, wrong = launchpad(yard, "report", {"config": {"pages": "x"}}, *steps)
     assert ["day" in each or "pages" in each for each in wrong] == [True, True]
+
+
+@pytest.mark.case("newcomer-X-forms")
+def test_given_parameters_without_any_default_then_the_launchpad_says_what_is_missing(
+    yard: Doors, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(run_config.__dict__, web_launchpad._NAME, web_launchpad.defaults)
+    filled, wrong = launchpad(yard, "harvest", {"config": {}})
+    assert filled == "config: {}\n"
+    assert ["day" in each for each in wrong] == [True]
+    assert launchpad(yard, "line", {}) == ("{}\n", [])
 
 
 @pytest.mark.case("newcomer-X-forms")

@@ -23,7 +23,7 @@ _OF_OPS = dg.Field(
 )
 
 
-def given_once(job: Job, ops: Sequence[str]) -> dg.ConfigMapping:
+def launch_form(job: Job, ops: Sequence[str]) -> dg.ConfigMapping:
     """The config of the job, whose `ops` all take its parameters.
 
     What is given under `ops`, as Dagster spells it, still counts, and more than what is given for all: so do
