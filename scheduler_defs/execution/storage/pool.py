@@ -69,6 +69,13 @@ def pooled_engine(options: PoolOptions) -> sa.Engine:
         return _engines[key]
 
 
+def close_connections() -> None:
+    """Close the idle connections of this process' pools: a process that is forked now inherits none."""
+    for (pid, _), engine in list(_engines.items()):
+        if pid == os.getpid():
+            engine.dispose()
+
+
 def _inherited(options: PoolOptions) -> sa.Engine | None:
     for (_pid, others), engine in _engines.items():
         if others == options:

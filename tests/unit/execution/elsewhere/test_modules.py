@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from dagster._core.code_pointer import FileCodePointer
@@ -57,3 +58,16 @@ def test_given_a_change_in_one_location_then_that_one_is_not_loaded_any_more(
     (tmp_path / "a" / "shared_helper_of_a_test.py").write_text("WORD = 'changed'\n")
     assert not locations["a"][1].is_loaded
     assert locations["b"][1].is_loaded
+
+
+def test_when_modules_are_imported_then_only_those_are_looked_at_and_all_after_one_was_forgotten(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    loaded = {name: ModuleType(name) for name in ("first", "second", "third")}
+    monkeypatch.setattr(sys, "modules", dict(loaded))
+    assert list(freshness.imported_after("first")) == ["third", "second"]
+    assert freshness.imported_after("third") == {}
+    del sys.modules["second"]
+    sys.modules["second"] = ModuleType("second")
+    assert list(freshness.imported_after("third")) == ["second"], "one that was imported again is new"
+    assert list(freshness.imported_after("gone")) == ["second", "third", "first"]
