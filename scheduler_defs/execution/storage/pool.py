@@ -8,7 +8,6 @@ database, and a schema check that was once true is not asked again.
 from __future__ import annotations
 
 import os
-import select
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -19,7 +18,7 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 from sqlalchemy import event, exc
 
-from scheduler_defs.database.engine import connect_args
+from scheduler_defs.database.engine import connect_args, refuse_closed
 from scheduler_defs.database.idle import give_back_idle
 from scheduler_defs.execution.storage.address import address, known_address
 
@@ -95,7 +94,7 @@ def _make_engine(options: PoolOptions) -> sa.Engine:
         pool_use_lifo=True,
         connect_args=connect_args("signalbox-dagster"),
     )
-    event.listen(engine, "checkout", _refuse_closed)
+    event.listen(engine, "checkout", refuse_closed)
     timeout = options.statement_timeout_milliseconds
 
     def set_up(connection: Any, _record: Any) -> None:
@@ -107,19 +106,6 @@ def _make_engine(options: PoolOptions) -> sa.Engine:
 
     event.listen(engine, "connect", set_up)
     return engine
-
-
-def _refuse_closed(connection: Any, _record: Any, _proxy: Any) -> None:
-    """An idle connection with something to read was closed by the server, and so were those beside it.
-
-    This finds a restarted Postgres without the round trip per checkout that `pool_pre_ping` costs.
-    """
-    if connection.closed:
-        raise exc.InvalidatePoolError("connection is closed")
-    poller = select.poll()
-    poller.register(connection.fileno(), select.POLLIN | select.POLLHUP | select.POLLERR)
-    if poller.poll(0):
-        raise exc.InvalidatePoolError("the server closed the connection")
 
 
 def patience_seconds() -> float:
