@@ -7,6 +7,10 @@ class SignalboxError(Exception):
     exit_code = 1
 
 
+class NotThereError(SignalboxError):
+    """What was named is not there."""
+
+
 class UsageError(SignalboxError):
     """The command was called wrongly. Exit code 2."""
 

@@ -39,6 +39,9 @@ DELIVERY = "signalbox/delivery"
 REQUEST = "signalbox/request"
 """Of a run that a request with an Idempotency-Key asked for: whose key, as a digest."""
 
+OF_ONE_REQUEST = (REQUEST, DELIVERY)
+"""Of each there is one run, however often and by how many servers the request is carried out."""
+
 RETRIES = "signalbox/retries"
 ERROR = "signalbox/error"
 WORKER = "signalbox/worker"

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from scheduler_defs.errors import NotReachableError, SignalboxError
+from scheduler_defs.errors import NotReachableError, NotThereError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from scheduler_defs.declarations.models.declared import Agent, Declarations
 
 
-class UnknownAgentError(SignalboxError):
+class UnknownAgentError(NotThereError):
     """No agent of this name is declared."""
 
 

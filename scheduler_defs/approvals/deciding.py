@@ -14,13 +14,13 @@ from scheduler_defs.approvals.wording import whom
 from scheduler_defs.audit import entries
 from scheduler_defs.audit.store import record
 from scheduler_defs.declarations.models.access import Role
-from scheduler_defs.errors import SignalboxError
+from scheduler_defs.errors import NotThereError, SignalboxError
 
 _LONGEST_REASON = 500
 _TOKEN = "token:"  # noqa: S105 - what names of principals begin with
 
 
-class UnknownApproval(SignalboxError):
+class UnknownApproval(NotThereError):
     """There is no such approval."""
 
 
@@ -32,22 +32,31 @@ Also = Callable[[sa.Connection], None]
 """What is done in the transaction of a decision; what it raises undoes both."""
 
 
-def approve(engine: sa.Engine, approval: int, who: Principal, *, also: Also | None = None) -> dict[str, Any]:
+def approve(
+    engine: sa.Engine, approval: int, who: Principal, *, also: Also | None = None, dry_run: bool = False
+) -> dict[str, Any]:
     """Agree; the run goes on when enough have. Agreeing twice is agreeing once.
 
-    Returns the approval as it is then. Raises UnknownApproval, AlreadyDecided, NotAllowed.
+    Returns the approval as it is then; with `dry_run` all of it is undone. Raises UnknownApproval,
+    AlreadyDecided, NotAllowed.
     """
-    return _decide(engine, approval, who, agrees=True, reason=None, also=also)
+    return _decide(engine, approval, who, agrees=True, reason=None, also=also, dry_run=dry_run)
 
 
 def deny(
-    engine: sa.Engine, approval: int, who: Principal, reason: str, *, also: Also | None = None
+    engine: sa.Engine,
+    approval: int,
+    who: Principal,
+    reason: str,
+    *,
+    also: Also | None = None,
+    dry_run: bool = False,
 ) -> dict[str, Any]:
     """Object: the run ends, canceled, with the reason, and must have one. Raises as `approve`."""
     said = reason.strip()[:_LONGEST_REASON]
     if not said:
         raise SignalboxError("a denial needs a reason: whoever asked for the run is told it")
-    return _decide(engine, approval, who, agrees=False, reason=said, also=also)
+    return _decide(engine, approval, who, agrees=False, reason=said, also=also, dry_run=dry_run)
 
 
 def _decide(
@@ -58,8 +67,9 @@ def _decide(
     agrees: bool,
     reason: str | None,
     also: Also | None,
+    dry_run: bool,
 ) -> dict[str, Any]:
-    with engine.begin() as connection:
+    with engine.connect() as connection, connection.begin() as transaction:
         if also is not None:
             also(connection)
         row = connection.execute(sql("lock"), {"id": approval}).first()
@@ -88,7 +98,10 @@ def _decide(
                 reason=reason,
             ),
         )
-        return shown(connection.execute(sql("lock"), {"id": approval}).one())
+        found = shown(connection.execute(sql("lock"), {"id": approval}).one())
+        if dry_run:
+            transaction.rollback()
+        return found
 
 
 def _acting(who: Principal) -> entries.Acting:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from scheduler_defs.database.named_sql import NamedSql
 from scheduler_defs.declarations.models.declared import Declarations, Schedule
-from scheduler_defs.errors import SignalboxError
+from scheduler_defs.errors import NotThereError, SignalboxError
 from scheduler_defs.explaining.model import Explanation
 from scheduler_defs.explaining.runs import Lease, Waits, explain_run
 from scheduler_defs.explaining.schedules import explain_schedule
@@ -45,7 +45,7 @@ class Sources:
 def explain(subject: str, sources: Sources, now: dt.datetime) -> Explanation:
     """`RUN`, `run:ID`, `task:ID`, `schedule:NAME[@ISO]` or `queue:NAME`.
 
-    Raises SignalboxError for what is not there, or cannot be read as one of these.
+    Raises NotThereError, and SignalboxError for what cannot be read as one of these.
     """
     kind, separator, name = subject.partition(":")
     if not separator:
@@ -196,7 +196,7 @@ def _queue(name: str, sources: Sources, now: dt.datetime) -> Explanation:
     agents = [agent for agent in sources.declarations.agents.values() if name in agent.queues]
     if counts is None and not agents:
         served = ", ".join(sources.declarations.served_queues) or "none"
-        raise SignalboxError(f"no queue {name!r}; served are {served}")
+        raise NotThereError(f"no queue {name!r}; served are {served}")
     with sources.engine.connect() as connection:
         loads = assignments.loads(assignments.live(connection, task_queue.backend))
         states = agent_states.states(connection)
@@ -225,7 +225,7 @@ def _declared(schedules: Mapping[str, Schedule], name: str) -> Schedule:
     if name in schedules:
         return schedules[name]
     near: Sequence[str] = difflib.get_close_matches(name, schedules, n=1)
-    raise SignalboxError(f"no schedule {name!r}" + (f"; did you mean {near[0]!r}?" if near else ""))
+    raise NotThereError(f"no schedule {name!r}" + (f"; did you mean {near[0]!r}?" if near else ""))
 
 
 def _instant(given: str, schedule: Schedule) -> dt.datetime:

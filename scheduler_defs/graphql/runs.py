@@ -9,7 +9,7 @@ from typing import Any
 
 from scheduler_defs import tags
 from scheduler_defs.declarations.names import dagster_name
-from scheduler_defs.errors import SignalboxError
+from scheduler_defs.errors import NotThereError, SignalboxError
 from scheduler_defs.graphql.client import LOCATION, REPOSITORY, GraphQLClient
 
 FINISHED = frozenset({"SUCCESS", "FAILURE", "CANCELED"})
@@ -97,8 +97,9 @@ def find_run(client: GraphQLClient, run_id: str) -> dict[str, Any]:
     if not found:
         found = [run for run in list_runs(client, limit=1000) if run["run_id"].startswith(run_id)]
     if len(found) != 1:
-        several = "several runs begin" if found else "no run begins"
-        raise SignalboxError(f"{several} with {run_id!r}")
+        if not found:
+            raise NotThereError(f"no run begins with {run_id!r}")
+        raise SignalboxError(f"several runs begin with {run_id!r}")
     return found[0]
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from dagster._core.workspace.context import WorkspaceProcessContext, WorkspaceRequestContext
 from dagster_webserver.webserver import DagsterWebserver
+from graphene import Schema
 from graphql import GraphQLError, OperationDefinitionNode, OperationType, parse
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -78,6 +79,12 @@ class SignalboxWebserver(DagsterWebserver[WorkspaceProcessContext, WorkspaceRequ
         self.login = Login(identities, prefix=path_prefix, secure=secure, urls=urls)
         self._decide = Decide(identities, prefix=path_prefix, channels=lambda: declared().alerts.channels)
         super().__init__(process_context, path_prefix, live_data_poll_milliseconds)
+
+    @override
+    def build_graphql_schema(self) -> Schema:
+        from scheduler_defs.web.graphql.schema import build
+
+        return build()
 
     @override
     def build_middleware(self) -> list[Middleware]:
@@ -171,7 +178,9 @@ class SignalboxWebserver(DagsterWebserver[WorkspaceProcessContext, WorkspaceRequ
     @override
     def create_asgi_app(self, **kwargs: Any) -> Starlette:
         handlers = {HTTPException: problems.of_http_exception, Exception: problems.of_fault}
-        return super().create_asgi_app(exception_handlers=handlers, **kwargs)
+        app = super().create_asgi_app(exception_handlers=handlers, **kwargs)
+        app.state.answering = self._answer  # for our own fields of GraphQL
+        return app
 
     @override
     def make_security_headers(self) -> dict[str, str]:

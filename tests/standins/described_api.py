@@ -42,7 +42,9 @@ class DescribedApi:
         """The answer's JSON, if its status, type and content are as described."""
         method, _, path = operation.partition(" ")
         responses = self.document["paths"][path][method.lower()]["responses"]
-        found = responses.get(str(answer.status_code), responses["default"])
+        found = responses[str(answer.status_code)]
+        if "$ref" in found:
+            found = self.document["components"]["responses"][found["$ref"].rpartition("/")[2]]
         kind = answer.headers["content-type"].partition(";")[0]
         assert kind in found["content"], f"{operation}: {answer.status_code} {kind}: {answer.text[:500]}"
         value = answer.json()

@@ -11,7 +11,7 @@ from scheduler_defs.agents.questions import inbox
 from scheduler_defs.agents.usage.budgets import Counted
 from scheduler_defs.audit.entries import Action, Entry
 from scheduler_defs.audit.store import record
-from scheduler_defs.errors import SignalboxError
+from scheduler_defs.errors import NotThereError, SignalboxError
 
 ALLOWED = "As much again."
 
@@ -29,15 +29,15 @@ def budget_objects(place: Place) -> list[dict[str, Any]]:
     ]
 
 
-def allow(place: Place, name: str, *, by: str) -> list[str]:
+def allow(place: Place, name: str, *, by: str, dry_run: bool = False) -> list[str]:
     """Allow as much again of everything that the budget counts apart and that is used up: what it was.
 
-    Raises SignalboxError when there is no such budget, or nothing of it is used up. A budget of single tasks
+    Raises NotThereError, and SignalboxError when nothing of it is used up. A budget of single tasks
     is answered at the task.
     """
     known = place.declarations.budgets
     if name not in known:
-        raise SignalboxError(f"no budget {name!r}; there are {', '.join(known) or 'none'}")
+        raise NotThereError(f"no budget {name!r}; there are {', '.join(known) or 'none'}")
     if "task" in known[name].per:
         raise SignalboxError(f"budget {name} counts each task: signalbox tasks answer ID TEXT")
     held, now = budgets_of(place.declarations), dt.datetime.now(dt.UTC)
@@ -52,6 +52,8 @@ def allow(place: Place, name: str, *, by: str) -> list[str]:
         if not allowed:
             raise SignalboxError(f"budget {name}: nothing of it is used up")
         record(connection, Entry(Action.BUDGET_ALLOWED, f"budget:{name}", after={"counts": allowed}))
+        if dry_run:
+            connection.rollback()
     return allowed
 
 

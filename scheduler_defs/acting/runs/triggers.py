@@ -22,6 +22,7 @@ from scheduler_defs.declarations.models.triggers import Trigger
 from scheduler_defs.errors import NotReachableError, SignalboxError, UsageError
 from scheduler_defs.graphql.client import GraphQLClient
 from scheduler_defs.graphql.runs import list_runs
+from scheduler_defs.launching import Launch
 
 SIGNATURE = "x-signalbox-signature"
 """`t=UNIX SECONDS,v1=HEX`: HMAC-SHA256 over the seconds, a dot and the body."""
@@ -105,13 +106,7 @@ def fire(
         known = connection.execute(_statement("known_delivery"), values).one()
     if not fresh:
         _refuse_again(engine, client, delivery, known)
-    order = order_job(
-        declarations,
-        trigger.job,
-        config=config,
-        actor=f"trigger:{trigger.name}",
-        reason=f"a request to the trigger {trigger.name}",
-    )
+    order = _order(declarations, trigger, config)
     order = replace(order, tags={**order.tags, tags.DELIVERY: delivery.digest})
     try:
         answer = launch_order(client, order)
@@ -123,6 +118,22 @@ def fire(
     with transaction(engine) as connection:
         connection.execute(_statement("delivered"), {"digest": delivery.digest, "run_id": answer["run_id"]})
     return answer
+
+
+def would(declarations: Declarations, trigger: Trigger, config: Mapping[str, Any]) -> dict[str, Any]:
+    """`{job, run_config, tags}` of what `fire` would launch."""
+    order = _order(declarations, trigger, config)
+    return {"job": order.job, "run_config": order.run_config, "tags": order.tags}
+
+
+def _order(declarations: Declarations, trigger: Trigger, config: Mapping[str, Any]) -> Launch:
+    return order_job(
+        declarations,
+        trigger.job,
+        config=config,
+        actor=f"trigger:{trigger.name}",
+        reason=f"a request to the trigger {trigger.name}",
+    )
 
 
 def _refuse_again(engine: sa.Engine, client: GraphQLClient, delivery: Delivery, known: sa.Row[Any]) -> None:

@@ -56,6 +56,8 @@ def _payload(value: dict[str, Any]) -> dict[str, Any]:
 
 Name = Annotated[str, AfterValidator(_name)]
 Text = Annotated[str, AfterValidator(_text)]
+Capabilities = Annotated[tuple[Name, ...], AfterValidator(_sorted)]
+Payload = Annotated[dict[str, Any], AfterValidator(_payload)]
 Reference = int | str
 
 
@@ -80,8 +82,8 @@ class NewTask(_Closed):
     assigned_to: Name | None = None
     priority: int = Field(0, ge=-(2**31), lt=2**31, strict=True)
     tags: tuple[Text, ...] = ()
-    capabilities: Annotated[tuple[Name, ...], AfterValidator(_sorted)] = ()
-    payload: Annotated[dict[str, Any], AfterValidator(_payload)] = Field(default_factory=dict)
+    capabilities: Capabilities = ()
+    payload: Payload = Field(default_factory=dict)
     recipe: Text | None = None
     parent: Reference | None = None
     blocked_by: tuple[Reference, ...] = ()
@@ -104,8 +106,8 @@ class TaskChanges(_Closed):
     description: Text | None = None
     priority: int | None = Field(None, ge=-(2**31), lt=2**31, strict=True)
     tags: tuple[Text, ...] | None = None
-    capabilities: Annotated[tuple[Name, ...], AfterValidator(_sorted)] | None = None
-    payload: Annotated[dict[str, Any], AfterValidator(_payload)] | None = None
+    capabilities: Capabilities | None = None
+    payload: Payload | None = None
     recipe: Text | None = None
     not_before: AwareDatetime | None = None
     deadline: AwareDatetime | None = None

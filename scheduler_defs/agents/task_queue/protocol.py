@@ -21,7 +21,7 @@ from scheduler_defs.agents.task_queue.models import (
     View,
 )
 from scheduler_defs.agents.task_queue.new_task import NewTask, TaskChanges
-from scheduler_defs.errors import NotReachableError, SignalboxError
+from scheduler_defs.errors import NotReachableError, NotThereError, SignalboxError
 
 CHANNEL = "signalbox_tasks"
 """Postgres announces here, with the queue's name, that a queue of tasks has changed."""
@@ -30,7 +30,7 @@ Demand = Callable[[Kind], int]
 """How many tasks of a kind a pass could place at most."""
 
 
-class UnknownTaskError(SignalboxError):
+class UnknownTaskError(NotThereError):
     """There is no such task."""
 
 

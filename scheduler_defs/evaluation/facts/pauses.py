@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from scheduler_defs.audit.entries import Acting, Action, Entry, acting
 from scheduler_defs.audit.store import record
+from scheduler_defs.errors import UsageError
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,12 @@ def read_pauses(engine: sa.Engine) -> Mapping[str, Pause]:
         return {row.schedule: Pause(*row) for row in connection.execute(_READ)}
 
 
+def check_end(until: dt.datetime | None, now: dt.datetime) -> None:
+    """Raises UsageError for a pause that would be over before it begins."""
+    if until is not None and until <= now:
+        raise UsageError(f"the pause would end at {until.isoformat()}, which is over")
+
+
 def pause(
     engine: sa.Engine,
     schedule: str,
@@ -76,7 +83,11 @@ def pause(
     reason: str | None = None,
     until: dt.datetime | None = None,
 ) -> bool:
-    """Pause a schedule. Returns False, and changes nothing, when it is paused in just this way already."""
+    """Pause a schedule. Returns False, and changes nothing, when it is paused in just this way already.
+
+    Raises UsageError as `check_end`.
+    """
+    check_end(until, now)
     values = {"schedule": schedule, "reason": reason, "actor": actor, "now": now, "until": until}
     with engine.begin() as connection:
         changed = connection.execute(_PAUSE, values).first() is not None

@@ -1,4 +1,4 @@
-"""What a run is the only one of: a run key, an occurrence, an attempt at a task.
+"""What a run is the only one of: a run key, an occurrence, an attempt at a task, a request.
 
 Dagster looks for a run with the key and then adds one, so that two daemons, or a tick that is evaluated again
 at another time, add two. Here the claim and the run are written in one statement, and the claim is a primary
@@ -60,6 +60,9 @@ def claim_of(run: DagsterRun) -> Claim | None:
     if tags.SCHEDULE in given and due and (trigger == Trigger.RUN_NOW or _is_tick_of_ours(run)):
         return _claim(Lasts.FOR_EVER, "occurrence", given[tags.SCHEDULE], _utc(due))
     if not is_by_tick(run):
+        for request in tags.OF_ONE_REQUEST:
+            if request in given and not run.parent_run_id:
+                return _claim(Lasts.WHILE_STORED, "request", given[request])
         if BACKFILL_ID_TAG in given and PARTITION_NAME_TAG in given and not _follows_or_selects(run):
             return _claim(
                 Lasts.WHILE_STORED,

@@ -34,7 +34,8 @@ REQUIRED = (tags.JOB, tags.TRIGGER, tags.ATTEMPT, tags.MAX_ATTEMPTS)
 
 _OF_ONE_LAUNCH = frozenset(
     {
-        *(tags.ATTEMPT, tags.TRIGGER, tags.ACTOR, tags.REASON, tags.MISSED, tags.ROOT_RUN, tags.REQUEST),
+        *(tags.ATTEMPT, tags.TRIGGER, tags.ACTOR, tags.REASON, tags.MISSED, tags.ROOT_RUN),
+        *tags.OF_ONE_REQUEST,
         *(RUN_KEY_TAG, TICK_ID_TAG, SCHEDULED_EXECUTION_TIME_TAG),
     }
 )
@@ -73,8 +74,10 @@ def missing(run_tags: Mapping[str, str]) -> list[str]:
     return [key for key in REQUIRED if key not in run_tags]
 
 
-def complete(run: DagsterRun, declared: JobDeclares, person: str) -> DagsterRun:
+def complete(run: DagsterRun, declared: JobDeclares, person: str, *, asked: bool = False) -> DagsterRun:
     """The run with everything that it needs. `person`: who is acting here, when a person is.
+
+    `asked`: whether the API asks for it, whose requests are done once. Elsewhere it would be a copied tag.
 
     What the launch says wins over what its job declares. Doing it twice changes nothing.
     """
@@ -83,6 +86,8 @@ def complete(run: DagsterRun, declared: JobDeclares, person: str) -> DagsterRun:
     if not retry and (parent or (not is_by_tick(run) and RUN_KEY_TAG in given)):
         # Copied from a run by a re-execution, or by "open in launchpad".
         given = {key: value for key, value in given.items() if key not in _OF_ONE_LAUNCH}
+    if not asked and not retry:
+        given = {key: value for key, value in given.items() if key not in tags.OF_ONE_REQUEST}
     found = {**declared.tags, **given}
     found.setdefault(tags.JOB, declared.job or run.job_name)
     found[tags.TRIGGER] = str(_trigger(run, given))

@@ -26,7 +26,7 @@ from scheduler_defs.execution.admission.claims import claim_of
 from scheduler_defs.execution.admission.completing import JobDeclares, complete, with_lineage
 from scheduler_defs.execution.admission.declared import of_location, read_declared
 from scheduler_defs.execution.admission.holding import holds_of, requester
-from scheduler_defs.execution.admission.person import acting
+from scheduler_defs.execution.admission.person import acting, asked_by_request
 from scheduler_defs.execution.audit_entries import record_deletion
 from scheduler_defs.execution.storage.pool import Pooled, connection, patiently
 from scheduler_defs.execution.storage.writes.adding import add, claims
@@ -106,7 +106,8 @@ class PooledRunStorage(Pooled, PostgresRunStorage):
 
     def completed(self, run: DagsterRun) -> DagsterRun:
         """The run with what its job declares, and without what belongs to another run. Nothing is written."""
-        return complete(run, of_location(run, self._declared(run.job_snapshot_id)), acting())
+        declared = of_location(run, self._declared(run.job_snapshot_id))
+        return complete(run, declared, acting(), asked=asked_by_request())
 
     @override
     def _core_add_run(self, col_values: dict[str, Any], tags: Mapping[str, str]) -> None:

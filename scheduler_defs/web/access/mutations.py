@@ -60,6 +60,26 @@ MUTATIONS: Mapping[str, Action] = {
     # They change nothing but what the UI shows of itself.
     "logTelemetry": Action.LOOK,
     "setNuxSeen": Action.LOOK,
+    # Our own: each is a route of the API, and what it is about is looked at there.
+    "signalboxPauseSchedule": Action.SWITCH,
+    "signalboxResumeSchedule": Action.SWITCH,
+    "signalboxAddTask": Action.STEER,
+    "signalboxChangeTask": Action.STEER,
+    "signalboxAddSubtask": Action.STEER,
+    "signalboxCommentTask": Action.STEER,
+    "signalboxBlockTask": Action.STEER,
+    "signalboxUnblockTask": Action.STEER,
+    "signalboxAnswerTask": Action.STEER,
+    "signalboxCompleteTask": Action.STEER,
+    "signalboxFailTask": Action.STEER,
+    "signalboxRequeueTask": Action.STEER,
+    "signalboxCancelTask": Action.STEER,
+    "signalboxPauseAgent": Action.STEER,
+    "signalboxResumeAgent": Action.STEER,
+    "signalboxDrainAgent": Action.STEER,
+    "signalboxApprove": Action.APPROVE,
+    "signalboxDeny": Action.APPROVE,
+    "signalboxPutOff": Action.STEER,
 }
 
 

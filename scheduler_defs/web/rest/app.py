@@ -7,7 +7,7 @@ from http import HTTPStatus
 import sqlalchemy as sa
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DataError, SQLAlchemyError
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -15,9 +15,7 @@ from starlette.responses import JSONResponse, RedirectResponse
 
 from scheduler_defs import database
 from scheduler_defs.access.table import NotAllowed
-from scheduler_defs.acting.place import UnknownAgentError
-from scheduler_defs.agents.task_queue.protocol import UnknownTaskError
-from scheduler_defs.errors import NotReachableError, SignalboxError, UsageError
+from scheduler_defs.errors import NotReachableError, NotThereError, SignalboxError, UsageError
 from scheduler_defs.web import problems
 from scheduler_defs.web.events.hub import Hub
 from scheduler_defs.web.problems import problem
@@ -57,12 +55,14 @@ def build(answering: Answering, hub: Hub | None = None) -> FastAPI:
     app.add_exception_handler(HTTPException, problems.of_http_exception)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(NotAllowed, _not_allowed)
-    app.add_exception_handler(UnknownTaskError, _unknown)
-    app.add_exception_handler(UnknownAgentError, _unknown)
+    app.add_exception_handler(NotThereError, _not_there)
     app.add_exception_handler(UsageError, _misused)
     app.add_exception_handler(NotReachableError, _not_reachable)
     app.add_exception_handler(SQLAlchemyError, _not_reachable)
+    app.add_exception_handler(DataError, _unstorable)
+    app.add_exception_handler(ValueError, _unstorable)
     app.add_exception_handler(SignalboxError, _refused)
+    app.add_exception_handler(Exception, problems.of_fault)
     app.add_api_route("/health/live", _live, methods=["GET"], tags=["health"])
     app.add_api_route("/health/ready", _ready, methods=["GET"], tags=["health"])
     app.add_api_route("/docs", _docs, methods=["GET"], include_in_schema=False)
@@ -125,8 +125,21 @@ async def _not_allowed(_: Request, error: Exception) -> JSONResponse:
     return problem(HTTPStatus.FORBIDDEN, str(error))
 
 
-async def _unknown(_: Request, error: Exception) -> JSONResponse:
+async def _not_there(_: Request, error: Exception) -> JSONResponse:
     return problem(HTTPStatus.NOT_FOUND, str(error))
+
+
+async def _unstorable(_: Request, error: Exception) -> JSONResponse:
+    """Text and numbers that JSON can hold and the database cannot."""
+    if isinstance(error, DataError):
+        said = str(error.orig).strip().partition("\n")[0]
+    elif isinstance(error, UnicodeEncodeError):
+        said = "a text has half of a surrogate pair"
+    elif "NUL" in str(error):
+        said = "a text has the character U+0000"
+    else:
+        raise error  # a fault of ours
+    return problem(HTTPStatus.UNPROCESSABLE_ENTITY, f"the request has a value that cannot be kept: {said}")
 
 
 async def _misused(_: Request, error: Exception) -> JSONResponse:

@@ -9,7 +9,7 @@ from http import HTTPStatus
 from typing import Annotated, Any
 
 import sqlalchemy as sa
-from fastapi import Depends, Query
+from fastapi import Depends, Path, Query
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -34,6 +34,8 @@ from scheduler_defs.web.direct.switches import switched
 from scheduler_defs.web.remembered import Remembered
 from scheduler_defs.web.rest.idempotency import REPEATED, REQUEST
 
+LARGEST = 2**63 - 1
+"""Number that the database counts to."""
 PROVEN_SECONDS = 15.0
 """How old the inbox's word on unexplained occurrences may be."""
 
@@ -159,6 +161,7 @@ Editing = Annotated[Asking, Depends(Needs(Action.EDIT))]
 
 Limit = Annotated[int, Query(ge=1, le=1000, description="At most this many.")]
 Cursor = Annotated[str | None, Query(max_length=200, description="`next` of the page before.")]
+Id = Annotated[int, Path(ge=1, le=LARGEST)]
 DryRun = Annotated[bool, Query(description="Only say what would be.")]
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from http import HTTPStatus
 from typing import Any
 
 from fastapi import FastAPI
@@ -11,12 +13,25 @@ from typing_extensions import override
 
 from scheduler_defs.web.problems import MEDIA_TYPE
 from scheduler_defs.web.rest.answers import ANSWERS, Problem
+from scheduler_defs.web.rest.idempotency import LONGEST, TAKES_NO_KEY
 
 _JSON = "application/json"
 _REF = "#/components/schemas/{model}"
 _ONLY_SAID = {"description": "What would be.", "content": {_JSON: {"schema": {"type": "object"}}}}
 """The answer to `dry_run` where something new is made otherwise."""
 _METHODS = frozenset({"get", "post", "put", "patch", "delete"})
+_KEY = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
+    "description": "The same key with the same request: the same answer, and it is done once.",
+    "schema": {"type": "string", "minLength": 1, "maxLength": LONGEST, "pattern": "^[!-~]+$"},
+}
+_KNOWN = frozenset({"/health/live", "/health/ready"})
+"""Asked by everybody, so they say neither 401 nor 403."""
+_RULED = frozenset({"GET /runs/{run_id}/result", "GET /why/{subject}"})
+"""Questions to which the state of things may be a refusal."""
+_SIGNED = "/triggers/{path}"
 
 
 class Api(FastAPI):
@@ -34,7 +49,8 @@ def described(document: dict[str, Any]) -> dict[str, Any]:
     schemas: dict[str, Any] = document.setdefault("components", {}).setdefault("schemas", {})
     for unused in ("HTTPValidationError", "ValidationError"):
         schemas.pop(unused, None)
-    problem = _schema(Problem, schemas)
+    refused = document["components"].setdefault("responses", {})
+    problem = {MEDIA_TYPE: {"schema": _schema(Problem, schemas)}}
     for path, methods in document["paths"].items():
         for method, operation in methods.items():
             if method not in _METHODS:
@@ -48,11 +64,37 @@ def described(document: dict[str, Any]) -> dict[str, Any]:
                     responses[status]["content"] = {_JSON: {"schema": schema}}
                 if any(each["name"] == "dry_run" for each in operation.get("parameters", ())):
                     responses.setdefault("200", _ONLY_SAID)
-            responses["default"] = {
-                "description": "A problem (RFC 9457).",
-                "content": {MEDIA_TYPE: {"schema": problem}},
-            }
+            for status in _problems(method, plain(path), operation):
+                name = _name_of(status)
+                refused.setdefault(name, {"description": status.phrase, "content": problem})
+                responses[str(status.value)] = {"$ref": f"#/components/responses/{name}"}
+            if method != "get" and not path.endswith((*TAKES_NO_KEY, _SIGNED)):
+                operation.setdefault("parameters", []).append(_KEY)
     return document
+
+
+def _problems(method: str, path: str, operation: Mapping[str, Any]) -> list[HTTPStatus]:
+    """What it may answer besides what was asked for. All are problems, as RFC 9457 says."""
+    places = {(each["in"], each["name"]) for each in operation.get("parameters", ())}
+    found = [HTTPStatus.BAD_REQUEST, HTTPStatus.MISDIRECTED_REQUEST, HTTPStatus.TOO_MANY_REQUESTS]
+    found.append(HTTPStatus.SERVICE_UNAVAILABLE)
+    if path not in _KNOWN:
+        found += [HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN]
+    if any(place == "path" for place, _ in places) or "requestBody" in operation:
+        found.append(HTTPStatus.NOT_FOUND)
+    if places or "requestBody" in operation:
+        found.append(HTTPStatus.UNPROCESSABLE_ENTITY)
+    if method != "get" or f"GET {path}" in _RULED:
+        found.append(HTTPStatus.CONFLICT)
+    if method != "get":
+        found += [HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNSUPPORTED_MEDIA_TYPE]
+    if ("header", "If-Match") in places:
+        found.append(HTTPStatus.PRECONDITION_FAILED)
+    return sorted(found)
+
+
+def _name_of(status: HTTPStatus) -> str:
+    return "".join(word.capitalize() for word in status.name.split("_"))
 
 
 def plain(path: str) -> str:

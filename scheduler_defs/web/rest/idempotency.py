@@ -30,7 +30,10 @@ from scheduler_defs.web.problems import problem
 
 HEADER = "idempotency-key"
 REPLAYED = "Idempotency-Replayed"
-_LONGEST = 200
+LONGEST = 200
+"""Characters of a key."""
+TAKES_NO_KEY = ("/claim",)
+"""Ends of the paths whose answer holds a secret, which is not kept."""
 _CHANGES = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 _KEPT_HEADERS = frozenset({"content-type", "location", "etag"})
 SILENCE_SECONDS = 60.0
@@ -147,9 +150,9 @@ class _Answer:
 
 
 def _fault(key: str, path: str) -> str | None:
-    if not 0 < len(key) <= _LONGEST or not key.isprintable():
-        return f"an Idempotency-Key has 1 to {_LONGEST} printable characters"
-    if path.endswith("/claim"):
+    if not 0 < len(key) <= LONGEST or not key.isprintable():
+        return f"an Idempotency-Key has 1 to {LONGEST} printable characters"
+    if path.endswith(TAKES_NO_KEY):
         return "a claim takes no Idempotency-Key: its answer holds a secret, which is not kept"
     return None
 

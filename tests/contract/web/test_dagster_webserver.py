@@ -6,11 +6,13 @@ import inspect
 
 import pytest
 from dagster._core.workspace.context import WorkspaceProcessContext, WorkspaceRequestContext
+from dagster_graphql.schema import create_schema
 from dagster_webserver.graphql import GraphQLServer
 from dagster_webserver.webserver import DagsterWebserver
 
 OVERRIDDEN = {
     "__init__": ["self", "process_context", "app_path_prefix", "live_data_poll_rate", "uses_app_path_prefix"],
+    "build_graphql_schema": ["self"],
     "build_middleware": ["self"],
     "create_asgi_app": ["self", "kwargs"],
     "make_security_headers": ["self"],
@@ -39,6 +41,17 @@ def test_a_request_context_is_made_from_the_connection() -> None:
         *("self", "instance", "current_workspace", "process_context", "version", "source"),
         *("read_only", "read_only_locations"),
     ]
+
+
+def test_its_schema_is_made_of_these_parts() -> None:
+    source = "".join(inspect.getsource(create_schema).split())
+    for part in (
+        *("query=GrapheneQuery", "mutation=GrapheneMutation", "subscription=GrapheneSubscription"),
+        "types=types()",
+    ):
+        assert part in source
+    assert "create_schema()" in inspect.getsource(DagsterWebserver.build_graphql_schema)
+    assert "context_value=request_context" in inspect.getsource(GraphQLServer.gen_graphql_response)
 
 
 def test_every_way_to_graphql_over_http_goes_through_one_endpoint() -> None:

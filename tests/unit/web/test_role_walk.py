@@ -7,7 +7,6 @@ from collections.abc import Iterator
 
 import pytest
 from dagster._core.workspace.permissions import Permissions
-from dagster_graphql.schema import create_schema
 from graphql import parse
 from starlette.routing import Mount, Route, WebSocketRoute
 
@@ -17,6 +16,10 @@ from scheduler_defs.web.access import permissions
 from scheduler_defs.web.access.mutations import MUTATIONS, mutations_of, refusal
 from scheduler_defs.web.access.permissions import NOBODYS, PERMISSIONS
 from scheduler_defs.web.access.routes import Unclassified, needs
+from scheduler_defs.web.graphql.fields import MUTATIONS as OWN
+from scheduler_defs.web.graphql.fields import mutation_name
+from scheduler_defs.web.graphql.resolving import called
+from scheduler_defs.web.graphql.schema import build
 from tests.standins.web import LAUNCH, Web, posted, serving
 
 pytestmark = pytest.mark.attack
@@ -40,9 +43,14 @@ def web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Web]:
 
 
 def test_every_mutation_is_classified_and_none_that_is_not_there() -> None:
-    schema = create_schema().graphql_schema
+    schema = build().graphql_schema
     assert schema.mutation_type is not None
     assert set(schema.mutation_type.fields) == set(MUTATIONS)
+
+
+def test_a_mutation_of_ours_needs_what_its_route_needs() -> None:
+    for name, (_, route) in OWN.items():
+        assert MUTATIONS[mutation_name(name)] is called(route).needs, name
 
 
 @pytest.mark.parametrize("role", [*Role, None])

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from http import HTTPStatus
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends
 from pydantic import BaseModel, StringConstraints
-from starlette.exceptions import HTTPException
 
 from scheduler_defs import database
 from scheduler_defs.access.table import Action
 from scheduler_defs.approvals import deciding
 from scheduler_defs.approvals.reading import newest, waiting
-from scheduler_defs.web.rest.asking import Asking, Looking, Needs
+from scheduler_defs.web.rest.asking import Asking, DryRun, Id, Looking, Needs
 
 router = APIRouter(prefix="/approvals", tags=["approvals"])
 
@@ -34,18 +32,12 @@ def list_approvals(_: Looking, all: bool = False) -> list[dict[str, Any]]:
 
 
 @router.post("/{approval}/approve")
-def approve(asking: Approving, approval: int) -> dict[str, Any]:
+def approve(asking: Approving, approval: Id, dry_run: DryRun = False) -> dict[str, Any]:
     """Agree; twice is once. The run starts when as many people have agreed as it needs."""
-    try:
-        return deciding.approve(database.engine(), approval, asking.principal)
-    except deciding.UnknownApproval as error:
-        raise HTTPException(HTTPStatus.NOT_FOUND, str(error)) from None
+    return deciding.approve(database.engine(), approval, asking.principal, dry_run=dry_run)
 
 
 @router.post("/{approval}/deny")
-def deny(asking: Approving, approval: int, given: Denial) -> dict[str, Any]:
+def deny(asking: Approving, approval: Id, given: Denial, dry_run: DryRun = False) -> dict[str, Any]:
     """Object: the run ends, canceled, with the reason."""
-    try:
-        return deciding.deny(database.engine(), approval, asking.principal, given.reason)
-    except deciding.UnknownApproval as error:
-        raise HTTPException(HTTPStatus.NOT_FOUND, str(error)) from None
+    return deciding.deny(database.engine(), approval, asking.principal, given.reason, dry_run=dry_run)

@@ -16,7 +16,7 @@ from scheduler_defs.access.table import Action
 from scheduler_defs.acting.runs.launch import run_now
 from scheduler_defs.declarations.models.declared import Schedule
 from scheduler_defs.declarations.names import dagster_name
-from scheduler_defs.evaluation.facts.pauses import Pause, pause, read_pauses, resume
+from scheduler_defs.evaluation.facts.pauses import Pause, check_end, pause, read_pauses, resume
 from scheduler_defs.evaluation.recorded import read_recorded
 from scheduler_defs.graphql.client import GraphQLClient
 from scheduler_defs.graphql.history import history
@@ -121,6 +121,7 @@ def pause_schedule(
     asking.require(Action.SWITCH, subject)
     wanted = given or Pausing.model_validate({})
     now = dt.datetime.now(dt.UTC)
+    check_end(wanted.until, now)
     if dry_run:
         held = _pause(name, now)
         changed = held is None or (held.reason, held.until) != (wanted.reason, wanted.until)

@@ -24,7 +24,7 @@ from scheduler_defs.agents.pool.leases import LONGEST_SECONDS, SECONDS, TaskLeas
 from scheduler_defs.agents.questions.answering import answer
 from scheduler_defs.agents.task_queue.models import Task
 from scheduler_defs.agents.task_queue.shown import task_object
-from scheduler_defs.web.rest.asking import DryRun, Steering
+from scheduler_defs.web.rest.asking import LARGEST, DryRun, Id, Steering
 from scheduler_defs.web.rest.routes.tasks import changed, steered
 
 router = APIRouter(prefix="/tasks/{task_id}", tags=["tasks"])
@@ -55,13 +55,13 @@ class Comment(Leased):
 class Block(Leased):
     """The task to wait for."""
 
-    blocker: int
+    blocker: int = Field(ge=1, le=LARGEST)
 
 
 class Unblock(Leased):
     """The task not to wait for any more; without it, any."""
 
-    blocker: int | None = None
+    blocker: int | None = Field(None, ge=1, le=LARGEST)
 
 
 class Question(Leased):
@@ -112,7 +112,7 @@ class _Steered:
 
 
 @router.post("/claim")
-def claim(asking: Steering, task_id: int, given: Claim, dry_run: DryRun = False) -> dict[str, Any]:
+def claim(asking: Steering, task_id: Id, given: Claim, dry_run: DryRun = False) -> dict[str, Any]:
     """Take the task for an agent: the task, and `lease` with `lease_expires`. The token is shown once."""
     place, _ = steered(asking, task_id)
     if dry_run:
@@ -131,7 +131,7 @@ def claim(asking: Steering, task_id: int, given: Claim, dry_run: DryRun = False)
 @router.post("/heartbeat")
 def heartbeat(
     asking: Steering,
-    task_id: int,
+    task_id: Id,
     given: Leased | None = None,
     token: LeaseHeader = None,
     dry_run: DryRun = False,
@@ -146,7 +146,7 @@ def heartbeat(
 
 @router.post("/comment")
 def comment(
-    asking: Steering, task_id: int, given: Comment, token: LeaseHeader = None, dry_run: DryRun = False
+    asking: Steering, task_id: Id, given: Comment, token: LeaseHeader = None, dry_run: DryRun = False
 ) -> dict[str, Any]:
     """Leave a comment."""
     found = _found(asking, task_id, given, token)
@@ -158,7 +158,7 @@ def comment(
 
 @router.post("/block")
 def block(
-    asking: Steering, task_id: int, given: Block, token: LeaseHeader = None, dry_run: DryRun = False
+    asking: Steering, task_id: Id, given: Block, token: LeaseHeader = None, dry_run: DryRun = False
 ) -> dict[str, Any]:
     """Let it wait for another task."""
     found = _found(asking, task_id, given, token)
@@ -172,7 +172,7 @@ def block(
 @router.post("/unblock")
 def unblock(
     asking: Steering,
-    task_id: int,
+    task_id: Id,
     given: Unblock | None = None,
     token: LeaseHeader = None,
     dry_run: DryRun = False,
@@ -189,7 +189,7 @@ def unblock(
 
 @router.post("/ask")
 def ask(
-    asking: Steering, task_id: int, given: Question, token: LeaseHeader = None, dry_run: DryRun = False
+    asking: Steering, task_id: Id, given: Question, token: LeaseHeader = None, dry_run: DryRun = False
 ) -> dict[str, Any]:
     """Ask a human: the task waits for the answer, and the slot is free."""
     found = _holding(asking, task_id, given, token)
@@ -199,7 +199,7 @@ def ask(
 
 
 @router.post("/answer")
-def answer_question(asking: Steering, task_id: int, given: Answer, dry_run: DryRun = False) -> dict[str, Any]:
+def answer_question(asking: Steering, task_id: Id, given: Answer, dry_run: DryRun = False) -> dict[str, Any]:
     """Answer what its agent has asked; the task goes on."""
     found = _found(asking, task_id, None, None)
     if dry_run:
@@ -211,7 +211,7 @@ def answer_question(asking: Steering, task_id: int, given: Answer, dry_run: DryR
 @router.post("/complete")
 def complete(
     asking: Steering,
-    task_id: int,
+    task_id: Id,
     given: Done | None = None,
     token: LeaseHeader = None,
     dry_run: DryRun = False,
@@ -230,7 +230,7 @@ def complete(
 @router.post("/fail")
 def fail(
     asking: Steering,
-    task_id: int,
+    task_id: Id,
     given: Failure | None = None,
     token: LeaseHeader = None,
     dry_run: DryRun = False,
@@ -250,7 +250,7 @@ def fail(
 @router.post("/release")
 def release(
     asking: Steering,
-    task_id: int,
+    task_id: Id,
     given: Leased | None = None,
     token: LeaseHeader = None,
     dry_run: DryRun = False,
@@ -263,7 +263,7 @@ def release(
 
 
 @router.post("/requeue")
-def requeue(asking: Steering, task_id: int, dry_run: DryRun = False) -> dict[str, Any]:
+def requeue(asking: Steering, task_id: Id, dry_run: DryRun = False) -> dict[str, Any]:
     """Back to idle, with all its attempts before it."""
     found = _found(asking, task_id, None, None)
     if dry_run:
@@ -274,7 +274,7 @@ def requeue(asking: Steering, task_id: int, dry_run: DryRun = False) -> dict[str
 
 @router.post("/cancel")
 def cancel(
-    asking: Steering, task_id: int, given: Reason | None = None, dry_run: DryRun = False
+    asking: Steering, task_id: Id, given: Reason | None = None, dry_run: DryRun = False
 ) -> dict[str, Any]:
     """It is not to be done any more; its run is cancelled, too."""
     found = _found(asking, task_id, None, None)

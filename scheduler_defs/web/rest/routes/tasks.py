@@ -17,7 +17,7 @@ from scheduler_defs.agents.deciding import TaskStatus
 from scheduler_defs.agents.task_queue.models import Task, TaskQuery
 from scheduler_defs.agents.task_queue.new_task import NewTask, TaskChanges
 from scheduler_defs.agents.task_queue.shown import task_object
-from scheduler_defs.web.rest.asking import Cursor, DryRun, Limit, Looking, Steering, page
+from scheduler_defs.web.rest.asking import LARGEST, Cursor, DryRun, Id, Limit, Looking, Steering, page
 
 router = APIRouter(prefix="/tasks", tags=["tasks"])
 
@@ -35,7 +35,7 @@ def list_tasks(
     agent: str | None = None,
     blocked: bool = False,
     tag: str | None = None,
-    parent: int | None = None,
+    parent: Annotated[int | None, Query(ge=1, le=LARGEST)] = None,
     text: Annotated[str | None, Query(max_length=200)] = None,
     limit: Limit = 100,
     cursor: Cursor = None,
@@ -75,7 +75,7 @@ def add(asking: Steering, response: Response, given: NewTask, dry_run: DryRun = 
 
 
 @router.get("/{task_id}")
-def show(asking: Looking, response: Response, task_id: int) -> dict[str, Any]:
+def show(asking: Looking, response: Response, task_id: Id) -> dict[str, Any]:
     """One task with comments, links, subtasks, dependents and runs."""
     place = asking.place()
     found = task_details(place, task_id)
@@ -87,7 +87,7 @@ def show(asking: Looking, response: Response, task_id: int) -> dict[str, Any]:
 def change(
     asking: Steering,
     response: Response,
-    task_id: int,
+    task_id: Id,
     given: TaskChanges,
     dry_run: DryRun = False,
     if_match: IfMatch = None,

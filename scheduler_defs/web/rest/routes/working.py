@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator
 from http import HTTPStatus
-from typing import Any
+from typing import Annotated, Any
 
 from fastapi import APIRouter
 from pydantic import Field
@@ -16,9 +16,9 @@ from scheduler_defs.acting.agent_queues import claims
 from scheduler_defs.acting.agent_queues.agent_runs import GraphQLRuns
 from scheduler_defs.agents.deciding import Placement
 from scheduler_defs.agents.pool.passes import Pass, preview
-from scheduler_defs.agents.task_queue.new_task import NewTask
+from scheduler_defs.agents.task_queue.new_task import Capabilities, Name, NewTask, Payload, Text
 from scheduler_defs.agents.task_queue.shown import task_object
-from scheduler_defs.web.rest.asking import Asking, DryRun, Looking, Steering
+from scheduler_defs.web.rest.asking import LARGEST, Asking, DryRun, Id, Looking, Steering
 from scheduler_defs.web.rest.routes.steering import Leased, LeaseHeader
 from scheduler_defs.web.rest.routes.tasks import changed, steered
 
@@ -29,13 +29,13 @@ _MOST_REASONS = 5
 class Subtask(Leased):
     """A task that belongs to another one."""
 
-    title: str = Field(min_length=1, max_length=1000)
-    description: str | None = Field(None, max_length=100_000)
-    queue: str | None = Field(None, description="Absent: the queue of the task that it belongs to.")
+    title: Text = Field(min_length=1, max_length=1000)
+    description: Text | None = Field(None, max_length=100_000)
+    queue: Name | None = Field(None, description="Absent: the queue of the task that it belongs to.")
     priority: int = Field(0, ge=-(2**31), lt=2**31)
-    capabilities: list[str] = Field(default_factory=list)
-    payload: dict[str, Any] = Field(default_factory=dict)
-    blocked_by: list[int] = Field(default_factory=list)
+    capabilities: Capabilities = ()
+    payload: Payload = Field(default_factory=dict)
+    blocked_by: list[Annotated[int, Field(ge=1, le=LARGEST)]] = Field(default_factory=list)
 
 
 @router.get("/agents/{name}/next-task")
@@ -61,7 +61,7 @@ def next_task(asking: Looking, name: str) -> dict[str, Any]:
 def add_subtask(
     asking: Steering,
     response: Response,
-    task_id: int,
+    task_id: Id,
     given: Subtask,
     token: LeaseHeader = None,
     dry_run: DryRun = False,

@@ -120,12 +120,13 @@ def budgets(asking: Looking) -> list[dict[str, Any]]:
 
 
 @router.post("/budgets/{name}/allow")
-def allow_more(asking: Steering, name: str) -> dict[str, Any]:
+def allow_more(asking: Steering, name: str, dry_run: DryRun = False) -> dict[str, Any]:
     """Allow as much again of what is used up."""
     place = asking.place()
     asking.require(Action.APPROVE)
-    allowed = allow(place, name, by=asking.principal.name)
-    announce(place.engine, None)
+    allowed = allow(place, name, by=asking.principal.name, dry_run=dry_run)
+    if not dry_run:
+        announce(place.engine, None)
     return {"name": name, "allowed": allowed}
 
 
