@@ -3,7 +3,7 @@
 #     scripts/way_back.sh PYTHON [PYTEST ARGUMENTS]
 set -eu
 # The last commit of 0.1.0 (see CHANGELOG.md).
-RELEASE=03426ccfada21af0e54db8de6f7267cad5cdd247
+RELEASE=1ca086b12f140d687c1cdddd8bb6ab871844b6b3
 TESTS="tests/unit/task_queue/test_postgres.py tests/unit/task_queue/test_conformance.py"
 cd "$(dirname "$0")/.."
 python=$(cd "$(dirname "$1")" && pwd)/$(basename "$1")

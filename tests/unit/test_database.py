@@ -1,6 +1,12 @@
+import re
+import shutil
+import subprocess
+
+import pytest
 import sqlalchemy as sa
 
 from scheduler_defs import database
+from scheduler_defs.settings import PROJECT_ROOT
 
 
 def test_upgrade_twice_gives_one_schema(postgres_url: str) -> None:
@@ -40,3 +46,22 @@ def test_when_a_connection_is_taken_from_the_pool_then_the_server_is_asked_nothi
         last = sa.text("SELECT query FROM pg_stat_activity WHERE pid = :pid")
         assert watching.scalar(last, {"pid": pid}) in ("ROLLBACK", "SELECT 'the last'")
     engine.dispose()
+
+
+def test_the_release_before_is_in_the_history_or_its_tests_would_be_skipped_unseen() -> None:
+    git = shutil.which("git")
+    if git is None or not (PROJECT_ROOT / ".git").exists():
+        pytest.skip("no history here")
+    if (
+        subprocess.run(
+            [git, "rev-parse", "--is-shallow-repository"], cwd=PROJECT_ROOT, capture_output=True, text=True
+        ).stdout
+        == "true\n"
+    ):
+        pytest.skip("a checkout without its history")
+    script = (PROJECT_ROOT / "scripts" / "way_back.sh").read_text()
+    (release,) = re.findall(r"^RELEASE=(\w+)$", script, re.MULTILINE)
+    found = subprocess.run(
+        [git, "merge-base", "--is-ancestor", release, "HEAD"], cwd=PROJECT_ROOT, capture_output=True
+    )
+    assert found.returncode == 0, f"scripts/way_back.sh names {release}"
