@@ -29,6 +29,7 @@ from scheduler_defs.execution.admission.holding import holds_of, requester
 from scheduler_defs.execution.admission.person import acting, asked_by_request
 from scheduler_defs.execution.audit_entries import record_deletion
 from scheduler_defs.execution.storage.pool import Pooled, connection, patiently
+from scheduler_defs.execution.storage.snapshots import Snapshots
 from scheduler_defs.execution.storage.writes.adding import add, claims
 from scheduler_defs.execution.storage.writes.states import is_state_change
 from scheduler_defs.execution.storage.writes.write import log_and_move, read
@@ -189,17 +190,22 @@ class PooledRunStorage(Pooled, PostgresRunStorage):
                 # Somebody else wrote the run in between: look again.
         raise DagsterRunNotFoundError(f"Run {run_id} was not found in instance.", invalid_run_id=run_id)
 
+    @cached_property
+    def _snapshots(self) -> Snapshots:
+        return Snapshots(self.connect)
+
     @override
     def _has_snapshot_id(self, snapshot_id: str) -> bool:
-        return self._remembered(
-            f"snapshot:{snapshot_id}", lambda: PostgresRunStorage._has_snapshot_id(self, snapshot_id)
-        )
+        return patiently(lambda: self._snapshots.is_there(snapshot_id))
 
     @override
     def get_execution_plan_snapshot(self, execution_plan_snapshot_id: str) -> ExecutionPlanSnapshot:
-        # Content-addressed, so what was read once is still right.
+        # Content-addressed, so what was read once is still right; but it may have been dropped since.
         plans = self._plans
         found = plans.get(execution_plan_snapshot_id)
+        if not self._has_snapshot_id(execution_plan_snapshot_id):
+            plans.pop(execution_plan_snapshot_id, None)
+            found = None
         if found is None:
             # Of one that is not there Dagster's method says None, against its type; it is added next.
             found = super().get_execution_plan_snapshot(execution_plan_snapshot_id)
@@ -215,6 +221,7 @@ class PooledRunStorage(Pooled, PostgresRunStorage):
         self._known.clear()
         self._plans.clear()
         self._jobs.clear()
+        self._snapshots.forget()
         with self.connect() as conn:
             if conn.execute(sa.text("SELECT to_regclass('signalbox.run_claims')")).scalar() is not None:
                 conn.execute(claims("forget_all"))

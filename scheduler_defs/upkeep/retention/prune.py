@@ -24,7 +24,7 @@ from scheduler_defs.database.named_sql import NamedSql
 from scheduler_defs.database.pacing import Pace
 from scheduler_defs.declarations.models.settings.retention import Retention
 from scheduler_defs.errors import SignalboxError
-from scheduler_defs.execution.pruning import rows, runs
+from scheduler_defs.execution.pruning import rows, runs, snapshots
 from scheduler_defs.ledger import pruning as ledger
 from scheduler_defs.settings import Settings
 from scheduler_defs.upkeep.retention.files import Freed, old_folders
@@ -163,6 +163,7 @@ def _rows(
 ) -> None:
     found.events += rows.prune_lines(pace, now - retention.events, dry_run=dry_run)
     found.others["ticks"] = rows.prune_ticks(pace, now - retention.ticks, dry_run=dry_run)
+    found.others["snapshots"] = snapshots.prune(pace, now, dry_run=dry_run)
     if not dry_run:
         rows.prune_checks(pace, now - retention.runs.age)
         with pace.engine.begin() as connection:

@@ -157,3 +157,43 @@ FROM runs WHERE run_id = ANY(:runs)
 SELECT c.relname AS name, pg_total_relation_size(c.oid) / greatest(1, c.reltuples) AS bytes
 FROM pg_class c
 WHERE c.oid = ANY(ARRAY['runs', 'run_tags', 'event_logs', 'job_ticks']::regclass[])
+
+-- name: unused_jobs
+SELECT snapshot_id FROM snapshots s
+WHERE snapshot_type = 'PIPELINE' AND NOT EXISTS (SELECT FROM runs r WHERE r.snapshot_id = s.snapshot_id)
+
+-- name: used_jobs
+SELECT snapshot_id FROM snapshots s
+WHERE snapshot_type = 'PIPELINE' AND EXISTS (SELECT FROM runs r WHERE r.snapshot_id = s.snapshot_id)
+
+-- name: bodies
+SELECT snapshot_body FROM snapshots WHERE snapshot_id = ANY(:ids)
+
+-- name: plans
+SELECT snapshot_id FROM snapshots WHERE snapshot_type = 'EXECUTION_PLAN'
+
+-- name: plans_of_runs
+-- A run names its plan nowhere but in its body: all are read, and nothing is locked.
+SELECT DISTINCT substring(run_body FROM '"execution_plan_snapshot_id": "([^"]+)"') FROM runs
+
+-- name: mark_used
+DELETE FROM signalbox.unused_snapshots WHERE snapshot_id <> ALL(:ids)
+
+-- name: mark_unused
+INSERT INTO signalbox.unused_snapshots (snapshot_id, since)
+SELECT unnest(CAST(:ids AS text[])), :now ON CONFLICT DO NOTHING
+
+-- name: long_unused
+SELECT count(*) FROM signalbox.unused_snapshots WHERE snapshot_id = ANY(:ids) AND since < :before
+
+-- name: drop_snapshots
+-- Whoever asks for one waits for its mark, or takes it away.
+WITH unused AS (
+    DELETE FROM signalbox.unused_snapshots u
+    WHERE u.snapshot_id = ANY(:ids) AND u.since < :before
+      AND NOT EXISTS (SELECT FROM runs r WHERE r.snapshot_id = u.snapshot_id)
+    RETURNING u.snapshot_id
+), gone AS (
+    DELETE FROM snapshots s USING unused WHERE s.snapshot_id = unused.snapshot_id RETURNING s.id
+)
+SELECT count(*) FROM gone
