@@ -6,7 +6,7 @@ A stack of its own whose Postgres is filled by SQL with copies of real runs: the
 events, a tenth with a materialization, and the ledger's line of each. Measured are `runs list`, what
 Dagster's page of runs asks for, and `schedules list`; what a run takes in the database; and the pass of
 retention that drops nine tenths of it while somebody else writes. Server, database and client share the
-machine, whose load is printed; the CPU of the webserver, or of a command, is what a busy one makes little worse.
+machine, whose load is printed; the CPU of webserver and command is what a busy one makes little worse.
 """
 
 from __future__ import annotations
