@@ -33,12 +33,19 @@ class DaemonBeat:
     def __init__(self) -> None:
         self._id = str(uuid.uuid4())
 
-    def beat(self, connection: sa.Connection) -> None:
-        """I am here. Daemons that are gone are forgotten."""
-        connection.execute(
-            statement("beat"),
-            {"id": self._id, "host": socket.gethostname(), "pid": os.getpid(), "silence": SILENCE_SECONDS},
-        )
+    def beat(self, connection: sa.Connection, iteration_seconds: float | None = None) -> None:
+        """I am here, and the longest pass over the queue since the last beat took so long.
+
+        Daemons that are gone are forgotten.
+        """
+        values = {
+            "id": self._id,
+            "host": socket.gethostname(),
+            "pid": os.getpid(),
+            "silence": SILENCE_SECONDS,
+            "iteration": iteration_seconds,
+        }
+        connection.execute(statement("beat"), values)
 
     def end(self) -> None:
         """I am going. Without the database it is noticed by the silence."""

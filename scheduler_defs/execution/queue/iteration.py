@@ -64,6 +64,7 @@ class SignalboxQueueDaemon(QueuedRunCoordinatorDaemon):
         self._abandoned = Abandoned()
         self._daemon = DaemonBeat()
         self._idle = False
+        self._longest_seconds = 0.0
 
     @override
     def core_loop(
@@ -76,6 +77,7 @@ class SignalboxQueueDaemon(QueuedRunCoordinatorDaemon):
                 failed = False
                 try:
                     yield from self.run_iteration(workspace_process_context)
+                    self._longest_seconds = max(self._longest_seconds, time.monotonic() - started)
                 except Exception as error:
                     failed = True
                     self._waking.close()
@@ -120,7 +122,8 @@ class SignalboxQueueDaemon(QueuedRunCoordinatorDaemon):
             self._look_around_at = time.monotonic() + LOOK_AROUND_SECONDS
             self._abandoned.queue(instance, connection)
             end_refused(instance)
-            self._daemon.beat(connection)
+            self._daemon.beat(connection, self._longest_seconds)
+            self._longest_seconds = 0.0
         state = reader.read(connection, limits)
         self._idle = not state.queued and not state.active
         for untaken in self._untaken(state):

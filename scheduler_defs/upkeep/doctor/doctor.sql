@@ -7,7 +7,7 @@ SELECT (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backe
        current_setting('max_connections')::int AS allowed
 
 -- name: workers
-SELECT id, versions, extract(epoch FROM clock_timestamp() - heartbeat)::float8 AS silence, draining
+SELECT id, versions, queues, extract(epoch FROM clock_timestamp() - heartbeat)::float8 AS silence, draining
 FROM signalbox.workers ORDER BY id
 
 -- name: unlaunched
@@ -34,5 +34,8 @@ SELECT count(*) FILTER (WHERE sent_at IS NULL AND given_up_at IS NULL) AS waitin
        count(*) FILTER (WHERE given_up_at > clock_timestamp() - interval '1 day') AS given_up
 FROM signalbox.alerts
 
--- name: database_size
-SELECT pg_database_size(current_database()) AS bytes
+-- name: waiting_queues
+-- Celery queues that runs wait for.
+SELECT DISTINCT coalesce(t.value, 'runs') FROM runs r
+LEFT JOIN run_tags t ON t.run_id = r.run_id AND t.key = 'dagster-celery/queue'
+WHERE r.status = 'QUEUED'

@@ -43,6 +43,22 @@ class Health(Answer):
     status: str
 
 
+class Check(Answer):
+    """One check of the doctor."""
+
+    name: str
+    ok: bool
+    detail: str
+    advice: str
+
+
+class Doctor(Answer):
+    """Every check."""
+
+    ok: bool
+    checks: list[Check]
+
+
 class LastRun(Answer):
     """The newest run of a schedule."""
 
@@ -381,6 +397,7 @@ class Capabilities(Answer):
 _TASK = "/tasks/{task_id}"
 _STEPS = ("comment", "block", "unblock", "ask", "answer", "complete", "fail", "release", "requeue", "cancel")
 ANSWERS: Mapping[str, Any] = {
+    "GET /health": Doctor,
     "GET /health/live": Health,
     "GET /health/ready": Health,
     "GET /capabilities": Capabilities,

@@ -12,6 +12,7 @@ from tests.integration.running_stack import Stack, until
 from tests.standins.described_api import DescribedApi
 
 LISTS = (
+    "/health",
     "/health/live",
     "/health/ready",
     "/capabilities",

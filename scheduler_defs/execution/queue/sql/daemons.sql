@@ -5,8 +5,8 @@ WITH gone AS (
     DELETE FROM signalbox.daemons
     WHERE id <> :id AND heartbeat < now() - make_interval(secs => :silence)
 )
-INSERT INTO signalbox.daemons (id, host, pid) VALUES (:id, :host, :pid)
-ON CONFLICT (id) DO UPDATE SET heartbeat = now()
+INSERT INTO signalbox.daemons (id, host, pid, iteration_seconds) VALUES (:id, :host, :pid, :iteration)
+ON CONFLICT (id) DO UPDATE SET heartbeat = now(), iteration_seconds = excluded.iteration_seconds
 
 -- name: end
 DELETE FROM signalbox.daemons WHERE id = :id

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import os
+from dataclasses import asdict
 from http import HTTPStatus
 from typing import Annotated, Any
 
@@ -16,6 +19,7 @@ from scheduler_defs.acting.verifying import verify_chain
 from scheduler_defs.audit.store import Query as Wanted
 from scheduler_defs.audit.store import as_rows, read
 from scheduler_defs.settings import settings
+from scheduler_defs.upkeep.doctor.checks import Patient, examine
 from scheduler_defs.web.rest.asking import Cursor, DryRun, Limit, Looking, Steering
 
 router = APIRouter(tags=["records"])
@@ -28,6 +32,17 @@ class PuttingOff(BaseModel):
 
     id: str = Field(min_length=1, max_length=500)
     until: AwareDatetime | None = None
+
+
+@router.get("/health")
+def health(asking: Looking) -> dict[str, Any]:
+    """What `signalbox doctor` finds, with what to do. `/health/ready` is for load balancers."""
+    place = asking.place()
+    patient = Patient(
+        settings(), place.declarations, place.engine, os.environ, lambda: dt.datetime.now(dt.UTC)
+    )
+    checks = list(examine(patient))
+    return {"ok": all(check.ok for check in checks), "checks": [asdict(check) for check in checks]}
 
 
 @router.get("/audit")
