@@ -1,10 +1,12 @@
-"""What the ledger costs: writing a tick's decision, reading what stands, and proving a window.
+"""What the ledger and the audit cost: writing, reading what stands, proving a window, verifying the chain.
 
     python -m benchmarks.ledger [--rows 10000 1000000] [--schedules 1000] [--days 30] [--json]
 
 An embedded Postgres with so many rows, evenly over the schedules and days. Writing and reading are the median
 of calls one after the other, and of eight threads at once, as the code server's ticks come. The proof is the
-whole of `signalbox prove`, in wall seconds, and must find everything accounted for.
+whole of `signalbox prove`, in wall seconds, and must find everything accounted for. The audit has as many
+entries; they are sealed and verified as `signalbox audit verify` does it, and what an entry costs whoever
+writes it is a transaction with one, less the same transaction without.
 """
 
 from __future__ import annotations
@@ -14,16 +16,25 @@ import datetime as dt
 import json
 import os
 import statistics
+import tempfile
 import time
 import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 
 from benchmarks.postgres import embedded_postgres
 from scheduler_defs import database
+from scheduler_defs.audit.checkpoints import make
+from scheduler_defs.audit.entries import Action
+from scheduler_defs.audit.entries import Entry as Deed
+from scheduler_defs.audit.sealing import seal
+from scheduler_defs.audit.signing import signing_key
+from scheduler_defs.audit.store import record
+from scheduler_defs.audit.verifying import verify
 from scheduler_defs.declarations.models.declared import Declarations, Position, Schedule
 from scheduler_defs.evaluation.live import version_of
 from scheduler_defs.execution.storage.postgres import SignalboxStorage
@@ -34,6 +45,8 @@ from scheduler_defs.ledger.versions import come_into_force
 from scheduler_defs.timing import EverySpec, Policies
 
 LIMIT_SECONDS = 20.0
+VERIFY_SECONDS = 60.0
+AUDIT_MS = 1.0
 THREADS = 8
 ANCHOR = dt.datetime(2001, 1, 1, tzinfo=dt.UTC)
 """From which `every` counts."""
@@ -48,6 +61,22 @@ FILL = sa.text(
         to_timestamp(:anchor + ceil((extract(epoch FROM s.since) - :anchor) / :step) * :step), :until,
         make_interval(secs => :step)) AS due
     WHERE due > s.since
+    """
+)
+
+
+AUDIT_SIZE = sa.text("SELECT pg_total_relation_size('signalbox.audit_log')")
+CHANGE = sa.text(
+    "INSERT INTO signalbox.schedule_states (schedule, handled) VALUES (:schedule, now())"
+    " ON CONFLICT (schedule) DO UPDATE SET handled = excluded.handled"
+)
+FILL_AUDIT = sa.text(
+    """
+    INSERT INTO signalbox.audit_log (actor, channel, action, subject, run_id, request_id, after)
+    SELECT 'schedule:s' || n % 1000, 'system', 'run.launched', 'run:' || id, id, 'bench-' || n,
+           jsonb_build_object('job', 'report', 'status', 'QUEUED',
+                              'config', jsonb_build_object('bytes', 120, 'sha256', repeat('0', 64)))
+    FROM (SELECT n, gen_random_uuid()::text AS id FROM generate_series(1, :entries) AS n) AS each
     """
 )
 
@@ -73,6 +102,14 @@ def main() -> None:
             f" read {each['standing_ms']:.2f} ms;"
             f" prove {each['due']:,} occurrences {each['prove_seconds']:.1f} s{over};"
             f" {each['bytes_per_row']:.0f} bytes a row; load {os.getloadavg()[0]:.1f}",
+            flush=True,
+        )
+        over = "   OVER" if each["verify_seconds"] > VERIFY_SECONDS or each["audit_ms"] > AUDIT_MS else ""
+        print(
+            f"{each['rows']:>9,} audit entries: sealed in {each['seal_seconds']:.1f} s,"
+            f" verified in {each['verify_seconds']:.1f} s (CPU {each['verify_cpu_seconds']:.1f} s);"
+            f" one costs its writer {each['audit_ms']:.2f} ms{over};"
+            f" {each['audit_bytes']:.0f} bytes an entry; load {os.getloadavg()[0]:.1f}",
             flush=True,
         )
     if asked.json:
@@ -108,6 +145,7 @@ def measure(url: str, rows: int, count: int, window: dt.timedelta) -> dict[str, 
         raise RuntimeError(f"{len(found.proof.problems)} problems, the first {found.proof.problems[0]}")
     book = Book(lambda: engine)
     return {
+        **audit(engine, rows),
         "rows": written,
         "due": found.proof.due,
         "prove_seconds": seconds,
@@ -117,6 +155,49 @@ def measure(url: str, rows: int, count: int, window: dt.timedelta) -> dict[str, 
         "write_ms": median_ms(lambda number: book.write(decided(number, now)), 200),
         "write_together_ms": together_ms(lambda number: book.write(decided(10_000 + number, now)), 400),
     }
+
+
+def audit(engine: sa.Engine, entries: int) -> dict[str, Any]:
+    """So many entries of launches, sealed and verified."""
+    with engine.begin() as connection:
+        connection.execute(FILL_AUDIT, {"entries": entries})
+    began = time.perf_counter()
+    seal(engine)
+    sealed = time.perf_counter() - began
+    began, cpu = time.perf_counter(), time.process_time()
+    with tempfile.TemporaryDirectory() as folder, engine.connect() as connection:
+        key = signing_key(Path(folder))
+        known = make(connection, key, dt.datetime.now(dt.UTC))
+        assert known is not None
+        verdict = verify(connection, key.public, [known])
+        if not verdict.ok or verdict.entries != entries:
+            raise RuntimeError(f"{verdict.entries} entries, {verdict.problems[:1]}")
+    verified, cpu = time.perf_counter() - began, time.process_time() - cpu
+    with engine.connect() as connection:
+        size = connection.execute(
+            sa.text("SELECT pg_total_relation_size('signalbox.audit_log')")
+        ).scalar_one()
+    return {
+        "seal_seconds": sealed,
+        "verify_seconds": verified,
+        "verify_cpu_seconds": cpu,
+        "audit_bytes": size / entries,
+        "audit_ms": quick_ms(lambda number: transaction(engine, number))
+        - quick_ms(lambda number: transaction(engine, None)),
+    }
+
+
+def transaction(engine: sa.Engine, number: int | None) -> None:
+    """As a launch is: something is written; and, with a number, an entry of the audit."""
+    with engine.begin() as connection:
+        connection.execute(
+            sa.text(
+                "UPDATE signalbox.occurrences SET attempts = 2 WHERE schedule = 's00001' AND attempts = 1"
+            )
+        )
+        if number is not None:
+            after = {"job": "report", "status": "QUEUED", "config": {"bytes": 120, "sha256": "0" * 64}}
+            record(connection, Deed(Action.RUN_LAUNCHED, f"run:{uuid.uuid4()}", after=after))
 
 
 def made_up(name: str, minutes: int) -> Schedule:
@@ -148,6 +229,16 @@ def median_ms(action: Callable[[int], object], times: int) -> float:
         action(number)
         spent.append((time.perf_counter() - began) * 1_000)
     return statistics.median(spent)
+
+
+def quick_ms(action: Callable[[int], object]) -> float:
+    """Wall milliseconds that a tenth of 500 calls stay below: other work on the machine disturbs that least."""
+    spent: list[float] = []
+    for number in range(500):
+        began = time.perf_counter()
+        action(number)
+        spent.append((time.perf_counter() - began) * 1_000)
+    return statistics.quantiles(spent, n=10)[0]
 
 
 def together_ms(action: Callable[[int], object], times: int) -> float:

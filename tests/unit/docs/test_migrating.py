@@ -10,6 +10,7 @@ import typer
 from typer.main import get_command
 
 from scheduler_defs.cli.main import COMMANDS, build
+from tests.unit.docs.runbooks import NAMED
 
 DOCS = Path(__file__).parents[3] / "docs"
 PAGES = sorted(DOCS.glob("migrating-from-*.md"))
@@ -37,3 +38,11 @@ def test_every_command_is_one_of_ours(page: Path) -> None:
 def test_every_link_leads_somewhere(page: Path) -> None:
     for target in re.findall(r"\]\(([^)#]+)\)", page.read_text(encoding="utf-8")):
         assert target.startswith("https://") or (page.parent / target).exists(), target
+
+
+@pytest.mark.parametrize("page", NAMED)
+def test_all_that_the_old_runbook_names_has_a_row(page: str) -> None:
+    text = (DOCS / f"migrating-from-{page}.md").read_text(encoding="utf-8")
+    left = [re.split(r"(?<!\\)\|", line)[1] for line in text.splitlines() if line.startswith("| ")]
+    named = " ".join(left).lower()
+    assert [each for each in NAMED[page] if each.lower() not in named] == []
