@@ -232,7 +232,7 @@ def median_ms(action: Callable[[int], object], times: int) -> float:
 
 
 def quick_ms(action: Callable[[int], object]) -> float:
-    """Wall milliseconds that a tenth of 500 calls stay below: other work on the machine disturbs that least."""
+    """Wall milliseconds that a tenth of 500 calls stay below: other work disturbs that least."""
     spent: list[float] = []
     for number in range(500):
         began = time.perf_counter()

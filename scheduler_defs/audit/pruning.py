@@ -55,5 +55,4 @@ def prune(pace: Pace, key: SigningKey, before: dt.datetime, now: dt.datetime, *,
 
 
 def _delete(connection: sa.Connection, sequences: Sequence[int]) -> int:
-    connection.execute(statement("allow_pruning"))
     return connection.execute(statement("prune"), {"sequences": list(sequences)}).rowcount

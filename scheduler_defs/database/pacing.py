@@ -1,4 +1,8 @@
-"""Rows changed in small transactions, of which none holds its locks for long on however busy a machine."""
+"""Rows changed in small transactions, of which none holds its locks for long on however busy a machine.
+
+Each is one statement that commits by itself: while it holds locks the database waits for nobody, neither for
+the network nor for a client that has no processor.
+"""
 
 from __future__ import annotations
 
@@ -19,8 +23,9 @@ _FIRST = 10
 _CANCELED = "57014"
 # Locks are not held until the disk has answered. What a power cut brings back goes in the next pass.
 _SOON = sa.text(
-    "SELECT set_config('synchronous_commit', 'off', true), set_config('statement_timeout', :limit, true)"
+    "SELECT set_config('synchronous_commit', 'off', false), set_config('statement_timeout', :limit, false)"
 )
+_AS_BEFORE = sa.text("RESET synchronous_commit; RESET statement_timeout")
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -43,18 +48,32 @@ class Pace:
     ) -> Iterator[R]:
         """Act on all items, in order; gives what `act` gave for each part, when that is committed.
 
+        `act` executes one statement.
+
         A single item that takes too long is given to `alone`, which may make it smaller, and is then acted
         upon for as long as it takes.
         """
+        with self.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            try:
+                yield from self._each(connection, items, act, alone)
+            finally:
+                if not connection.invalidated:
+                    connection.execute(_AS_BEFORE)
+
+    def _each(
+        self,
+        connection: sa.Connection,
+        items: Sequence[T],
+        act: Callable[[sa.Connection, Sequence[T]], R],
+        alone: Callable[[T], None],
+    ) -> Iterator[R]:
         begin, size, limited = 0, _FIRST, True
+        _limit(connection, LIMIT_SECONDS)
         while begin < len(items):
             part = items[begin : begin + size]
             started = time.perf_counter()
             try:
-                with self.engine.begin() as connection:
-                    limit = f"{round(LIMIT_SECONDS * 1000)}ms" if limited else "0"
-                    connection.execute(_SOON, {"limit": limit})
-                    done = act(connection, part)
+                done = act(connection, part)
             except OperationalError as error:
                 if not limited or getattr(error.orig, "pgcode", None) != _CANCELED:
                     raise
@@ -62,18 +81,26 @@ class Pace:
                 self.taken_back += 1
                 if len(part) == 1:
                     alone(part[0])
+                    _limit(connection, None)
                     limited = False
                 size = max(FEWEST, len(part) // 2)
                 continue
             size = next_size(len(part), self._note(started))
             begin += len(part)
-            limited = True
+            if not limited:
+                _limit(connection, LIMIT_SECONDS)
+                limited = True
             yield done
 
     def _note(self, started: float) -> float:
         took = time.perf_counter() - started
         self.longest_seconds = max(self.longest_seconds, took)
         return took
+
+
+def _limit(connection: sa.Connection, seconds: float | None) -> None:
+    """How long a statement may take from now on (None: as long as it takes)."""
+    connection.execute(_SOON, {"limit": "0" if seconds is None else f"{round(seconds * 1000)}ms"})
 
 
 def next_size(size: int, took: float) -> int:

@@ -16,17 +16,31 @@ from scheduler_defs.evaluation.facts.pauses import Pause, read_pauses
 
 _LAST = sa.text(
     """
-    -- last_runs: the newest run of each schedule that has one
+    -- last_runs: the newest run of each schedule that has one; of one whose runs are gone the ledger says it
+    WITH newest AS MATERIALIZED (
+        SELECT n.name, tagged.run_id
+        FROM unnest(CAST(:names AS text[])) AS n(name)
+        CROSS JOIN LATERAL (
+            SELECT run_id FROM run_tags WHERE key = :schedule AND value = n.name ORDER BY id DESC LIMIT 1
+        ) AS tagged
+    )
     SELECT n.name AS schedule, r.run_id, r.status, r.create_timestamp, r.start_time, r.end_time,
            max(t.value) FILTER (WHERE t.key = :scheduled_for) AS scheduled_for,
-           max(t.value) FILTER (WHERE t.key = :failure) AS failure
-    FROM unnest(CAST(:names AS text[])) AS n(name)
-    CROSS JOIN LATERAL (
-        SELECT run_id FROM run_tags WHERE key = :schedule AND value = n.name ORDER BY id DESC LIMIT 1
-    ) AS newest
-    JOIN runs r ON r.run_id = newest.run_id
+           max(t.value) FILTER (WHERE t.key = :failure) AS failure, CAST(NULL AS timestamptz) AS due
+    FROM newest n
+    JOIN runs r ON r.run_id = n.run_id
     LEFT JOIN run_tags t ON t.run_id = r.run_id AND t.key IN (:scheduled_for, :failure)
     GROUP BY n.name, r.run_id, r.status, r.create_timestamp, r.start_time, r.end_time
+    UNION ALL
+    SELECT n.name, o.run_id, o.status, o.created_at AT TIME ZONE 'UTC', NULL, NULL, NULL, NULL, o.due
+    FROM unnest(CAST(:names AS text[])) AS n(name)
+    CROSS JOIN LATERAL (
+        SELECT run_id, status, created_at, due FROM signalbox.occurrences
+        WHERE schedule = n.name AND run_id IS NOT NULL AND created_at IS NOT NULL
+          AND status IN ('SUCCESS', 'FAILURE', 'CANCELED')
+        ORDER BY due DESC LIMIT 1
+    ) AS o
+    WHERE NOT EXISTS (SELECT FROM newest WHERE newest.name = n.name)
     """
 )
 
@@ -65,7 +79,7 @@ def last_runs(engine: sa.Engine, names: Sequence[str]) -> Mapping[str, Mapping[s
             row.schedule: {
                 "run_id": row.run_id,
                 "status": row.status,
-                "scheduled_for": row.scheduled_for,
+                "scheduled_for": row.scheduled_for or (row.due and _local(row.due)),
                 "created": _local(row.create_timestamp.replace(tzinfo=dt.UTC)),
                 "started": _local(_moment(row.start_time)),
                 "ended": _local(_moment(row.end_time)),

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from scheduler_defs.database.named_sql import NamedSql
 from scheduler_defs.declarations.models.declared import Declarations, Schedule
 from scheduler_defs.errors import NotThereError, SignalboxError
+from scheduler_defs.explaining.absent import why_absent
 from scheduler_defs.explaining.model import Explanation
 from scheduler_defs.explaining.runs import Lease, Waits, explain_run
 from scheduler_defs.explaining.schedules import explain_schedule
@@ -136,7 +137,11 @@ def _schedule(asked: str, sources: Sources, now: dt.datetime) -> Explanation:
         following = next_occurrence(schedule.timing, at, schedule.policies)
         after = f"; the next after it is {following.isoformat()}" if following else ""
         not_due = f"{at.isoformat()} is no occurrence of it{after}"
-    return explain_schedule(row, last, worded, at=at, not_due=not_due)
+    absent = None
+    if last is None and due is not None and not not_due:
+        with sources.engine.connect() as connection:
+            absent = why_absent(connection, schedule, due, now)
+    return explain_schedule(row, last, worded, at=at, not_due=not_due, absent=absent)
 
 
 def _known(sources: Sources, schedule: str, due: dt.datetime | None) -> Known | None:

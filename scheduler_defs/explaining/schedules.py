@@ -17,15 +17,17 @@ def explain_schedule(
     *,
     at: dt.datetime | None = None,
     not_due: str = "",
+    absent: Link | None = None,
 ) -> Explanation:
     """The chain of a schedule, or of its occurrence `at`.
 
     `row`: the schedule as the command's contract shows it. `last`: what the ledger says of the occurrence (of
     the newest without `at`), and `worded` its reason in words. `not_due`: why `at` is no occurrence.
+    `absent`: why the ledger has no line of it.
     """
     name = row["name"]
     subject = f"schedule:{name}" + (f"@{at.isoformat()}" if at else "")
-    links = list(_occurrence(last, worded, at, not_due))
+    links = list(_occurrence(last, worded, not_due, absent))
     links += _state(row)
     links.append(Link("rule", f"{row['spec']} ({row['timezone']})", evidence={"job": row["job"]}))
     state = str(last.entry.outcome) if at is not None and last is not None else str(row["state"])
@@ -33,14 +35,14 @@ def explain_schedule(
     return Explanation(subject, state, links, coming, _commands(row, last))
 
 
-def _occurrence(last: Known | None, worded: str, at: dt.datetime | None, not_due: str) -> Iterator[Link]:
+def _occurrence(last: Known | None, worded: str, not_due: str, absent: Link | None) -> Iterator[Link]:
     if last is None:
-        if at is None:
-            yield Link("nothing_yet", "no occurrence of it has been decided yet")
-        elif not_due:
+        if not_due:
             yield Link("not_due", not_due)
+        elif absent is not None:
+            yield absent
         else:
-            yield Link("undecided", "it was due, and nothing is written down of it: see `signalbox prove`")
+            yield Link("nothing_yet", "no occurrence of it has been decided yet")
         return
     entry = last.entry
     due = entry.due.isoformat()

@@ -95,11 +95,10 @@ LIMIT 1
 -- name: count_through
 SELECT count(*) FROM signalbox.audit_log WHERE sequence <= :sequence
 
--- name: allow_pruning
-SELECT set_config('signalbox.pruning', 'on', true)
-
 -- name: next_pruned
 SELECT sequence FROM signalbox.audit_log WHERE sequence <= :sequence ORDER BY sequence LIMIT :most
 
 -- name: prune
+-- Both are one transaction, also where each message commits by itself: the entries refuse all others.
+SELECT set_config('signalbox.pruning', 'on', true);
 DELETE FROM signalbox.audit_log WHERE sequence = ANY(:sequences)

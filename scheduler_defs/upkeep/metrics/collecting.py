@@ -129,7 +129,9 @@ class _Read(Collector):
         yield _gauge("dequeue_seconds", "The longest pass over the queue of late.", value=passes.seconds)
 
     def _ledger(self) -> Iterator[Metric]:
-        outcomes = _gauge("occurrences_last_day", "Occurrences due in the last day, by outcome.", "outcome")
+        outcomes = _gauge(
+            "occurrences_last_day", "Occurrences decided in the last day, by outcome.", "outcome"
+        )
         for row in self._rows("occurrences"):
             outcomes.add_metric([row.outcome], row.occurrences)
         yield outcomes

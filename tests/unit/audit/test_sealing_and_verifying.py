@@ -115,6 +115,23 @@ def test_given_a_plain_statement_when_it_changes_an_entry_then_the_database_refu
             " hash = (SELECT hash FROM signalbox.audit_log WHERE sequence = 3)",
             "truncated",
         ),
+        (
+            "UPDATE signalbox.audit_log SET sequence = 100 + sequence WHERE sequence IN (2, 3);"
+            "UPDATE signalbox.audit_log SET sequence = 105 - sequence WHERE sequence > 100",
+            "edited",  # two in each other's place
+        ),
+        (
+            "UPDATE signalbox.audit_log SET sequence = 101 + sequence WHERE sequence > 3;"
+            "UPDATE signalbox.audit_log SET sequence = sequence - 100 WHERE sequence > 100;"
+            "INSERT INTO signalbox.audit_log (actor, channel, action, subject, sequence, previous, hash)"
+            " SELECT 'eve', channel, action, subject, 4, hash, hash FROM signalbox.audit_log WHERE sequence = 3",
+            "edited",  # one inserted, and the others moved on
+        ),
+        (
+            "INSERT INTO signalbox.audit_log (actor, channel, action, subject, sequence, previous, hash)"
+            " SELECT 'eve', channel, action, subject, 6, hash, hash FROM signalbox.audit_log WHERE sequence = 5",
+            "forked",  # one more at the end, of which the head knows nothing
+        ),
         ("UPDATE signalbox.audit_head SET hash = repeat('f', 64)", "forked"),
         ("DELETE FROM signalbox.audit_head", "no_head"),
     ],

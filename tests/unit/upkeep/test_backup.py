@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -17,6 +21,7 @@ from scheduler_defs.upkeep.backup.dumping import back_up, backups, made_at
 from scheduler_defs.upkeep.backup.restoring import look_into, refuse_in_use, restore
 from scheduler_defs.upkeep.backup.tools import environment
 from scheduler_defs.upkeep.backup.upgrading import outlook
+from tests.patience import wait_until
 from tests.unit.execution.core.setting import Setting
 
 NOW = dt.datetime(2026, 6, 1, 12, tzinfo=dt.UTC)
@@ -92,6 +97,42 @@ def test_given_a_backup_that_ends_too_early_then_nothing_is_changed(url: str, tm
     with pytest.raises(SignalboxError, match="not restored, nothing was changed"):
         restore(url, contents)
     assert (tasks(), runs(url)) == (["first", "second"], 2)
+
+
+def test_given_a_restoration_that_is_killed_in_the_middle_then_nothing_is_changed(
+    url: str, tmp_path: Path
+) -> None:
+    made = back_up(url, tmp_path, NOW)
+    add("second")
+    nobody_connected(url)
+    program = (
+        "import pathlib, sys\n"
+        "from scheduler_defs.upkeep.backup.restoring import look_into, restore\n"
+        "restore(sys.argv[1], look_into(sys.argv[1], pathlib.Path(sys.argv[2])))\n"
+    )
+    watching = sa.create_engine(url, poolclass=sa.NullPool)
+    with watching.begin() as holding:
+        # It has dropped what came first by then, and waits here for the rest.
+        holding.execute(sa.text("LOCK TABLE run_tags IN ACCESS SHARE MODE"))
+        argv = [sys.executable, "-c", program, url, str(made.file)]
+        restoring = subprocess.Popen(argv, start_new_session=True)
+        waits = sa.text(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        )
+        with watching.connect().execution_options(isolation_level="AUTOCOMMIT") as looking:
+            wait_until(lambda: looking.execute(waits).scalar_one() > 0)
+            os.killpg(restoring.pid, signal.SIGKILL)
+            restoring.wait()
+    with watching.connect().execution_options(isolation_level="AUTOCOMMIT") as looking:
+        others = sa.text(
+            "SELECT count(*) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'"
+        )
+        wait_until(lambda: looking.execute(others).scalar_one() == 0)
+    assert (tasks(), runs(url)) == (["first", "second"], 2)
+    nobody_connected(url)
+    restore(url, look_into(url, made.file))
+    assert tasks() == ["first"]
 
 
 def test_given_what_is_no_backup_of_ours_then_it_is_refused_in_one_line(
