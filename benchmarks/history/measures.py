@@ -20,7 +20,7 @@ import sqlalchemy as sa
 from benchmarks.history.filling import wait_until_healthy
 from benchmarks.stack_bars import MeasuredStack
 from scheduler_defs import tags
-from scheduler_defs.declarations.models.retention import Keep, Retention
+from scheduler_defs.declarations.models.settings.retention import Keep, Retention
 from scheduler_defs.settings import settings, sqlalchemy_url
 from scheduler_defs.stack.machine import record
 

@@ -13,7 +13,7 @@ from scheduler_defs.declarations.models.declared import Declarations, Position, 
 from scheduler_defs.declarations.names import dagster_name
 from scheduler_defs.evaluation.live import version_of
 from scheduler_defs.evaluation.wording import text
-from scheduler_defs.execution.queue.select import Reason as WaitReason
+from scheduler_defs.execution.queue.choice.select import Reason as WaitReason
 from scheduler_defs.explaining.absent import why_absent
 from scheduler_defs.explaining.runs import Waits, explain_run
 from scheduler_defs.explaining.schedules import explain_schedule

@@ -18,7 +18,7 @@ from scheduler_defs.errors import SignalboxError
 from scheduler_defs.execution.storage.pool import PoolOptions, pooled_engine
 from scheduler_defs.upkeep.backup.drilling import drill, scratch
 from scheduler_defs.upkeep.backup.dumping import back_up, backups, made_at
-from scheduler_defs.upkeep.backup.restoring import look_into, refuse_in_use, restore
+from scheduler_defs.upkeep.backup.restoring import OTHERS, look_into, refuse_in_use, restore
 from scheduler_defs.upkeep.backup.tools import environment
 from scheduler_defs.upkeep.backup.upgrading import outlook
 from tests.patience import wait_until
@@ -58,6 +58,9 @@ def runs(url: str) -> int:
 def nobody_connected(url: str) -> None:
     database.engine().dispose()
     pooled_engine(PoolOptions(url)).dispose()
+    looking = sa.create_engine(url, poolclass=sa.NullPool, isolation_level="AUTOCOMMIT")
+    with looking.connect() as connection:
+        wait_until(lambda: not connection.execute(OTHERS).all())  # the server has noticed
 
 
 def test_given_a_backup_when_restored_then_the_database_is_as_it_was_and_says_so(
@@ -123,12 +126,7 @@ def test_given_a_restoration_that_is_killed_in_the_middle_then_nothing_is_change
             wait_until(lambda: looking.execute(waits).scalar_one() > 0)
             os.killpg(restoring.pid, signal.SIGKILL)
             restoring.wait()
-    with watching.connect().execution_options(isolation_level="AUTOCOMMIT") as looking:
-        others = sa.text(
-            "SELECT count(*) FROM pg_stat_activity"
-            " WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'"
-        )
-        wait_until(lambda: looking.execute(others).scalar_one() == 0)
+    nobody_connected(url)
     assert (tasks(), runs(url)) == (["first", "second"], 2)
     nobody_connected(url)
     restore(url, look_into(url, made.file))
