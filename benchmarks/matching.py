@@ -11,6 +11,8 @@ from dataclasses import dataclass, replace
 
 from scheduler_defs import database
 from scheduler_defs.agents.deciding import AgentView, Policy, demand, match
+from scheduler_defs.agents.deciding.reservations import Reservation
+from scheduler_defs.agents.pool.passes import look_through
 from scheduler_defs.agents.task_queue.new_task import NewTask
 from scheduler_defs.agents.task_queue.postgres.queue import PostgresTaskQueue
 
@@ -44,16 +46,25 @@ class MadeUpQueue:
         self._queue.add(new)
         return time.perf_counter() - began
 
-    def passed(self, agents: Sequence[AgentView]) -> Passed:
+    def passed(self, agents: Sequence[AgentView], reserved: Sequence[Reservation] = ()) -> Passed:
         """Make one pass."""
         now = dt.datetime.now(dt.UTC)
         policy = Policy()
         began = time.perf_counter()
-        view = self._queue.look(
-            QUEUE, demand=lambda kind: demand(agents, kind, now), policy=policy, requested=(), now=now
+        view = look_through(
+            lambda hidden: self._queue.look(
+                QUEUE,
+                demand=lambda kind: demand(agents, kind, now),
+                policy=policy,
+                requested=(),
+                now=now,
+                hidden=hidden,
+            ),
+            lambda candidates: match(candidates, agents, now=now, policy=policy, reserved=reserved),
+            reserved,
         )
         looked = time.perf_counter()
-        decided = match(view.candidates, agents, now=now, policy=policy)
+        decided = match(view.candidates, agents, now=now, policy=policy, reserved=reserved)
         done = time.perf_counter()
         return Passed(len(decided.placed), done - began, done - looked)
 
@@ -84,6 +95,7 @@ def made_up_tasks(count: int, *, blocked: float = 0.2, longest_chain: int = 50) 
                     priority=draw.randint(0, 9),
                     blocked_by=(f"t{number - 1}",) if place else (),
                     capabilities=("gpu",) if draw.random() < 0.1 else (),
+                    paths=(f"src/{number % 100}/{number}.py",) if number % 3 else (),
                     payload={"repository": "example", "number": number},
                 )
             )

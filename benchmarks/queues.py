@@ -25,6 +25,7 @@ from benchmarks.matching import MadeUpQueue
 from benchmarks.postgres import embedded_postgres
 from benchmarks.stack_bars import Measured, MeasuredStack, seconds
 from scheduler_defs import database
+from scheduler_defs.agents.deciding.reservations import Reservation
 from scheduler_defs.agents.pool.workload import workload
 from scheduler_defs.agents.task_queue.new_task import NewTask
 from scheduler_defs.agents.task_queue.postgres.queue import PostgresTaskQueue
@@ -72,6 +73,10 @@ def over_postgres(tasks: int, agents: int) -> Iterator[Measured]:
             what = f"{passes[0].placed} placed, {name}"
             yield f"a pass: {what}", 0.150, [each.seconds for each in passes]
             yield f"  of which matching: {name}", 0.050, [each.matching_seconds for each in passes]
+        for path in ("src/7/**", "src/**"):
+            passes = [queue.passed(queue.busy_pool, [Reservation(0, (path,))]) for _ in range(11)]
+            yield f"a pass: one slot free, {path} reserved", 0.150, [each.seconds for each in passes]
+            yield f"  of which matching: {path} reserved", 0.050, [each.matching_seconds for each in passes]
         print(f"{'most memory that Python took for a pass':58}{queue.peak_kilobytes():9.0f} kB", flush=True)
 
 

@@ -10,9 +10,9 @@ from scheduler_defs.declarations.reading.faults import Entry, near
 PLACEHOLDER = re.compile(r"\{([a-z_]+)\.([^{}\s]*)\}")
 
 _OF_TASKS = (
-    "id, title, description, queue, status, assigned_to, agent, priority, tags, capabilities, payload,"
-    " recipe, parent, blocked_by, blocked, not_before, deadline, attempts, max_attempts, result, run_id,"
-    " created_by, created, updated, claimed, finished"
+    "id, title, description, queue, status, assigned_to, agent, priority, tags, capabilities, paths,"
+    " payload, recipe, parent, blocked_by, blocked, not_before, deadline, attempts, max_attempts, result,"
+    " run_id, created_by, created, updated, claimed, finished"
 )
 OF_AGENTS: Mapping[str, frozenset[str]] = {
     "task": frozenset(_OF_TASKS.split(", ")),

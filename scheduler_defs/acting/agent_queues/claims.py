@@ -14,10 +14,12 @@ from scheduler_defs.acting.place import Place, transaction
 from scheduler_defs.agents.deciding import Candidate, Ending, Placement
 from scheduler_defs.agents.deciding.claiming import ClaimRequest
 from scheduler_defs.agents.deciding.eligibility import agent_state
+from scheduler_defs.agents.deciding.reservations import Reserved
 from scheduler_defs.agents.pool import agent_states, assignments, leases
 from scheduler_defs.agents.pool.assignments import Assignment, AssignmentEnding
 from scheduler_defs.agents.pool.declared import budgets_of, pool, wait_before_next
 from scheduler_defs.agents.pool.leases import TaskLease
+from scheduler_defs.agents.pool.sharing import Standing
 from scheduler_defs.agents.questions import inbox
 from scheduler_defs.agents.quotas.store import pools
 from scheduler_defs.agents.task_queue.models import Held, Task
@@ -179,6 +181,10 @@ def _refuse(
     view = replace(next(each for each in views if each.name == agent.name), pull=False)
     if not view.takes_work(now) or not view.free:
         raise NotNeededError(f"agent {agent.name} takes no work now: {agent_state(view, view.active, now)}")
+    reserved = Standing.read(connection, place.declarations, live, now).reserved(task.queue)
+    kept_apart = Reserved(reserved).refusal(task.id, task.paths)
+    if kept_apart is not None:
+        raise NotNeededError(f"task {task.id}: it {kept_apart.reason}")
 
 
 def _reserve(

@@ -41,6 +41,8 @@ class Candidate:
     blockers: tuple[Blocker, ...] = ()
     cycle: tuple[int, ...] = ()
     requested_for: str | None = None
+    paths: tuple[str, ...] = ()
+    """Globs that it reserves while it is worked on."""
 
     @property
     def kind(self) -> Kind:
@@ -75,6 +77,23 @@ class Waiting:
 
 
 @dataclass(frozen=True, slots=True)
+class KeptApart:
+    """A task that waits because `held_by` has what it wants: `path` overlaps `with_path`."""
+
+    task: int
+    held_by: int
+    path: str
+    with_path: str
+    placed_before: int
+    """How many tasks the pass had placed when it came to this one."""
+
+    @property
+    def reason(self) -> str:
+        """`waits for path src/api/** (task 12 has src/**)`."""
+        return f"waits for path {self.path} (task {self.held_by} has {self.with_path})"
+
+
+@dataclass(frozen=True, slots=True)
 class Assignments:
     """What one pass decides. Tasks appear in the order in which they were considered."""
 
@@ -86,3 +105,5 @@ class Assignments:
     """Tasks of `waiting` whose attempts are used up: for the dead-letter state."""
     loads: Mapping[str, int]
     """Runs of each agent afterwards, those just placed included."""
+    kept_apart: tuple[KeptApart, ...] = ()
+    """Those of `waiting` whose paths somebody else has."""

@@ -7,32 +7,47 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from scheduler_defs.agents.deciding.agents import AgentView
-from scheduler_defs.agents.deciding.candidates import Assignments, Candidate, Kind, Placement, Waiting
+from scheduler_defs.agents.deciding.candidates import (
+    Assignments,
+    Candidate,
+    KeptApart,
+    Kind,
+    Placement,
+    Waiting,
+)
 from scheduler_defs.agents.deciding.eligibility import able_agents, nobody_able, nobody_free, own_reason
 from scheduler_defs.agents.deciding.policy import Policy, rank
+from scheduler_defs.agents.deciding.reservations import Reservation, Reserved
 
 _NEVER = dt.datetime.min.replace(tzinfo=dt.UTC)
 
 
 def match(
-    tasks: Iterable[Candidate], agents: Sequence[AgentView], *, now: dt.datetime, policy: Policy
+    tasks: Iterable[Candidate],
+    agents: Sequence[AgentView],
+    *,
+    now: dt.datetime,
+    policy: Policy,
+    reserved: Sequence[Reservation] = (),
 ) -> Assignments:
     """Give idle tasks to the free slots of one queue's agents; say of every other task why it waits.
 
     Tasks are considered in the order of `rank`, those that people have assigned and the others alike. A task
     goes to the agent, of those able to do it, with the most free slots; ties go to the one that was given
     work least recently, then to the smaller name. An agent that has just failed the task is taken only when
-    no other is free. A task is placed whenever an able agent has a slot left: none stays idle beside it.
+    no other is free. A task is placed whenever an able agent has a slot left: none stays idle beside it,
+    unless its paths overlap those of a task that is worked on (`reserved`) or placed before it.
 
     The outcome for a task does not depend on tasks that rank after it. So a window of the queue that holds,
     for each kind of task, as many of the first as `demand` says, gives the same placements as the whole
-    queue.
+    queue; of those that are kept apart `reservations.hidden` says when to look for more.
     """
-    pool = _Pool(tuple(agents), now)
+    pool, paths = _Pool(tuple(agents), now), Reserved(list(reserved))
     ordered = sorted(tasks, key=lambda task: rank(task, policy, now))
     placed: list[Placement] = []
     reasons: list[tuple[int, str | Kind]] = []
     exhausted: list[int] = []
+    apart: list[KeptApart] = []
     blocked = 0
     for task in ordered:
         reason = own_reason(task, policy, now)
@@ -40,9 +55,15 @@ def match(
             blocked += policy.blocking and (task.blocked or bool(task.cycle))
             reasons.append((task.id, reason))
             continue
+        kept = paths.refusal(task.id, task.paths, len(placed))
+        if kept is not None:
+            apart.append(kept)
+            reasons.append((task.id, kept.reason))
+            continue
         given = pool.give(task)
         if isinstance(given, Placement):
             placed.append(given)
+            paths.add(task)
         elif given is None:
             reasons.append((task.id, task.kind))
         else:
@@ -51,7 +72,7 @@ def match(
     waiting = tuple(
         Waiting(task, reason if isinstance(reason, str) else pool.why_not(reason)) for task, reason in reasons
     )
-    return Assignments(tuple(placed), waiting, blocked, tuple(exhausted), dict(pool.loads))
+    return Assignments(tuple(placed), waiting, blocked, tuple(exhausted), dict(pool.loads), tuple(apart))
 
 
 def demand(agents: Sequence[AgentView], kind: Kind, now: dt.datetime) -> int:

@@ -78,6 +78,24 @@ def live(connection: sa.Connection, backend: str) -> list[Assignment]:
     return [_of(row) for row in connection.execute(statement("live"), {"backend": backend})]
 
 
+@dataclass(frozen=True, slots=True)
+class Reserving:
+    """A task that has paths for itself, in the repositories of its queue."""
+
+    task_id: int
+    queue: str
+    paths: tuple[str, ...]
+    landing: bool
+
+
+def reserving(connection: sa.Connection, backend: str) -> list[Reserving]:
+    """Who has paths. A TinyTask server's tasks have none."""
+    if backend != "postgres":
+        return []
+    rows = connection.execute(statement("reserving"))
+    return [Reserving(row.id, row.queue, tuple(row.paths), row.landing) for row in rows]
+
+
 def reserve(
     connection: sa.Connection,
     backend: str,

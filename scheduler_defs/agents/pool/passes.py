@@ -6,13 +6,14 @@ The sensors make it; a dry run reads and decides by the same functions, and stop
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
 
 import sqlalchemy as sa
 
-from scheduler_defs.agents.deciding import Assignments, demand
+from scheduler_defs.agents.deciding import Assignments, Candidate, demand
 from scheduler_defs.agents.deciding.eligibility import agent_state as agent_text
+from scheduler_defs.agents.deciding.reservations import Hidden, Reservation, hidden
 from scheduler_defs.agents.pool import agent_states, assignments, healing
 from scheduler_defs.agents.pool.assignments import Assignment
 from scheduler_defs.agents.pool.declared import budgets_of, policy_of
@@ -90,7 +91,8 @@ def reconcile(
         live = assignments.live(connection, task_queue.backend)
         standing = Standing.read(connection, declarations, live, now)
         for name in first:
-            standing = standing.after(decide(standing, name, views[name].candidates, now), now)
+            earlier = views[name].candidates
+            standing = standing.after(name, decide(standing, name, earlier, now), earlier, now)
         decided = decide(standing, queue, view.candidates, now)
         agents = standing.agents(queue, now)
         requests = assignments.reserve(connection, task_queue.backend, queue, decided.placed, view.candidates)
@@ -148,7 +150,8 @@ def preview(
     for candidate in task_queue.waiting(queue, policy=policy, requested=requested, limit=explain, now=now):
         known[candidate.id] = candidate
     for name in first:
-        standing = standing.after(decide(standing, name, views[name].candidates, now), now)
+        earlier = views[name].candidates
+        standing = standing.after(name, decide(standing, name, earlier, now), earlier, now)
     decided = decide(standing, queue, list(known.values()), now)
     return Pass(queue, (), decided, view, sum(assignment.queue == queue for assignment in taken))
 
@@ -162,11 +165,35 @@ def _look(
     now: dt.datetime,
 ) -> View:
     with engine.connect() as connection:
-        agents = Standing.read(connection, declarations, live, now).agents(queue, now)
-    return task_queue.look(
-        queue,
-        demand=lambda kind: demand(agents, kind, now),
-        policy=policy_of(declarations.task_queue.for_queue(queue)),
-        requested={assignment.task_id for assignment in live},
-        now=now,
+        standing = Standing.read(connection, declarations, live, now)
+    agents, reserved = standing.agents(queue, now), standing.reserved(queue)
+    return look_through(
+        lambda passed_over: task_queue.look(
+            queue,
+            demand=lambda kind: demand(agents, kind, now),
+            policy=policy_of(declarations.task_queue.for_queue(queue)),
+            requested={assignment.task_id for assignment in live},
+            now=now,
+            hidden=passed_over,
+        ),
+        lambda candidates: decide(standing, queue, candidates, now),
+        reserved,
     )
+
+
+def look_through(
+    look: Callable[[str | None], View],
+    decided: Callable[[Sequence[Candidate]], Assignments],
+    reserved: Sequence[Reservation],
+) -> View:
+    """All that could be placed: `look` is asked again while tasks that are kept apart may hide others."""
+    passed_over: Hidden | None = Hidden(frozenset(path for each in reserved for path in each.paths))
+    found: dict[int, Candidate] = {}
+    while True:
+        view = look(passed_over.pattern)
+        found |= {candidate.id: candidate for candidate in view.candidates}
+        would = decided(list(found.values()))
+        placed = [placement.task for placement in would.placed]
+        passed_over = hidden(reserved, found, placed, would.kept_apart, passed_over)
+        if passed_over is None:
+            return replace(view, candidates=tuple(found.values()))

@@ -10,9 +10,10 @@ import sqlalchemy as sa
 
 from scheduler_defs.agents.deciding import AgentView, Assignments, Candidate, Waiting, match
 from scheduler_defs.agents.deciding.quotas import PoolState
+from scheduler_defs.agents.deciding.reservations import Reservation
 from scheduler_defs.agents.pool import agent_states, assignments
 from scheduler_defs.agents.pool.agent_states import AgentState
-from scheduler_defs.agents.pool.assignments import Assignment
+from scheduler_defs.agents.pool.assignments import Assignment, Reserving
 from scheduler_defs.agents.pool.declared import agent_view, budgets_of, policy_of, pool, quota_of
 from scheduler_defs.agents.quotas import store as quota_pools
 from scheduler_defs.declarations.models.declared import Declarations
@@ -31,6 +32,8 @@ class Standing:
     quotas: Mapping[str, PoolState]
     budgets: Mapping[tuple[str, str], str]
     """Which agents have reached one, for which queue, in words."""
+    reserving: tuple[Reserving, ...] = ()
+    """Tasks that have paths for themselves."""
 
     @classmethod
     def read(
@@ -40,10 +43,17 @@ class Standing:
         live: Iterable[Assignment],
         now: dt.datetime,
     ) -> Standing:
-        """As things stand at `now`."""
+        """As things stand at `now`, with `live` as the assignments that count."""
+        kept = tuple(live)
         quotas = {name: pool.state for name, pool in quota_pools.pools(connection).items()}
         reached = budgets_of(declarations).closed(connection, now)
-        return cls.of(declarations, live, agent_states.states(connection), quotas, reached)
+        counted = {each.task_id for each in kept}
+        paths = [
+            each
+            for each in assignments.reserving(connection, declarations.task_queue.backend)
+            if each.landing or each.task_id in counted
+        ]
+        return cls.of(declarations, kept, agent_states.states(connection), quotas, reached, paths)
 
     @classmethod
     def of(
@@ -53,10 +63,11 @@ class Standing:
         states: Mapping[str, AgentState],
         quotas: Mapping[str, PoolState],
         budgets: Mapping[tuple[str, str], str],
+        reserving: Iterable[Reserving] = (),
     ) -> Standing:
         """As they are said to stand."""
         kept = tuple(live)
-        return cls(declarations, kept, assignments.loads(kept), states, quotas, budgets)
+        return cls(declarations, kept, assignments.loads(kept), states, quotas, budgets, tuple(reserving))
 
     def agents(self, queue: str, now: dt.datetime) -> list[AgentView]:
         """The queue's agents."""
@@ -77,19 +88,39 @@ class Standing:
 
     def without(self, run_keys: Collection[str]) -> Standing:
         """The same when these assignments are given back."""
+        gone = {each.task_id for each in self.live if each.run_key in run_keys}
         return Standing.of(
             self.declarations,
             [each for each in self.live if each.run_key not in run_keys],
             self.states,
             self.quotas,
             self.budgets,
+            [each for each in self.reserving if each.task_id not in gone],
         )
 
-    def after(self, decided: Assignments, now: dt.datetime) -> Standing:
-        """The same when what was decided has been given out."""
+    def reserved(self, queue: str) -> list[Reservation]:
+        """What its tasks may not have: paths taken in one of its repositories, or in the queue itself."""
+        shared = sharing_repositories(self.declarations, queue)
+        return [Reservation(each.task_id, each.paths) for each in self.reserving if each.queue in shared]
+
+    def after(
+        self, queue: str, decided: Assignments, candidates: Iterable[Candidate], now: dt.datetime
+    ) -> Standing:
+        """The same when what was decided for the queue has been given out."""
+        placed = {placement.task for placement in decided.placed}
+        reserving = [
+            Reserving(task.id, queue, task.paths, False)
+            for task in candidates
+            if task.paths and task.id in placed
+        ]
         given = {placement.agent for placement in decided.placed}
         states = {name: replace(self.states.get(name, _UNKNOWN), last_given=now) for name in given}
-        return replace(self, loads={**self.loads, **decided.loads}, states={**self.states, **states})
+        return replace(
+            self,
+            loads={**self.loads, **decided.loads},
+            states={**self.states, **states},
+            reserving=(*self.reserving, *reserving),
+        )
 
     def _takes_work(self, given: Assignment, now: dt.datetime) -> bool:
         name = given.agent
@@ -118,12 +149,24 @@ def before_own(declarations: Declarations, queue: str, stopped: Collection[str])
     return [name for name in order[:own] if name in tied and name not in stopped]
 
 
+def sharing_repositories(declarations: Declarations, queue: str) -> set[str]:
+    """The queue, and those whose agents work in one of the repositories that its agents work in."""
+    repositories: dict[str, set[str]] = {}
+    for agent in declarations.agents.values():
+        if agent.workspace is not None:
+            for name in agent.queues:
+                repositories.setdefault(name, set()).add(agent.workspace.repository)
+    own = repositories.get(queue, set())
+    return {queue, *(name for name, found in repositories.items() if found & own)}
+
+
 def decide(standing: Standing, queue: str, candidates: Sequence[Candidate], now: dt.datetime) -> Assignments:
     """Matching's answer for one queue; of tasks that are given out already it says to whom."""
     taken = {assignment.task_id: assignment.agent for assignment in standing.live}
     policy = policy_of(standing.declarations.task_queue.for_queue(queue))
     free = [candidate for candidate in candidates if candidate.id not in taken]
-    decided = match(free, standing.agents(queue, now), now=now, policy=policy)
+    agents, reserved = standing.agents(queue, now), standing.reserved(queue)
+    decided = match(free, agents, now=now, policy=policy, reserved=reserved)
     given = tuple(
         Waiting(candidate.id, f"run in progress for {taken[candidate.id]}")
         for candidate in candidates

@@ -32,6 +32,7 @@ class Task:
     priority: int = 0
     tags: tuple[str, ...] = ()
     capabilities: tuple[str, ...] = ()
+    paths: tuple[str, ...] = ()
     payload: Mapping[str, Any] = field(default_factory=dict[str, Any])
     recipe: str | None = None
     parent_id: int | None = None

@@ -44,6 +44,20 @@ def _sorted(values: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(sorted(set(values)))
 
 
+def _paths(values: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(sorted({_path(value) for value in values}))
+
+
+def _path(text: str) -> str:
+    path = text.removeprefix("./").rstrip("/")
+    names = path.split("/")
+    if not path or len(path) > 1000 or "" in names or {".", ".."} & set(names) or not path.isprintable():
+        raise ValueError(f"{text!r}: a path below the repository's root is expected, such as src/api/**")
+    if wrong := next((name for name in names if "**" in name and name != "**"), None):
+        raise ValueError(f"{text!r}: ** stands for folders and is a name by itself, not a part of {wrong!r}")
+    return path
+
+
 def _payload(value: dict[str, Any]) -> dict[str, Any]:
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     size = len(text.encode())
@@ -58,6 +72,7 @@ Name = Annotated[str, AfterValidator(_name)]
 Text = Annotated[str, AfterValidator(_text)]
 Capabilities = Annotated[tuple[Name, ...], AfterValidator(_sorted)]
 Payload = Annotated[dict[str, Any], AfterValidator(_payload)]
+Paths = Annotated[tuple[str, ...], Field(max_length=100), AfterValidator(_paths)]
 Reference = int | str
 
 
@@ -83,6 +98,7 @@ class NewTask(_Closed):
     priority: int = Field(0, ge=-(2**31), lt=2**31, strict=True)
     tags: tuple[Text, ...] = ()
     capabilities: Capabilities = ()
+    paths: Paths = ()
     payload: Payload = Field(default_factory=dict)
     recipe: Text | None = None
     parent: Reference | None = None
@@ -107,6 +123,7 @@ class TaskChanges(_Closed):
     priority: int | None = Field(None, ge=-(2**31), lt=2**31, strict=True)
     tags: tuple[Text, ...] | None = None
     capabilities: Capabilities | None = None
+    paths: Paths | None = None
     payload: Payload | None = None
     recipe: Text | None = None
     not_before: AwareDatetime | None = None

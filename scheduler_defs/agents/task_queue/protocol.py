@@ -129,11 +129,19 @@ class TaskQueue(Protocol):
         ...
 
     def look(
-        self, queue: str, *, demand: Demand, policy: Policy, requested: Collection[int], now: dt.datetime
+        self,
+        queue: str,
+        *,
+        demand: Demand,
+        policy: Policy,
+        requested: Collection[int],
+        now: dt.datetime,
+        hidden: str | None = None,
     ) -> View:
         """The candidates of one pass.
 
-        Tasks in `requested` have an unfinished run and are left out. Holds at least as many of the first
+        Tasks in `requested` have an unfinished run and are left out, and so are those with a path that
+        `hidden` matches (`reservations.Hidden.pattern`). Holds at least as many of the first
         placeable tasks of each kind, by `matching.rank`, as `demand` asks for.
         """
         ...

@@ -22,6 +22,7 @@ def task_object(task: Task) -> dict[str, Any]:
         "priority": task.priority,
         "tags": list(task.tags),
         "capabilities": list(task.capabilities),
+        "paths": list(task.paths),
         "payload": dict(task.payload),
         "recipe": task.recipe,
         "parent": task.parent_id,

@@ -26,6 +26,10 @@ def add_command(
     assign: Annotated[str | None, typer.Option(help="Only this agent is to do it.")] = None,
     blocked_by: Annotated[list[int] | None, typer.Option(help="A task to wait for; may be repeated.")] = None,
     needs: Annotated[list[str] | None, typer.Option(help="A capability; may be repeated.")] = None,
+    path: Annotated[
+        list[str] | None,
+        typer.Option(help="A path, or glob, that no other task works on meanwhile; may be repeated."),
+    ] = None,
     tag: Annotated[list[str] | None, typer.Option(help="A tag; may be repeated.")] = None,
     recipe: Annotated[str | None, typer.Option(help="A file of the recipes folder.")] = None,
     payload: Annotated[str | None, typer.Option(help="A JSON object for the agent.")] = None,
@@ -54,6 +58,7 @@ def add_command(
         "assigned_to": assign,
         "blocked_by": blocked_by,
         "capabilities": needs,
+        "paths": path,
         "tags": tag,
         "recipe": recipe,
         "payload": json_object(payload),

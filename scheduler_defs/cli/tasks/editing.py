@@ -21,6 +21,9 @@ def set_command(
     priority: Annotated[int | None, typer.Option(help="Higher goes first.")] = None,
     tag: Annotated[list[str] | None, typer.Option(help="All its tags; may be repeated.")] = None,
     needs: Annotated[list[str] | None, typer.Option(help="All it needs; may be repeated.")] = None,
+    path: Annotated[
+        list[str] | None, typer.Option(help="All paths that it reserves; may be repeated.")
+    ] = None,
     payload: Annotated[str | None, typer.Option(help="A JSON object for the agent.")] = None,
     recipe: Annotated[str | None, typer.Option(help="A file of the recipes folder.")] = None,
     not_before: Annotated[str | None, typer.Option(help="An instant, or a duration from now: 90m.")] = None,
@@ -40,6 +43,7 @@ def set_command(
         "priority": priority,
         "tags": tag,
         "capabilities": needs,
+        "paths": path,
         "payload": json_object(payload),
         "recipe": recipe,
         "not_before": instant_of(not_before),

@@ -10,6 +10,20 @@ FROM signalbox.assignments
 WHERE backend = :backend AND ended_at IS NULL
 ORDER BY requested_at, run_key
 
+-- name: reserving
+-- Paths of tasks that are given out and have not ended; `landing`: no run is at it, its work waits for its turn.
+SELECT task.id, task.queue, task.paths, given.run_key IS NULL AS landing
+FROM signalbox.tasks AS task
+LEFT JOIN signalbox.assignments AS given
+    ON given.backend = 'postgres' AND given.task_id = task.id AND given.ended_at IS NULL
+WHERE task.paths <> '{}' AND task.status = 'working'
+UNION
+SELECT task.id, task.queue, task.paths, false
+FROM signalbox.assignments AS given
+JOIN signalbox.tasks AS task ON task.id = given.task_id
+WHERE given.backend = 'postgres' AND given.ended_at IS NULL AND task.paths <> '{}'
+ORDER BY id
+
 -- name: reserve
 -- Tasks that have a live assignment already are passed over: nobody gets a task twice. A second request for the
 -- same attempt (the first run was not needed, or never came) gets a number of its own, because a run key is good

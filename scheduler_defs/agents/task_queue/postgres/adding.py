@@ -117,6 +117,7 @@ def _task_row(id: int, task: NewTask, parent: int | None, now: dt.datetime) -> t
         task.priority,
         task.tags,
         task.capabilities,
+        task.paths,
         task.payload,
         task.recipe,
         parent,

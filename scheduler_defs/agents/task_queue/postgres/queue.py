@@ -121,11 +121,18 @@ class PostgresTaskQueue:
         return self
 
     def look(
-        self, queue: str, *, demand: Demand, policy: Policy, requested: Collection[int], now: dt.datetime
+        self,
+        queue: str,
+        *,
+        demand: Demand,
+        policy: Policy,
+        requested: Collection[int],
+        now: dt.datetime,
+        hidden: str | None = None,
     ) -> View:
         with self._transaction() as connection:
             return postgres_pass.look(
-                connection, queue, demand=demand, policy=policy, requested=requested, now=now
+                connection, queue, demand=demand, policy=policy, requested=requested, now=now, hidden=hidden
             )
 
     def waiting(

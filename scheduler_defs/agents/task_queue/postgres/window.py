@@ -38,6 +38,7 @@ def look(
     policy: Policy,
     requested: Collection[int],
     now: dt.datetime,
+    hidden: str | None = None,
 ) -> View:
     """The candidates of one pass, of each kind as many as it could place; and the queue's numbers.
 
@@ -58,6 +59,7 @@ def look(
                 "kinds": json.dumps(wanted),
                 "queue": queue,
                 "requested": list(requested),
+                "hidden": hidden,
                 "now": now,
                 "overdue": now - ageing.first_after if ageing else _FAR_PAST,
                 "ageing_limit": ageing.limit if ageing else 0,

@@ -47,6 +47,7 @@ def add(client: TinyTaskClient, tasks: Sequence[NewTask]) -> list[int]:
 def _refuse_unsupported(task: NewTask) -> None:
     unsupported = {
         "a payload": bool(task.payload),
+        "paths": bool(task.paths),
         "a deadline": task.deadline is not None,
         "more than one blocker": len(task.blocked_by) > 1,
     }

@@ -133,7 +133,14 @@ class TinyTaskQueue:
         return other
 
     def look(
-        self, queue: str, *, demand: Demand, policy: Policy, requested: Collection[int], now: dt.datetime
+        self,
+        queue: str,
+        *,
+        demand: Demand,
+        policy: Policy,
+        requested: Collection[int],
+        now: dt.datetime,
+        hidden: str | None = None,
     ) -> View:
         snapshot = self._snapshot()
         candidates = [c for c in snapshot.candidates(queue, requested) if c.requested_for is None]
@@ -188,7 +195,7 @@ class TinyTaskQueue:
 
     def change(self, task_id: int, changes: TaskChanges, *, author: str) -> None:
         given = changes.given()
-        if unsupported := sorted({"payload", "deadline"} & given.keys()):
+        if unsupported := sorted({"payload", "deadline", "paths"} & given.keys()):
             raise NotSupportedError(f"task {task_id}: TinyTask cannot hold {', '.join(unsupported)}")
         row = tinytask_claims.fetch(self._client, task_id)
         fields = {name: given[name] for name in ("title", "description", "priority") if name in given}

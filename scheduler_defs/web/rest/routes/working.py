@@ -16,7 +16,7 @@ from scheduler_defs.acting.agent_queues import claims
 from scheduler_defs.acting.agent_queues.agent_runs import GraphQLRuns
 from scheduler_defs.agents.deciding import Placement
 from scheduler_defs.agents.pool.passes import Pass, preview
-from scheduler_defs.agents.task_queue.new_task import Capabilities, Name, NewTask, Payload, Text
+from scheduler_defs.agents.task_queue.new_task import Capabilities, Name, NewTask, Paths, Payload, Text
 from scheduler_defs.agents.task_queue.shown import task_object
 from scheduler_defs.web.rest.asking import LARGEST, Asking, DryRun, Id, Looking, Steering
 from scheduler_defs.web.rest.routes.steering import Leased, LeaseHeader
@@ -34,6 +34,7 @@ class Subtask(Leased):
     queue: Name | None = Field(None, description="Absent: the queue of the task that it belongs to.")
     priority: int = Field(0, ge=-(2**31), lt=2**31)
     capabilities: Capabilities = ()
+    paths: Paths = ()
     payload: Payload = Field(default_factory=dict)
     blocked_by: list[Annotated[int, Field(ge=1, le=LARGEST)]] = Field(default_factory=list)
 

@@ -5,7 +5,7 @@
 SELECT nextval(pg_get_serial_sequence('signalbox.tasks', 'id')) FROM generate_series(1, :count)
 
 -- name: copy_tasks
-COPY signalbox.tasks (id, title, description, queue, assigned_to, status, priority, tags, capabilities, payload,
+COPY signalbox.tasks (id, title, description, queue, assigned_to, status, priority, tags, capabilities, paths, payload,
     recipe, parent_id, not_before, deadline, attempts, max_attempts, result, created_by, created_at, updated_at,
     finished_at)
 FROM STDIN

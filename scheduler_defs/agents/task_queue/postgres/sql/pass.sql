@@ -107,7 +107,8 @@ SELECT assignee, capabilities FROM kinds
 -- that order all the time, so no index has it; but among tasks that free equally many and have equal priority
 -- the older goes first, always. So this jumps from one such group to the next, best first, takes the oldest of
 -- each, and stops as soon as `most` tasks are known that go before all of the next group: those that free more,
--- and those whose priority is higher by more than age can make up for.
+-- and those whose priority is higher by more than age can make up for. Tasks whose paths are known to be taken
+-- (`hidden`: deciding/reservations.py) are passed over.
 WITH RECURSIVE kinds AS (
     SELECT * FROM jsonb_to_recordset(CAST(:kinds AS jsonb)) AS kind (assignee text, capabilities text[], most integer)
 ), groups AS (
@@ -121,6 +122,8 @@ WITH RECURSIVE kinds AS (
               AND coalesce(task.assigned_to, '') = kinds.assignee AND task.capabilities = kinds.capabilities
               AND task.frees = best.frees AND task.priority = best.priority
               AND task.id <> ALL (CAST(:requested AS bigint[]))
+              AND (task.paths = '{}' OR CAST(:hidden AS text) IS NULL
+                   OR array_to_string(task.paths, E'\n') !~ :hidden)
             ORDER BY task.created_at, task.id
             LIMIT kinds.most
         ) AS ids
@@ -146,6 +149,8 @@ WITH RECURSIVE kinds AS (
               AND task.capabilities = previous.capabilities
               AND task.frees = best.frees AND task.priority = best.priority
               AND task.id <> ALL (CAST(:requested AS bigint[]))
+              AND (task.paths = '{}' OR CAST(:hidden AS text) IS NULL
+                   OR array_to_string(task.paths, E'\n') !~ :hidden)
             ORDER BY task.created_at, task.id
             LIMIT previous.most
         ) AS ids
@@ -195,12 +200,14 @@ WITH RECURSIVE kinds AS (
           AND coalesce(task.assigned_to, '') = kinds.assignee AND task.capabilities = kinds.capabilities
           AND task.created_at <= CAST(:overdue AS timestamptz)
           AND task.id <> ALL (CAST(:requested AS bigint[]))
+          AND (task.paths = '{}' OR CAST(:hidden AS text) IS NULL
+               OR array_to_string(task.paths, E'\n') !~ :hidden)
         ORDER BY task.created_at, task.id
         LIMIT kinds.most
     ) AS oldest
 )
-SELECT task.id, task.created_at, task.priority, task.assigned_to, task.capabilities, task.frees,
-       task.attempts, task.max_attempts, task.agent, task.ready_at
+SELECT task.id, task.created_at, task.priority, task.assigned_to, task.capabilities, task.paths,
+       task.frees, task.attempts, task.max_attempts, task.agent, task.ready_at
 FROM signalbox.tasks AS task
 WHERE task.id = ANY (ARRAY(SELECT id FROM chosen))
 
@@ -212,7 +219,7 @@ WHERE task.queue = :queue AND task.status = 'idle' AND NOT task.held
 
 -- name: window_unblocked
 -- The same as `window` when blocking is off: blockers neither filter nor order.
-SELECT task.id, task.created_at, task.priority, task.assigned_to, task.capabilities, 0 AS frees,
+SELECT task.id, task.created_at, task.priority, task.assigned_to, task.capabilities, task.paths, 0 AS frees,
        task.attempts, task.max_attempts, task.agent, task.ready_at
 FROM jsonb_to_recordset(CAST(:kinds AS jsonb)) AS kind (assignee text, capabilities text[], most integer)
 CROSS JOIN LATERAL (
@@ -222,6 +229,8 @@ CROSS JOIN LATERAL (
       AND coalesce(each.assigned_to, '') = kind.assignee
       AND each.capabilities = kind.capabilities
       AND each.id <> ALL (CAST(:requested AS bigint[]))
+      AND (each.paths = '{}' OR CAST(:hidden AS text) IS NULL
+           OR array_to_string(each.paths, E'\n') !~ :hidden)
     ORDER BY
         CASE WHEN each.created_at <= CAST(:overdue AS timestamptz) THEN each.created_at END NULLS LAST,
         each.priority + least(:ageing_limit, greatest(0, floor(
@@ -304,8 +313,8 @@ LIMIT :limit
 
 -- name: waiting
 -- Idle tasks with their unfinished blockers, for the reasons that the dry run gives.
-SELECT task.id, task.created_at, task.priority, task.assigned_to, task.capabilities, task.frees,
-       task.attempts, task.max_attempts, task.agent, task.not_before, blockers.found AS blockers
+SELECT task.id, task.created_at, task.priority, task.assigned_to, task.capabilities, task.paths,
+       task.frees, task.attempts, task.max_attempts, task.agent, task.not_before, blockers.found AS blockers
 FROM signalbox.tasks AS task
 CROSS JOIN LATERAL (
     SELECT jsonb_agg(jsonb_build_array(blocker.id, blocker.status) ORDER BY blocker.id) AS found

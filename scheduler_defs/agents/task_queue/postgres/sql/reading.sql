@@ -3,7 +3,7 @@
 -- name: tasks
 -- Tasks by any of queue, status, agent and id. `blocked_by` are unfinished blockers only.
 SELECT task.id, task.title, task.description, task.queue, task.assigned_to, task.status, task.priority,
-       task.tags, task.capabilities, task.payload, task.recipe, task.parent_id, task.not_before, task.deadline,
+       task.tags, task.capabilities, task.paths, task.payload, task.recipe, task.parent_id, task.not_before, task.deadline,
        task.attempts, task.max_attempts, task.agent, task.run_id, task.result, task.created_by,
        task.created_at, task.updated_at, task.claimed_at, task.finished_at,
        ARRAY(

@@ -67,6 +67,9 @@ UPDATE signalbox.tasks SET tags = CAST(:value AS text[]) WHERE id = :id
 -- name: set_capabilities
 UPDATE signalbox.tasks SET capabilities = CAST(:value AS text[]) WHERE id = :id
 
+-- name: set_paths
+UPDATE signalbox.tasks SET paths = CAST(:value AS text[]) WHERE id = :id
+
 -- name: set_payload
 UPDATE signalbox.tasks SET payload = CAST(:value AS jsonb) WHERE id = :id
 
