@@ -65,6 +65,9 @@ chaos: tools ## Every fault against the real thing: lost workers, outages, kille
 attack: tools ## Every door that is shut, tried: pages, sockets, folders, paths, launches, hostile text.
 	@$(RUN) pytest $(PARALLEL) -m "attack and not chaos" $(ARGS)
 
+machines: tools ## The first minutes of a stranger on each kind of machine (locales, users, paths, proxies, IPv6...). As root.
+	@$(RUN) pytest -m machines tests/integration/machines $(ARGS)
+
 bars: tools ## Measure what users feel against what they were promised.
 	@$(RUN) benchmarks.bars $(ARGS)
 

@@ -28,6 +28,7 @@ OWN_STACK = (
     "tests/integration/execution/",
     "tests/integration/steps/",
     "tests/integration/agents/test_agents_lost.py",
+    "tests/integration/machines/",
     "tests/integration/stack/test_broken_parts.py",
     "tests/integration/stack/test_installed_wheel.py",
     "tests/integration/stack/test_backup_offline.py",

@@ -16,4 +16,4 @@ def mcp() -> None:
 
     place = settings()
     found = {UI_URL: graphql().url, CONFIG: str(place.config), STATE: str(place.state)}
-    os.execve(sys.executable, [sys.executable, "-m", "scheduler_defs.web.mcp"], {**os.environ, **found})  # noqa: S606
+    os.execve(sys.executable, [sys.executable, "-P", "-m", "scheduler_defs.web.mcp"], {**os.environ, **found})  # noqa: S606

@@ -255,7 +255,7 @@ def _daemon(workspace: Path) -> Component:
 
 
 def _python(*arguments: str) -> tuple[str, ...]:
-    return (sys.executable, "-m", *arguments)
+    return (sys.executable, "-P", "-m", *arguments)
 
 
 def _reachable(host: str) -> str:

@@ -19,6 +19,7 @@ from scheduler_defs.stack.machine.record import StackRecord
 
 # A clock that was set meanwhile shifts what the kernel reports by the same amount.
 _START_TOLERANCE_SECONDS = 2.0
+_KILLED_SECONDS = 2.0
 # What holds data, and therefore ends last.
 SERVERS = ("postgres", "valkey")
 
@@ -39,12 +40,13 @@ def marked(stack_id: str, component: str | None = None) -> list[psutil.Process]:
 
 
 def same_process(pid: int | None, started: float | None) -> psutil.Process | None:
-    """The process with this pid, if it is the one that was started then."""
+    """The process with this pid, if it is the one that was started then, and has not ended."""
     if pid is None or started is None:
         return None
     try:
         process = psutil.Process(pid)
-        return process if abs(process.create_time() - started) <= _START_TOLERANCE_SECONDS else None
+        same = abs(process.create_time() - started) <= _START_TOLERANCE_SECONDS
+        return process if same and _lives(process) else None
     except psutil.Error:
         return None
 
@@ -68,10 +70,33 @@ def end(processes: Iterable[psutil.Process], number: int = signal.SIGTERM, *, gr
     targets = list(processes)
     for process in targets:
         _signal(process, number)
-    _, alive = psutil.wait_procs(targets, timeout=grace_seconds)
+    until = time.monotonic() + grace_seconds
+    alive = [process for process in targets if not ends_within(process, until - time.monotonic())]
     for process in alive:
         _signal(process, signal.SIGKILL)
-    psutil.wait_procs(alive, timeout=2)
+    until = time.monotonic() + _KILLED_SECONDS
+    for process in alive:
+        ends_within(process, until - time.monotonic())
+
+
+def ends_within(process: psutil.Process, seconds: float) -> bool:
+    """Whether the process ends within so many seconds. One that nobody has reaped has ended.
+
+    In a container the first process often reaps nobody: what was started detached stays a zombie for ever.
+    """
+    end = time.monotonic() + seconds
+    while _lives(process):
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+def _lives(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def end_leftovers(record: StackRecord, *, grace_seconds: float = 3.0) -> list[int]:

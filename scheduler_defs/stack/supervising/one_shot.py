@@ -35,7 +35,7 @@ class OneShots:
         log = logs.open_for_component(self._stack.logs, name)
         try:
             process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", module, *arguments),
+                *(sys.executable, "-P", "-m", module, *arguments),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=log,

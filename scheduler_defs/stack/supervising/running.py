@@ -109,7 +109,7 @@ def detach(arguments: list[str], where: Settings) -> StackRecord:
     log = logs.open_for_component(where.logs, "supervisor")
     try:
         process = subprocess.Popen(
-            [sys.executable, "-m", "scheduler_defs.cli.main", "up", *arguments],
+            [sys.executable, "-P", "-m", "scheduler_defs.cli.main", "up", *arguments],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -144,11 +144,9 @@ def down(where: Settings) -> bool:
     if pid:
         supervisor = psutil.Process(pid)
         supervisor.terminate()
-        try:
-            supervisor.wait(DOWN_LIMIT_SECONDS)
-        except psutil.TimeoutExpired:
+        if not processes.ends_within(supervisor, DOWN_LIMIT_SECONDS):
             supervisor.kill()
-            supervisor.wait(2)
+            processes.ends_within(supervisor, 2)
     ended = processes.end_leftovers(found, grace_seconds=1.0) if found is not None else []
     if lock.holder(where.state) is None:
         record.remove(where.state)

@@ -16,6 +16,7 @@ import pytest
 from scheduler_defs.stack.machine import processes
 from scheduler_defs.stack.machine.environment import COMPONENT, STACK_ID
 from scheduler_defs.stack.machine.record import ComponentRecord, StackRecord, State
+from tests.patience import wait_until
 
 SINCE = "2026-01-01T00:00:00+00:00"
 SLEEP = "import time; print('up', flush=True); time.sleep(60)"
@@ -85,7 +86,7 @@ def test_given_a_process_that_ignores_sigterm_when_it_is_ended_then_it_is_killed
 ) -> None:
     stubborn = start(STUBBORN)
     processes.end(processes.marked(stack_id), grace_seconds=0.2)
-    assert not psutil.pid_exists(stubborn.pid)
+    assert stubborn.poll() == -signal.SIGKILL
 
 
 def test_given_a_process_that_obeys_when_it_is_ended_then_it_gets_the_signal_asked_for(
@@ -119,7 +120,7 @@ def test_given_what_a_killed_supervisor_left_then_all_of_it_ends_and_nothing_els
     assert processes.end_leftovers(record, grace_seconds=5) == sorted((server.pid, child.pid))
     assert server.stdout is not None
     assert server.stdout.read() == "interrupted\n"
-    assert not psutil.pid_exists(child.pid)
+    assert child.poll() is not None
     assert stranger.poll() is None
 
 
@@ -136,3 +137,19 @@ def test_given_a_process_then_when_it_began_is_told_by_the_clock_of_now() -> Non
     assert before - 0.1 <= found <= after + 0.1
     assert processes.began(process.pid) is None
     assert processes.began(None) is None
+
+
+def test_given_a_process_that_nobody_reaps_then_it_has_ended() -> None:
+    with subprocess.Popen([sys.executable, "-c", ""]) as zombie:
+        found = psutil.Process(zombie.pid)
+        started = found.create_time()
+        wait_until(lambda: found.status() == psutil.STATUS_ZOMBIE)
+        assert processes.ends_within(found, 0.0)
+        assert processes.same_process(zombie.pid, started) is None
+
+
+def test_given_a_process_that_goes_on_then_it_has_not_ended_within_the_time() -> None:
+    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"]) as sleeper:
+        assert not processes.ends_within(psutil.Process(sleeper.pid), 0.1)
+        processes.end([psutil.Process(sleeper.pid)], grace_seconds=5)
+        assert sleeper.wait() == -signal.SIGTERM
