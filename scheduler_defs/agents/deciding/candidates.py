@@ -41,6 +41,7 @@ class Candidate:
     blockers: tuple[Blocker, ...] = ()
     cycle: tuple[int, ...] = ()
     requested_for: str | None = None
+    deadline: dt.datetime | None = None
     paths: tuple[str, ...] = ()
     """Globs that it reserves while it is worked on."""
 

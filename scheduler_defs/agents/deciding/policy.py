@@ -23,13 +23,17 @@ class Ageing:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """`blocking` off: blockers are ignored, priority alone orders. `ageing` None: priorities never rise."""
+    """`blocking` off: blockers are ignored, priority alone orders. `ageing` None: priorities never rise.
+
+    A deadline counts from `near` before it on.
+    """
 
     blocking: bool = True
     ageing: Ageing | None = Ageing()
+    near: dt.timedelta = dt.timedelta(days=1)
 
 
-Rank = tuple[bool, dt.datetime, int, int, dt.datetime, int]
+Rank = tuple[bool, dt.datetime, bool, dt.datetime, int, int, int, dt.datetime, int]
 
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
@@ -38,19 +42,29 @@ def rank(task: Candidate, policy: Policy, now: dt.datetime) -> Rank:
     """Sort key: the smallest goes first. No two tasks are equal, so the order is the same every time.
 
     1. overdue ones (see Ageing.first_after), oldest first;
-    2. those that free the most others, counted through chains (with blocking on);
-    3. higher priority, waiting included;
-    4. older ones; then the smaller id.
+    2. those whose deadline is near or past, the nearest first, of equal ones the smaller id;
+    3. those that free the most others, counted through chains (with blocking on);
+    4. higher priority, waiting included;
+    5. older ones; then the smaller id.
     """
     overdue = is_overdue(task, policy, now)
+    urgent = None if overdue else near_deadline(task, policy, now)
     return (
         not overdue,
         task.created if overdue else _EPOCH,
+        urgent is None,
+        urgent or _EPOCH,
+        task.id if urgent else 0,
         -task.frees if policy.blocking else 0,
         -aged_priority(task, policy, now),
         task.created,
         task.id,
     )
+
+
+def near_deadline(task: Candidate, policy: Policy, now: dt.datetime) -> dt.datetime | None:
+    """The task's deadline, once it is near enough to count."""
+    return task.deadline if task.deadline is not None and task.deadline - now <= policy.near else None
 
 
 def aged_priority(task: Candidate, policy: Policy, now: dt.datetime) -> int:

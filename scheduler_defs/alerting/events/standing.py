@@ -27,6 +27,8 @@ KINDS = (
     Kind.QUEUE_DEPTH,
     Kind.QUEUE_WAIT,
     Kind.NOTHING_ASSIGNED,
+    Kind.DEADLINE_NEAR,
+    Kind.OVERDUE,
     Kind.WORKER_GONE,
     Kind.UNPROVEN,
     Kind.REVIEW,
@@ -186,6 +188,22 @@ def _nothing_assigned(look: _Look) -> Iterator[Standing]:
             yield Standing(Kind.NOTHING_ASSIGNED, f"queue {row.queue}", text, look.bound, queue=row.queue)
 
 
+def _deadline_near(look: _Look) -> Iterator[Standing]:
+    for row in look.rows("due", until=look.now + look.bound):
+        if row.due > look.now:
+            yield _of_task(Kind.DEADLINE_NEAR, row, look.bound)
+
+
+def _overdue(look: _Look) -> Iterator[Standing]:
+    for row in look.rows("due", until=look.now):
+        yield _of_task(Kind.OVERDUE, row, look.bound)
+
+
+def _of_task(kind: Kind, row: Any, bound: float) -> Standing:
+    text = f"{row.title}: wanted by {row.deadline:%Y-%m-%d %H:%M} UTC"
+    return Standing(kind, f"task {row.id}", text, bound, queue=row.queue)
+
+
 def _worker_gone(look: _Look) -> Iterator[Standing]:
     for row in look.rows("workers"):
         if row.silent > look.bound:
@@ -248,6 +266,8 @@ _READ: Mapping[Kind, Callable[[_Look], Iterable[Standing]]] = {
     Kind.QUEUE_DEPTH: _queue_depth,
     Kind.QUEUE_WAIT: _queue_wait,
     Kind.NOTHING_ASSIGNED: _nothing_assigned,
+    Kind.DEADLINE_NEAR: _deadline_near,
+    Kind.OVERDUE: _overdue,
     Kind.WORKER_GONE: _worker_gone,
     Kind.UNPROVEN: _unproven,
     Kind.REVIEW: _review,

@@ -45,6 +45,15 @@ FROM signalbox.tasks t
 WHERE t.status = 'idle' AND NOT t.blocked AND NOT t.held
 GROUP BY t.queue
 
+-- name: due
+-- Tasks that are not done, and are wanted by then: the first thousand.
+SELECT id, title, queue, deadline AT TIME ZONE 'UTC' AS deadline,
+       extract(epoch FROM deadline)::float8 AS due
+FROM signalbox.tasks
+WHERE deadline <= to_timestamp(:until) AND status IN ('idle', 'working', 'waiting_for_human')
+ORDER BY deadline, id
+LIMIT 1000
+
 -- name: run_queues
 SELECT coalesce(t.value, 'runs') AS queue, count(*) AS depth,
        :now - extract(epoch FROM min(r.create_timestamp) AT TIME ZONE 'UTC')::float8 AS waits

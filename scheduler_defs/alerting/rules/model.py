@@ -38,6 +38,10 @@ class Kind(StrEnum):
     """The first in a queue waits for too long."""
     NOTHING_ASSIGNED = "nothing_assigned"
     """Tasks could be given out, and none was for a while."""
+    DEADLINE_NEAR = "deadline_near"
+    """A task is not done, and its deadline is near."""
+    OVERDUE = "overdue"
+    """A task is not done, and its deadline has passed."""
     WORKER_GONE = "worker_gone"
     """A worker is silent and has not said goodbye, whether it had work or not."""
     UNPROVEN = "unproven"
@@ -220,6 +224,8 @@ _WORDS = {
     Kind.QUEUE_DEPTH: "too deep",
     Kind.QUEUE_WAIT: "waits too long",
     Kind.NOTHING_ASSIGNED: "nothing is given out",
+    Kind.DEADLINE_NEAR: "due soon",
+    Kind.OVERDUE: "overdue",
     Kind.WORKER_GONE: "gone",
     Kind.UNPROVEN: "unproven",
     Kind.REVIEW: "found",

@@ -23,6 +23,8 @@ Happening = Literal[
     "queue_depth",
     "queue_wait",
     "nothing_assigned",
+    "deadline_near",
+    "overdue",
     "worker_gone",
     "unproven",
     "review",

@@ -86,6 +86,26 @@ def test_given_queues_that_do_not_move_then_they_are_told_until_they_do(yard: Ya
     assert len(yard.told) == 5
 
 
+def test_given_tasks_that_are_due_then_it_is_told_when_that_is_near_and_when_it_has_passed(
+    yard: Yard,
+) -> None:
+    declarations = yard.declare(rules(yard, deadline_near=", over: 1h", overdue=""))
+    yard.tick(declarations, NOW)
+    execute(
+        "INSERT INTO signalbox.tasks (title, queue, created_by, deadline)"
+        " SELECT 'the report', 'dev', 'me', CAST(:now AS timestamptz) + after * interval '1 minute'"
+        " FROM unnest(ARRAY[30, 90, NULL]) AS after",
+        now=NOW,
+    )
+    yard.tick(declarations, NOW + MINUTE)
+    due = (NOW + 30 * MINUTE).strftime("%Y-%m-%d %H:%M UTC")
+    (first,) = yard.texts
+    assert first.endswith(f": due soon: the report: wanted by {due}")
+    yard.tick(declarations, NOW + 31 * MINUTE)
+    yard.tick(declarations, NOW + 32 * MINUTE)
+    assert any(text.endswith(f": overdue: the report: wanted by {due}") for text in yard.texts)
+
+
 def test_given_a_silent_worker_a_full_disk_and_no_backup_then_they_are_told(yard: Yard) -> None:
     declarations = yard.declare(
         rules(yard, worker_gone="", disk_low=", number: 1000000", backup_failed="", review="")

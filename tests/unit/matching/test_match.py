@@ -16,6 +16,7 @@ from scheduler_defs.agents.deciding import (
     Policy,
     demand,
     match,
+    rank,
 )
 from tests.unit.matching.cases import NOW, agent, task
 
@@ -197,3 +198,17 @@ def test_given_agents_when_asked_for_demand_then_only_slots_that_can_be_filled_c
     assert demand(agents, task(1).kind, NOW) == 4
     assert demand(agents, task(1, capabilities=("gpu",)).kind, NOW) == 2
     assert demand(agents, task(1, assigned_to="a").kind, NOW) == 2
+
+
+def test_given_a_deadline_that_is_near_then_its_task_goes_first_whatever_the_priorities() -> None:
+    hour = dt.timedelta(hours=1)
+    tasks = [
+        task(1, priority=9, frees=3),
+        task(2, deadline=NOW + 3 * hour),
+        task(3, deadline=NOW - hour),
+        task(4, deadline=NOW + 30 * hour, priority=-1),
+        task(5, deadline=NOW + 3 * hour),
+        task(6, age=dt.timedelta(days=2), priority=-5),
+    ]
+    ordered = sorted(tasks, key=lambda each: rank(each, Policy(), NOW))
+    assert [each.id for each in ordered] == [6, 3, 2, 5, 1, 4]

@@ -66,6 +66,9 @@ def tasks_strategy(draw: st.DrawFn, most: int = 25) -> list[Candidate]:
                 not_before=draw(st.none() | instants),
                 attempts=draw(st.sampled_from([0, 0, 0, 1, 2, 3])),
                 last_agent=draw(st.none() | st.sampled_from(NAMES)),
+                deadline=draw(
+                    st.none() | st.sampled_from([NOW + dt.timedelta(hours=h) for h in (-1, 2, 99)])
+                ),
                 blocked=blocked,
                 blockers=(Blocker(number + 1, "idle"),) if blocked else (),
                 requested_for=draw(st.sampled_from([None, None, None, "amber"])),

@@ -37,6 +37,7 @@ def test_given_any_queue_when_a_pass_looks_then_its_window_places_what_the_whole
             blocked_by=tuple(f"t{b}" for b in draw.sample(range(n), min(n, draw.choice([0, 0, 1, 2])))),
             created=moment - dt.timedelta(minutes=draw.randint(0, 2000)),
             not_before=moment + dt.timedelta(hours=1) if draw.random() < 0.1 else None,
+            deadline=moment + dt.timedelta(hours=draw.choice([2, 2, 5, 30])) if draw.random() < 0.2 else None,
         )
         for n in range(150)
     ]

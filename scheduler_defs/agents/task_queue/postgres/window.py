@@ -62,6 +62,7 @@ def look(
                 "hidden": hidden,
                 "now": now,
                 "overdue": now - ageing.first_after if ageing else _FAR_PAST,
+                "near": now + policy.near,
                 "ageing_limit": ageing.limit if ageing else 0,
                 "ageing_seconds": ageing.every.total_seconds() if ageing else 1,
             },

@@ -205,8 +205,22 @@ WITH RECURSIVE kinds AS (
         ORDER BY task.created_at, task.id
         LIMIT kinds.most
     ) AS oldest
+    UNION
+    SELECT urgent.id
+    FROM kinds
+    CROSS JOIN LATERAL (
+        SELECT task.id FROM signalbox.tasks AS task
+        WHERE task.queue = :queue AND task.status = 'idle' AND NOT task.blocked AND NOT task.held
+          AND coalesce(task.assigned_to, '') = kinds.assignee AND task.capabilities = kinds.capabilities
+          AND task.deadline <= CAST(:near AS timestamptz)
+          AND task.id <> ALL (CAST(:requested AS bigint[]))
+          AND (task.paths = '{}' OR CAST(:hidden AS text) IS NULL
+               OR array_to_string(task.paths, E'\n') !~ :hidden)
+        ORDER BY task.deadline, task.id
+        LIMIT kinds.most
+    ) AS urgent
 )
-SELECT task.id, task.created_at, task.priority, task.assigned_to, task.capabilities, task.paths,
+SELECT task.id, task.created_at, task.priority, task.assigned_to, task.capabilities, task.paths, task.deadline,
        task.frees, task.attempts, task.max_attempts, task.agent, task.ready_at
 FROM signalbox.tasks AS task
 WHERE task.id = ANY (ARRAY(SELECT id FROM chosen))
@@ -219,7 +233,7 @@ WHERE task.queue = :queue AND task.status = 'idle' AND NOT task.held
 
 -- name: window_unblocked
 -- The same as `window` when blocking is off: blockers neither filter nor order.
-SELECT task.id, task.created_at, task.priority, task.assigned_to, task.capabilities, task.paths, 0 AS frees,
+SELECT task.id, task.created_at, task.priority, task.assigned_to, task.capabilities, task.paths, task.deadline, 0 AS frees,
        task.attempts, task.max_attempts, task.agent, task.ready_at
 FROM jsonb_to_recordset(CAST(:kinds AS jsonb)) AS kind (assignee text, capabilities text[], most integer)
 CROSS JOIN LATERAL (
@@ -233,6 +247,8 @@ CROSS JOIN LATERAL (
            OR array_to_string(each.paths, E'\n') !~ :hidden)
     ORDER BY
         CASE WHEN each.created_at <= CAST(:overdue AS timestamptz) THEN each.created_at END NULLS LAST,
+        CASE WHEN each.deadline <= CAST(:near AS timestamptz) THEN each.deadline END NULLS LAST,
+        CASE WHEN each.deadline <= CAST(:near AS timestamptz) THEN each.id END NULLS LAST,
         each.priority + least(:ageing_limit, greatest(0, floor(
             extract(epoch FROM CAST(:now AS timestamptz) - each.created_at) / CAST(:ageing_seconds AS numeric)
         ))) DESC,
@@ -313,7 +329,7 @@ LIMIT :limit
 
 -- name: waiting
 -- Idle tasks with their unfinished blockers, for the reasons that the dry run gives.
-SELECT task.id, task.created_at, task.priority, task.assigned_to, task.capabilities, task.paths,
+SELECT task.id, task.created_at, task.priority, task.assigned_to, task.capabilities, task.paths, task.deadline,
        task.frees, task.attempts, task.max_attempts, task.agent, task.not_before, blockers.found AS blockers
 FROM signalbox.tasks AS task
 CROSS JOIN LATERAL (
