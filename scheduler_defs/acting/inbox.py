@@ -41,11 +41,13 @@ def inbox_objects(
     now: dt.datetime,
     *,
     proving: Callable[[sa.Engine, dt.datetime], list[dict[str, Any]]] = unproven,
+    findings: Callable[[Place, dt.datetime], list[dict[str, Any]]] = lambda _place, _now: [],
 ) -> list[dict[str, Any]]:
     """`{id, kind, subject, text, since, asked_by, actions}` of each, oldest first, without what is put off.
 
-    `kind`: approval, question, budget, task_failed, run_failed or unproven. Without a client the runs are
-    left out: nobody answers for them. `proving`: as `unproven`, perhaps from a moment ago.
+    `kind`: approval, question, budget, task_failed, run_failed, unproven or finding. Without a client the
+    runs are left out: nobody answers for them. `proving`: as `unproven`, perhaps from a moment ago.
+    `findings`: of the review, which looks at more than this room knows.
     """
     with transaction(place.engine) as connection:
         asked = open_entries(connection)
@@ -68,6 +70,7 @@ def inbox_objects(
     rows += _tasks(place)
     rows += _runs(client(), failed) if client and failed else []
     rows += proving(place.engine, now)
+    rows += findings(place, now)
     rows.sort(key=lambda row: row["since"])
     return [row for row in rows if str(row["id"]) not in put_off]
 

@@ -98,25 +98,27 @@ def serving(
 ) -> Iterator[Web]:
     """A webserver with the job `deploy` and the schedule `nightly` in the location `yard`."""
     (folder / "yard.py").write_text(YARD)
-    with (
-        dg.instance_for_test(
-            temp_dir=str(folder),
-            overrides={
-                "run_coordinator": {
-                    "module": "dagster._core.run_coordinator",
-                    "class": "QueuedRunCoordinator",
-                }
-            },
-        ) as instance,
-        process_context(instance, folder / "yard.py") as context,
-    ):
+    with instance_with(folder / "yard.py") as context:
         hosts, origins = allowed(listens_on, [ui_url]), frozenset({origin(ui_url)})
         declared = access or Access()
         identities = Identities(access=lambda: declared, engine=engine, credential=CREDENTIAL)
         server = SignalboxWebserver(
             context, hosts=hosts, origins=origins, identities=identities, path_prefix=path_prefix
         )
-        yield Web(server, instance)
+        yield Web(server, context.instance)
+
+
+@contextmanager
+def instance_with(file: Path) -> Iterator[SignalboxProcessContext]:
+    """An instance in the file's folder, and the workspace with the file's definitions."""
+    coordinator = {"module": "dagster._core.run_coordinator", "class": "QueuedRunCoordinator"}
+    with (
+        dg.instance_for_test(
+            temp_dir=str(file.parent), overrides={"run_coordinator": coordinator}
+        ) as instance,
+        process_context(instance, file) as context,
+    ):
+        yield context
 
 
 @contextmanager

@@ -6,7 +6,6 @@ from typing import Annotated
 
 import typer
 
-from scheduler_defs.acting.place import transaction
 from scheduler_defs.cli.agents.opening import opened
 from scheduler_defs.cli.options import AsJson
 from scheduler_defs.cli.terminal.output import print_json, print_table
@@ -19,11 +18,7 @@ def capacity(
     as_json: AsJson = False,
 ) -> None:
     """Slots that each queue needs: arrivals per hour x run time, and the waits now and as advised."""
-    import datetime as dt
-    from dataclasses import asdict
-
-    from scheduler_defs.agents.deciding.capacity import advise
-    from scheduler_defs.agents.pool.flow import Flow, flows
+    from scheduler_defs.acting.agent_queues.capacity import capacity_objects
     from scheduler_defs.timing.durations import parse_duration
 
     try:
@@ -32,34 +27,7 @@ def capacity(
         raise SignalboxError(f"--window: {error}") from None
     if not span:
         raise SignalboxError("--window: must be longer than nothing")
-    place = opened()
-    since = dt.datetime.now(dt.UTC) - span
-    arrivals = place.task_queue.arrivals(since)
-    with transaction(place.engine) as connection:
-        measured = flows(connection, since)
-    names = dict.fromkeys([*place.declarations.served_queues, *arrivals, *measured])
-    rows = []
-    for name in names:
-        if queue not in (None, name):
-            continue
-        agents = [a for a in place.declarations.agents.values() if name in a.queues and a.enabled]
-        slots = sum(agent.limit for agent in agents)
-        flow = measured.get(name, Flow())
-        arrived = arrivals.get(name, 0)
-        # A task that is tried several times keeps a slot for all of its attempts.
-        attempts = flow.runs / flow.completed if flow.completed else 1.0
-        seconds = (flow.run_seconds or 0.0) * attempts
-        per_hour = arrived / (span / dt.timedelta(hours=1))
-        advice = advise(per_hour, seconds, slots)
-        rows.append(
-            {
-                "queue": name,
-                "slots": slots,
-                "arrivals_per_hour": round(per_hour, 3),
-                "run_seconds": round(seconds, 3),
-                **asdict(advice),
-            }
-        )
+    rows = [row for row in capacity_objects(opened(), span) if queue in (None, row["queue"])]
     if as_json:
         print_json(rows)
         return

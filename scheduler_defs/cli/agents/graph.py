@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -36,7 +36,7 @@ def graph_command(
     rings = cycles([(edge.task, edge.blocker) for edge in edges])
     if html is not None:
         try:
-            html.write_text(page(edges, rings), encoding="utf-8")
+            html.write_text(page(edges), encoding="utf-8")
         except OSError as error:
             raise SignalboxError(f"{html}: {error.strerror}") from None
         say(f"written to {html}")
@@ -93,75 +93,29 @@ def tree(edges: Sequence[OpenEdge]) -> str:
     return "".join(f"{line}\n" for line in lines)
 
 
-def page(edges: Sequence[OpenEdge], rings: Sequence[Sequence[int]]) -> str:
-    """An HTML page with a drawing: columns from blockers (left) to those that wait (right)."""
+def page(edges: Sequence[OpenEdge]) -> str:
+    """An HTML page with a drawing."""
     from html import escape
 
-    from scheduler_defs.agents.deciding.graph import caught
+    from scheduler_defs.acting.agent_queues.blocking import BOX, drawing
 
-    titles = {e.task: (e.task_queue, e.task_title, "idle") for e in edges}
-    titles |= {
-        e.blocker: (e.blocker_queue, e.blocker_title, e.blocker_state)
-        for e in edges
-        if e.blocker not in titles
-    }
-    ringed = {task for ring in rings for task in ring}
-    columns = _columns(edges, titles, caught([(e.task, e.blocker) for e in edges], rings))
-    places: dict[int, tuple[int, int]] = {}
-    rows_of: dict[int, int] = {}
-    for task in sorted(titles, key=lambda task: (columns[task], task)):
-        column = columns[task]
-        places[task] = (20 + column * 260, 20 + rows_of.get(column, 0) * 46)
-        rows_of[column] = rows_of.get(column, 0) + 1
-    width = max((x for x, _ in places.values()), default=0) + 260
-    height = max((y for _, y in places.values()), default=0) + 60
+    found = drawing(edges)
     drawn = [
-        f'<path class="{"ring" if e.task in ringed and e.blocker in ringed else ""}" '
-        f'd="{_line(places[e.blocker], places[e.task])}" marker-end="url(#arrow)"/>'
-        for e in edges
+        f'<path class="{"ring" if arrow.ringed else ""}" d="{arrow.path}" marker-end="url(#arrow)"/>'
+        for arrow in found.arrows
     ]
-    for task, (queue, title, state) in titles.items():
-        x, y = places[task]
-        label = escape(f"{task} [{queue}] {title}"[:32])
-        hint = escape(f"{task} [{queue}] {title} ({state})")
-        kind = "ring" if task in ringed else escape(state)
+    for box in found.boxes:
+        label = escape(f"{box.task} [{box.queue}] {box.title}"[:32])
+        hint = escape(f"{box.task} [{box.queue}] {box.title} ({box.state})")
+        kind = "ring" if box.ringed else escape(box.state)
         drawn.append(
-            f'<g><title>{hint}</title><rect class="{kind}" x="{x}" y="{y}" width="220" height="34" rx="5"/>'
-            f'<text x="{x + 8}" y="{y + 22}">{label}</text></g>'
+            f'<g><title>{hint}</title><rect class="{kind}" x="{box.x}" y="{box.y}" width="{BOX[0]}" '
+            f'height="{BOX[1]}" rx="5"/><text x="{box.x + 8}" y="{box.y + 22}">{label}</text></g>'
         )
-    listed = "".join(f"<li>cycle {' → '.join(map(str, ring))}</li>" for ring in rings)
-    return _PAGE.format(width=width, height=height, drawn="\n".join(drawn), rings=listed, count=len(edges))
-
-
-def _line(start: tuple[int, int], end: tuple[int, int]) -> str:
-    """The path of an arrow between two boxes; within a column it goes round their right sides."""
-    (x1, y1), (x2, y2) = start, end
-    if x1 == x2:
-        return f"M{x1 + 220} {y1 + 17} C{x1 + 255} {y1 + 17} {x2 + 255} {y2 + 17} {x2 + 220} {y2 + 17}"
-    return f"M{x1 + 220} {y1 + 17} L{x2} {y2 + 17}"
-
-
-def _columns(edges: Sequence[OpenEdge], tasks: Iterable[int], stuck: Collection[int]) -> dict[int, int]:
-    """The longest way from a task that waits for nothing; that one stands right before the first behind it.
-
-    Edges within a ring count for nothing.
-    """
-    from graphlib import TopologicalSorter
-
-    straight = [e for e in edges if not (e.task in stuck and e.blocker in stuck)]
-    sorter: TopologicalSorter[int] = TopologicalSorter(dict.fromkeys(tasks, ()))
-    blockers: dict[int, list[int]] = {}
-    for edge in straight:
-        sorter.add(edge.task, edge.blocker)
-        blockers.setdefault(edge.task, []).append(edge.blocker)
-    column: dict[int, int] = {}
-    for task in sorter.static_order():
-        column[task] = max((column[blocker] + 1 for blocker in blockers.get(task, ())), default=0)
-    behind: dict[int, list[int]] = {}
-    for edge in straight:
-        behind.setdefault(edge.blocker, []).append(column[edge.task])
-    heads = behind.keys() - blockers.keys()
-    return column | {head: min(behind[head]) - 1 for head in heads}
+    listed = "".join(f"<li>cycle {' → '.join(map(str, ring))}</li>" for ring in found.rings)
+    return _PAGE.format(
+        width=found.width, height=found.height, drawn="\n".join(drawn), rings=listed, count=len(edges)
+    )
 
 
 _PAGE = """<!doctype html>

@@ -14,13 +14,14 @@ def inbox(as_json: AsJson = False) -> None:
     from scheduler_defs.acting.inbox import inbox_objects
     from scheduler_defs.cli.terminal.connection import graphql
     from scheduler_defs.errors import NotReachableError
+    from scheduler_defs.upkeep.review.entries import entries
 
     place = opened()
     now = dt.datetime.now(dt.UTC)
     try:
-        rows = inbox_objects(place, graphql, now)
+        rows = inbox_objects(place, graphql, now, findings=entries)
     except NotReachableError as error:
-        rows = inbox_objects(place, None, now)
+        rows = inbox_objects(place, None, now, findings=entries)
         say(f"signalbox: runs that have failed are left out: {error}")
     if as_json:
         print_json(rows)

@@ -18,6 +18,7 @@ from scheduler_defs.access.table import Action, Principal
 from scheduler_defs.audit.entries import Acting, Channel, acting_as, request_id
 from scheduler_defs.declarations.models.access import Access, Mode
 from scheduler_defs.web.access.identity import Identities
+from scheduler_defs.web.access.outside import page
 from scheduler_defs.web.problems import problem
 
 PRINCIPAL = "signalbox.principal"
@@ -110,18 +111,35 @@ class Needs:
         elif scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1008, "reason": "not allowed"})
         elif found is not None:
-            await problem(HTTPStatus.FORBIDDEN, found.refusal(self.action))(scope, receive, send)
+            await self._refused(HTTPConnection(scope), found)(scope, receive, send)
         else:
             await self._who(HTTPConnection(scope))(scope, receive, send)
 
+    def _refused(self, connection: HTTPConnection, found: Principal) -> Response:
+        """Why, as a page to a person and as a problem to a program."""
+        why = found.refusal(self.action)
+        if not _wants_a_page(connection):
+            return problem(HTTPStatus.FORBIDDEN, why)
+        end = self._login.removesuffix("login") + "logout" if connection.scope.get(LOGGED_IN) else ""
+        values = {"title": "Not for you", "fault": why, "name": found.name, "end": end}
+        return page("refused.html", values, HTTPStatus.FORBIDDEN)
+
     def _who(self, connection: HTTPConnection) -> Response:
         """To the login, where there is one and a person asks; a program gets 401."""
-        wants_a_page = "text/html" in connection.headers.get("accept", "")
-        if wants_a_page and connection.scope["method"] == "GET" and self._access().mode in WITH_LOGIN:
+        wants_a_page = _wants_a_page(connection)
+        if wants_a_page and self._access().mode in WITH_LOGIN:
             here = connection.url.path + (f"?{connection.url.query}" if connection.url.query else "")
             return RedirectResponse(f"{self._login}?next={quote(here)}", HTTPStatus.SEE_OTHER)
         error = unknown_caller()
+        if wants_a_page:
+            values = {"title": "Who are you?", "fault": error.detail, "name": "", "end": ""}
+            return page("refused.html", values, error.status_code, error.headers)
         return problem(error.status_code, error.detail, headers=error.headers)
+
+
+def _wants_a_page(connection: HTTPConnection) -> bool:
+    """Whether a person looks at this with a browser."""
+    return connection.scope["method"] == "GET" and "text/html" in connection.headers.get("accept", "")
 
 
 def unknown_caller() -> HTTPException:

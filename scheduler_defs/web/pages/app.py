@@ -14,10 +14,21 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
+from scheduler_defs.access.table import NotAllowed
 from scheduler_defs.acting.place import UnknownAgentError
 from scheduler_defs.agents.task_queue.protocol import UnknownTaskError
 from scheduler_defs.errors import NotReachableError, SignalboxError
-from scheduler_defs.web.pages import described, overview, queues, records, runs, schedules, timeline
+from scheduler_defs.web.pages import (
+    described,
+    health,
+    overview,
+    queues,
+    records,
+    reports,
+    runs,
+    schedules,
+    timeline,
+)
 from scheduler_defs.web.pages.rendering import FOLDER, prefix, render
 from scheduler_defs.web.rest.asking import Answering
 
@@ -43,8 +54,9 @@ def build(answering: Answering, document: Callable[[], dict[str, Any]]) -> Starl
         "/queues": queues.board,
         "/tasks/{task_id:int}": queues.task,
         "/runs/{run_id}": runs.one,
+        "/runs/{run_id}/reports/{path:path}": reports.page,
         "/inbox": records.inbox,
-        "/health": records.health,
+        "/health": health.page,
         "/audit": records.audit,
         "/api": described.page,
     }
@@ -57,6 +69,7 @@ def build(answering: Answering, document: Callable[[], dict[str, Any]]) -> Starl
             HTTPException: _http,
             UnknownTaskError: _unknown,
             UnknownAgentError: _unknown,
+            NotAllowed: _forbidden,
             NotReachableError: _away,
             SQLAlchemyError: _away,
             SignalboxError: _refused,
@@ -78,6 +91,10 @@ def _http(request: Request, error: Exception) -> Response:
 
 def _unknown(request: Request, error: Exception) -> Response:
     return _said(request, HTTPStatus.NOT_FOUND, str(error))
+
+
+def _forbidden(request: Request, error: Exception) -> Response:
+    return _said(request, HTTPStatus.FORBIDDEN, str(error))
 
 
 def _refused(request: Request, error: Exception) -> Response:

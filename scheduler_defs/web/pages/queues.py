@@ -9,7 +9,9 @@ from starlette.responses import Response
 
 from scheduler_defs.access.table import Subject
 from scheduler_defs.acting.agent_queues.agents import agent_objects
+from scheduler_defs.acting.agent_queues.blocking import drawing
 from scheduler_defs.acting.agent_queues.budgets import budget_objects
+from scheduler_defs.acting.agent_queues.capacity import capacity_objects
 from scheduler_defs.acting.agent_queues.queues import pool_objects, queue_objects
 from scheduler_defs.acting.agent_queues.tasks import task_details
 from scheduler_defs.agents.deciding import TaskStatus
@@ -21,6 +23,8 @@ from scheduler_defs.web.pages.schedules import explain_subject
 from scheduler_defs.web.rest.routes.tasks import etag
 
 _COLUMN = 100
+_MOST_EDGES = 200
+_MEASURED = dt.timedelta(days=1)
 COLUMNS = (
     ("ready", "Ready", TaskStatus.IDLE),
     ("blocked", "Blocked or later", TaskStatus.IDLE),
@@ -33,7 +37,8 @@ COLUMNS = (
 
 def board(request: Request) -> Response:
     """Tasks by state, of one queue or of all."""
-    place, queue, words = asking(request).place(), text_of(request, "queue"), text_of(request, "q")
+    place, queue = asking(request).place(), text_of(request, "queue")
+    agent, tag = text_of(request, "agent"), text_of(request, "tag")
     now = dt.datetime.now(dt.UTC)
     columns: dict[str, list[dict[str, object]]] = {name: [] for name, _, _ in COLUMNS}
     for status in dict.fromkeys(status for _, _, status in COLUMNS):
@@ -41,7 +46,9 @@ def board(request: Request) -> Response:
             queue=queue or None,
             statuses=(status,),
             limit=20 if status is TaskStatus.COMPLETE else _COLUMN,
-            text=words or None,
+            text=text_of(request, "q") or None,
+            assigned_to=agent or None,
+            tag=tag or None,
         )
         for task in place.task_queue.find(wanted):
             later = task.not_before is not None and task.not_before > now
@@ -52,14 +59,20 @@ def board(request: Request) -> Response:
     for name in ("ready", "blocked"):
         columns[name].sort(key=lambda task: (-int(str(task["priority"])), int(str(task["id"]))))
     edges = [edge for edge in place.task_queue.open_edges() if queue in ("", edge.task_queue)]
+    agents = agent_objects(place)
     values = {
         "columns": [(name, title, columns[name]) for name, title, _ in COLUMNS],
         "queue": queue,
         "queues": queue_objects(place),
-        "agents": [each for each in agent_objects(place) if not queue or queue in each["queues"]],
+        "agents": [each for each in agents if not queue or queue in each["queues"]],
+        "names": [each["name"] for each in agents],
         "pools": pool_objects(place),
         "budgets": budget_objects(place),
-        "edges": edges[:200],
+        "edges": len(edges),
+        "drawing": drawing(edges[:_MOST_EDGES]),
+        "capacity": [row for row in capacity_objects(place, _MEASURED) if queue in ("", row["queue"])],
+        "agent": agent,
+        "tag": tag,
         "may": may(request),
     }
     return render(request, "queues.html", values, title="Queues")

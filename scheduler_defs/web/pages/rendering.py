@@ -104,6 +104,7 @@ def took(row: Mapping[str, Any]) -> str:
 @cache
 def _environment() -> Any:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
+    from markupsafe import Markup
 
     made = Environment(
         loader=FileSystemLoader(FOLDER / "templates"),
@@ -118,6 +119,8 @@ def _environment() -> Any:
         lasting=lasting,
         took=took,
         json=lambda value: json.dumps(value, ensure_ascii=False, indent=2, default=str),
+        # Of text that a renderer has escaped already: of reports, and of nothing else.
+        markup=Markup,
         part=lambda text: quote(str(text), safe=""),
     )
     return made

@@ -14,14 +14,20 @@ from starlette.responses import Response
 from scheduler_defs import database
 from scheduler_defs.acting.agent_queues.agent_runs import GraphQLRuns
 from scheduler_defs.declarations import BUILTIN_JOBS
+from scheduler_defs.declarations.models.declared import Declarations, Schedule
 from scheduler_defs.declarations.names import dagster_name
 from scheduler_defs.evaluation.recorded import last_runs, read_recorded
 from scheduler_defs.explaining.facts import Sources, explain
+from scheduler_defs.explaining.reading import reading_of
 from scheduler_defs.graphql.history import history
 from scheduler_defs.graphql.schedules import schedule_objects
+from scheduler_defs.jobs.commands.params import describe
 from scheduler_defs.timing import occurrences
 from scheduler_defs.web.access.subjects import declared, of_schedule
 from scheduler_defs.web.pages.asked import asking, client_of, may, only, text_of
+from scheduler_defs.web.pages.charts import lengths
+from scheduler_defs.web.pages.form import form_of
+from scheduler_defs.web.pages.recorded import OUTCOMES, rules, sparks
 from scheduler_defs.web.pages.rendering import render
 from scheduler_defs.web.rest.edits import entry_of, etag
 
@@ -52,9 +58,15 @@ def listed(request: Request) -> Response:
     key = sort.removeprefix("-") if sort.removeprefix("-") in _SORTS else "name"
     rows.sort(key=lambda row: (row[key] is None, str(row[key] or ""), row["name"]), reverse=down)
     shown = rows[:PAGE]
-    ran = last_runs(engine, [row["name"] for row in shown])
+    names = [row["name"] for row in shown]
+    ran, outcomes = last_runs(engine, names), sparks(engine, names)
+    clone = text_of(request, "clone")
+    entry = entry_of(clone) if clone in found.schedules else {}
     values = {
-        "rows": [{**row, "last_run": ran.get(row["name"])} for row in shown],
+        "rows": [
+            {**row, "last_run": ran.get(row["name"]), "spark": outcomes.get(row["name"])} for row in shown
+        ],
+        "outcomes": OUTCOMES,
         "more": len(rows) - PAGE,
         "total": len(found.schedules),
         "sort": f"-{key}" if down else key,
@@ -62,6 +74,9 @@ def listed(request: Request) -> Response:
         "states": ("on", "off", "paused", "completed"),
         "kinds": sorted({each.kind for each in found.schedules.values()}),
         "jobs": sorted({*BUILTIN_JOBS, *found.jobs}),
+        "clone": clone if entry else "",
+        "entry": entry,
+        "form": form_of(entry),
         "may": may(request),
     }
     return render(request, "schedules.html", values, title="Schedules")
@@ -77,14 +92,20 @@ def one(request: Request) -> Response:
     client, engine, now = client_of(request), database.engine(), dt.datetime.now(dt.UTC)
     (row,) = schedule_objects(client, [schedule], now, read_recorded(engine, [schedule]))
     coming = occurrences(schedule.timing, now, schedule.policies)
+    entry = entry_of(name)
     rows = history(client, engine, schedule, OCCURRENCES)
     values: dict[str, Any] = {
         "schedule": row,
-        "rows": rows,
-        "lengths": _lengths(rows),
+        "rows": by_occurrence(rows),
+        "lengths": lengths(rows),
+        "reads": reading_of(schedule),
+        "rules": rules(engine, name),
+        "params": params_of(found, schedule),
         "coming": list(islice(coming, COMING)),
         "why": explain_subject(request, f"schedule:{name}"),
-        "entry": entry_of(name),
+        "entry": entry,
+        "form": form_of(entry),
+        "jobs": sorted({*BUILTIN_JOBS, *found.jobs, schedule.job}),
         "etag": etag(schedule),
         "position": str(schedule.source),
         "dagster": dagster_name(name),
@@ -106,15 +127,29 @@ def explain_subject(request: Request, subject: str) -> dict[str, Any]:
     return explain(subject, sources, dt.datetime.now(dt.UTC).astimezone()).document()
 
 
-def _lengths(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Bars of how long the runs took, the oldest first; heights in percent of the longest."""
-    ran = [row for row in reversed(rows) if row["started"] and row["ended"]]
-    seconds = [
-        (dt.datetime.fromisoformat(row["ended"]) - dt.datetime.fromisoformat(row["started"])).total_seconds()
-        for row in ran
-    ]
-    longest = max(seconds, default=0.0) or 1.0
+def by_occurrence(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The history with `earlier`: whether a row is an earlier attempt on the occurrence of the row above."""
+    above: str | None = None
+    shown: list[dict[str, Any]] = []
+    for row in rows:
+        due = row["scheduled_for"] if row["outcome"] == "run" else None
+        shown.append({**row, "earlier": due is not None and due == above})
+        above = due
+    return shown
+
+
+def params_of(found: Declarations, schedule: Schedule) -> list[dict[str, Any]]:
+    """The parameters of its job: what they are for, and what they are if nothing is said."""
+    job = found.jobs.get(schedule.job)
     return [
-        {"status": row["status"], "seconds": took, "height": round(40 * took / longest, 1)}
-        for row, took in zip(ran, seconds, strict=True)
+        {
+            "name": name,
+            "about": describe(param),
+            "type": param.type,
+            "choices": param.choices or ((True, False) if param.type == "boolean" else ()),
+            "minimum": param.minimum,
+            "maximum": param.maximum,
+            "usual": schedule.config.get(name, param.default),
+        }
+        for name, param in (job.params if job else {}).items()
     ]

@@ -1,18 +1,23 @@
-"""`/signalbox/timeline`: what ran and what will run, on one axis."""
+"""`/signalbox/timeline`: what ran and what will run, on one axis, by schedule, agent or queue."""
 
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
+import sqlalchemy as sa
 from starlette.requests import Request
 from starlette.responses import Response
 
+from scheduler_defs import database, tags
 from scheduler_defs.acting.forecast import course
+from scheduler_defs.database.named_sql import NamedSql
 from scheduler_defs.declarations.models.declared import Declarations
-from scheduler_defs.forecasting.document import document
+from scheduler_defs.forecasting.document import limits, pile_ups
 from scheduler_defs.forecasting.upcoming import upcoming
-from scheduler_defs.graphql.runs import list_runs
 from scheduler_defs.web.access.subjects import declared
 from scheduler_defs.web.pages.asked import asking, client_of, text_of
 from scheduler_defs.web.pages.rendering import render
@@ -24,54 +29,82 @@ SPANS = {
     "7d": dt.timedelta(days=7),
     "30d": dt.timedelta(days=30),
 }
-MOST_PAST = 3000
-MOST_COMING = 7000
-GOING = ("QUEUED", "STARTING", "STARTED", "CANCELING")
+LANES: Mapping[str, Callable[[Any], str | None]] = {
+    "schedule": lambda run: run.schedule or f"job {run.job}",
+    "agent": lambda run: run.agent,
+    "queue": lambda run: run.queue,
+}
+"""In which lane a run stands; in none, it is left out."""
+MOST_PAST = 10_000
+MOST_COMING = 10_000
+_MINUTE = dt.timedelta(minutes=1)
+_PILE_UPS = 20
+
+_statement = NamedSql(Path(__file__).parent)
+
+
+@dataclass
+class Bars:
+    """Bars as the page's script reads them: numbers, and names by their place in a list.
+
+    Each is `[lane, begin, end, queued, state, schedule, run]`, times in seconds since the epoch.
+    """
+
+    begin: float
+    names: dict[str, int] = field(default_factory=dict[str, int])
+    rows: list[list[Any]] = field(default_factory=list[list[Any]])
+
+    def add(
+        self, lane: str, begin: float, end: float, queued: float, state: str, schedule: str | None, run: str
+    ) -> None:
+        """One that is to be seen."""
+        if end >= self.begin:
+            named = [self._name(each) for each in (lane, state, schedule or "")]
+            times = [round(each, 1) for each in (begin, end, queued)]
+            self.rows.append([named[0], *times, named[1], named[2], run])
+
+    def _name(self, text: str) -> int:
+        return self.names.setdefault(text, len(self.names))
 
 
 def page(request: Request) -> Response:
     """As far back as forth. Past runs are bars of what happened, coming ones of what is expected."""
     span = text_of(request, "span") if text_of(request, "span") in SPANS else "6h"
-    group = "queue" if text_of(request, "by") == "queue" else "schedule"
+    group = text_of(request, "by") if text_of(request, "by") in LANES else "schedule"
     now = dt.datetime.now(dt.UTC)
     begin, end = now - SPANS[span], now + SPANS[span]
+    client_of(request)  # he may look
     found = coming_up(declared(), now, end)
     known, basis = asking(request).known(found)
-    coming = document(
-        course(found, now.replace(second=0, microsecond=0), end, known=known, place=dt.UTC, assumed=_MINUTE)
+    coming = course(
+        found, now.replace(second=0, microsecond=0), end, known=known, place=dt.UTC, assumed=_MINUTE
     )
-    client = client_of(request)
-    past = {
-        run["run_id"]: run
-        for run in (
-            *list_runs(client, limit=MOST_PAST, changed_since=begin),
-            *list_runs(client, limit=MOST_PAST, statuses=GOING),
-        )
-    }
-    bars = [
-        bar for run in past.values() if (bar := _past(run, group, now)) and bar["end"] >= begin.timestamp()
-    ]
+    bars = Bars(begin.timestamp())
+    _add_past(database.engine(), bars, LANES[group], begin, now)
+    expected = coming.forecast.runs
     if group == "schedule":
-        bars += [_coming(run) for run in coming["runs"][:MOST_COMING]]
+        for run in expected[:MOST_COMING]:
+            bars.add(run.schedule, run.start, run.end, run.due, "EXPECTED", run.schedule, "")
     values = {
         "data": {
             "begin": begin.timestamp(),
             "now": now.timestamp(),
             "end": end.timestamp(),
-            "bars": bars,
+            "names": list(bars.names),
+            "bars": bars.rows,
+            "limits": dict(coming.plan.limits),
+            "of": {each.name: list(each.limits) for each in coming.plan.planned if each.limits},
         },
         "span": span,
         "spans": list(SPANS),
         "by": group,
-        "basis": basis,
-        "limits": coming["limits"],
-        "pile_ups": coming["pile_ups"][:20],
-        "left_out": max(0, len(coming["runs"]) - MOST_COMING),
+        "lanes": list(LANES),
+        "basis": basis if group == "schedule" else "",
+        "limits": limits(coming),
+        "pile_ups": pile_ups(coming)[:_PILE_UPS],
+        "left_out": max(0, len(expected) - MOST_COMING),
     }
     return render(request, "timeline.html", values, title="Timeline")
-
-
-_MINUTE = dt.timedelta(minutes=1)
 
 
 def coming_up(found: Declarations, now: dt.datetime, end: dt.datetime) -> Declarations:
@@ -84,23 +117,25 @@ def coming_up(found: Declarations, now: dt.datetime, end: dt.datetime) -> Declar
     return found.model_copy(update={"schedules": chosen})
 
 
-def _past(run: dict[str, Any], group: str, now: dt.datetime) -> dict[str, Any] | None:
-    lane = run["queue"] if group == "queue" else run["schedule"] or f"job {run['job']}"
-    if lane is None:
-        return None
-    begin = dt.datetime.fromisoformat(run["started"] or run["created"])
-    end = dt.datetime.fromisoformat(run["ended"]) if run["ended"] else now
-    return {
-        "lane": lane,
-        "begin": begin.timestamp(),
-        "end": end.timestamp(),
-        "state": run["status"],
-        "run": run["run_id"],
-        "queued": dt.datetime.fromisoformat(run["created"]).timestamp(),
+def _add_past(
+    engine: sa.Engine,
+    bars: Bars,
+    lane_of: Callable[[Any], str | None],
+    since: dt.datetime,
+    now: dt.datetime,
+) -> None:
+    wanted = {
+        "since": since,
+        "most": MOST_PAST,
+        "job": tags.JOB,
+        "schedule": tags.SCHEDULE,
+        "agent": tags.AGENT,
+        "queue": tags.QUEUE,
     }
-
-
-def _coming(run: dict[str, Any]) -> dict[str, Any]:
-    due, begin, end = (dt.datetime.fromisoformat(run[key]).timestamp() for key in ("due", "start", "end"))
-    bar = {"lane": run["schedule"], "begin": begin, "end": end, "queued": due}
-    return {**bar, "state": "EXPECTED", "run": None}
+    with engine.connect() as connection:
+        for run in connection.execute(_statement("bars"), wanted):
+            if (lane := lane_of(run)) is None:
+                continue
+            end = run.ended or now.timestamp()
+            begin = run.began or (end if run.status == "QUEUED" else run.queued)
+            bars.add(lane, begin, end, run.queued, run.status, run.schedule, run.run_id)

@@ -27,6 +27,7 @@ from scheduler_defs.forecasting.planning import Known
 from scheduler_defs.graphql.client import GraphQLClient
 from scheduler_defs.graphql.runs import list_runs
 from scheduler_defs.launching import Launch
+from scheduler_defs.upkeep.review.entries import entries
 from scheduler_defs.web.access.gate import PRINCIPAL, unknown_caller
 from scheduler_defs.web.access.subjects import declared, of_schedule
 from scheduler_defs.web.direct import runs
@@ -39,6 +40,9 @@ LARGEST = 2**63 - 1
 PROVEN_SECONDS = 15.0
 """How old the inbox's word on unexplained occurrences may be."""
 
+REVIEWED_SECONDS = 300.0
+"""How old the inbox's word on what the review finds may be: it speaks of weeks."""
+
 Answering = Callable[[Request, Mapping[str, Any]], dict[str, Any]]
 """Answers a GraphQL request (`query`, `operationName`, `variables`) in this process."""
 
@@ -46,6 +50,13 @@ Answering = Callable[[Request, Mapping[str, Any]], dict[str, Any]]
 _DIRECT: Mapping[str, Callable[..., dict[str, Any]]] = {"Runs": runs.runs, "CountRuns": runs.count}
 
 _unproven = Remembered[list[dict[str, Any]]](PROVEN_SECONDS)
+
+
+_findings = Remembered[list[dict[str, Any]]](REVIEWED_SECONDS)
+
+
+def _finding(place: Place, now: dt.datetime) -> list[dict[str, Any]]:
+    return _findings.get(lambda: entries(place, now))
 
 
 def _proving(engine: sa.Engine, now: dt.datetime) -> list[dict[str, Any]]:
@@ -116,7 +127,8 @@ class Asking:
     def inbox(self) -> list[dict[str, Any]]:
         """What waits for a person; what nobody can explain is looked for every few seconds."""
         client = self.require(Action.LOOK)
-        return inbox_objects(self.place(), lambda: client, dt.datetime.now(dt.UTC), proving=_proving)
+        now = dt.datetime.now(dt.UTC)
+        return inbox_objects(self.place(), lambda: client, now, proving=_proving, findings=_finding)
 
     def known(self, found: Declarations) -> tuple[Known, str]:
         """What the running instance adds to the files for a forecast, and a sentence that says so."""

@@ -19,6 +19,7 @@ from scheduler_defs.access.table import Action
 from scheduler_defs.acting.editing import write
 from scheduler_defs.declarations.editing.edit import Edit, Editor
 from scheduler_defs.declarations.models.declared import Schedule
+from scheduler_defs.explaining.reading import reading_of
 from scheduler_defs.settings import settings
 from scheduler_defs.timing import occurrences
 from scheduler_defs.web.rest.asking import DryRun, Editing, Looking
@@ -98,14 +99,25 @@ def _finish(edit: Edit, dry_run: bool) -> dict[str, Any]:
     if written:
         write(edit, database.engine())
     schedule = _editor().declared(edit) if dry_run else None
-    coming = occurrences(schedule.timing, dt.datetime.now(dt.UTC), schedule.policies) if schedule else ()
     return {
-        **({"next": [due.isoformat() for due in islice(coming, _SHOWN)]} if dry_run else {}),
+        **(_tried(schedule) if dry_run else {}),
         "name": edit.name,
         "file": edit.path.name,
         "changed": edit.changed,
         "written": written,
         "diff": edit.diff,
+    }
+
+
+def _tried(schedule: Schedule | None) -> dict[str, Any]:
+    """When it would be due, and its rule in words."""
+    if schedule is None:
+        return {"next": [], "reads": None, "timezone": None}
+    coming = occurrences(schedule.timing, dt.datetime.now(dt.UTC), schedule.policies)
+    return {
+        "next": [due.isoformat() for due in islice(coming, _SHOWN)],
+        "reads": reading_of(schedule),
+        "timezone": schedule.timezone,
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import shutil
@@ -11,7 +12,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from scheduler_defs.settings import PROJECT_ROOT
 from tests.integration.running_stack import until
+
+AXE = Path(__file__).parents[2] / "vendor" / "axe" / "axe.min.js"
+_AXE = """
+    axe.run(document, {resultTypes: ["violations"]}).then((found) => found.violations.flatMap((rule) =>
+        ["serious", "critical"].includes(rule.impact) ? rule.nodes.map((node) => `${rule.id}: ${node.html}`) : []))
+"""
+SCREENSHOTS = PROJECT_ROOT / "build" / "screenshots"
+"""Where pictures of pages are kept; CI keeps them, too."""
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
@@ -81,11 +91,27 @@ class Browser:
         """Whether the page says so."""
         return text in str(self.run("document.body.innerText"))
 
-    def picture(self, path: Path) -> None:
-        """What it looks like, as PNG."""
-        import base64
+    def looks(self, *, dark: bool = False, width: int = 1280) -> None:
+        """How the reader has it: dark or light, on a screen or a phone."""
+        scheme = [{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}]
+        self.call("Emulation.setEmulatedMedia", features=scheme)
+        size = {"width": width, "height": 1000, "deviceScaleFactor": 1, "mobile": False}
+        self.call("Emulation.setDeviceMetricsOverride", **size)
 
-        path.write_bytes(base64.b64decode(self.call("Page.captureScreenshot", format="png")["data"]))
+    def serious(self) -> list[str]:
+        """What axe-core finds that is serious or critical: rule and element."""
+        self.run(f"{AXE.read_text()}; 1")
+        found = self.run(_AXE)
+        assert isinstance(found, list), "axe-core has not run"
+        return [str(each) for each in found]
+
+    def picture(self, name: str) -> None:
+        """Keep what the whole page looks like, as PNG."""
+        height = self.run("Math.min(3000, document.documentElement.scrollHeight)")
+        clip = {"x": 0, "y": 0, "width": self.run("innerWidth"), "height": height, "scale": 1}
+        shot = self.call("Page.captureScreenshot", format="png", captureBeyondViewport=True, clip=clip)
+        SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+        (SCREENSHOTS / f"{name.replace('/', '-')}.png").write_bytes(base64.b64decode(shot["data"]))
 
 
 @contextmanager

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import uuid
 from collections.abc import Iterator
-from pathlib import Path
 
 import httpx
 import pytest
@@ -32,32 +30,21 @@ def api(stack: Stack) -> Iterator[httpx.Client]:
         yield client
 
 
-@pytest.fixture
-def pictures(tmp_path: Path) -> Path:
-    """Where pictures go: kept where SIGNALBOX_TEST_PICTURES says."""
-    folder = Path(os.environ.get("SIGNALBOX_TEST_PICTURES") or tmp_path)
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
-
-
-def test_every_page_opens_without_a_fault(stack: Stack, browser: Browser, pictures: Path) -> None:
+def test_every_page_opens_without_a_fault(stack: Stack, browser: Browser) -> None:
     browser.said.clear()
     for dark in (False, True):
-        scheme = [{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}]
-        browser.call("Emulation.setEmulatedMedia", features=scheme)
+        browser.looks(dark=dark)
         for name in PAGES:
             browser.go(f"{stack.ui}/signalbox/{name}")
             assert browser.run("document.querySelector('main h1').innerText"), name
             assert browser.run(
                 "performance.getEntriesByType('resource').every(e => e.name.startsWith(location.origin))"
             )
-            browser.picture(pictures / f"{name.replace('/', '-') or 'overview'}{'-dark' if dark else ''}.png")
+            browser.picture(f"stack-{name or 'overview'}{'-dark' if dark else ''}")
     assert browser.said == []
 
 
-def test_a_schedule_is_run_paused_and_edited(
-    stack: Stack, browser: Browser, api: httpx.Client, pictures: Path
-) -> None:
+def test_a_schedule_is_run_paused_and_edited(stack: Stack, browser: Browser, api: httpx.Client) -> None:
     name = f"clicked-{uuid.uuid4().hex[:6]}"
     browser.go(f"{stack.ui}/signalbox/schedules?new=1")
     form = "document.querySelector('form[data-schedule]')"
@@ -67,7 +54,7 @@ def test_a_schedule_is_run_paused_and_edited(
         browser.run(f"{form}.querySelector('[data-preview]').click()")
         until(lambda: browser.shows(f"+  {name}:"), "the diff is shown")
         assert browser.run(f"{form}.querySelectorAll('[data-next] li').length") == 10
-        browser.picture(pictures / "new-schedule.png")
+        browser.picture("new-schedule")
         browser.run(f"{form}.querySelector('[data-save]').click()")
         browser.arrives(f"/schedules/{name}")
         assert name in (stack.config / "schedules.yaml").read_text()
@@ -91,11 +78,11 @@ def test_a_schedule_is_run_paused_and_edited(
     browser.arrives("/signalbox/runs/")
     until(lambda: browser.shows("run success"), "its events come by themselves")
     until(lambda: browser.shows("alive on"), "and so does its output")
-    browser.picture(pictures / "run.png")
+    browser.picture("run")
 
 
 def test_what_people_and_agents_write_is_shown_and_never_run(
-    stack: Stack, browser: Browser, api: httpx.Client, pictures: Path
+    stack: Stack, browser: Browser, api: httpx.Client
 ) -> None:
     queue = f"rest-{uuid.uuid4().hex[:6]}"
     task = api.post(
@@ -124,7 +111,7 @@ def test_what_people_and_agents_write_is_shown_and_never_run(
             ), page
         browser.go(f"{stack.ui}/signalbox/tasks/{task}")
         assert browser.shows(ATTACK)
-        browser.picture(pictures / "attack.png")
+        browser.picture("attack")
     finally:
         api.post("/schedules/heartbeat/resume")
         api.post("/agents/vaela/resume")

@@ -37,7 +37,7 @@ def test_below_a_prefix_every_address_begins_with_it(web: Web) -> None:
 
 def test_what_a_page_needs_is_there(web: Web) -> None:
     client = web.client(**{WHO: "ann"})
-    for name in ("app.js", "timeline.js", "style.css"):
+    for name in ("app.js", "timeline.js", "style.css", "vendor/htmx.min.js"):
         assert client.get(f"/yard/signalbox/static/{name}").status_code == 200
     assert client.get("/yard/signalbox/static/../app.py").status_code == 404
 
@@ -51,6 +51,17 @@ def test_an_attack_in_the_address_is_shown_and_not_run(web: Web) -> None:
 def test_nobody_unknown_sees_a_page(web: Web) -> None:
     assert web.client().get("/yard/signalbox/").status_code == 401
     assert web.client(**{WHO: "eve"}).get("/yard/signalbox/").status_code == 403
+
+
+def test_a_person_without_a_role_is_told_why_on_a_page(web: Web) -> None:
+    answer = web.client(**{WHO: "eve"}).get("/yard/signalbox/", headers={"Accept": "text/html"})
+    assert (answer.status_code, answer.headers["content-type"]) == (403, "text/html; charset=utf-8")
+    assert "eve" in answer.text and "look" in answer.text and "access.grants" in answer.text
+    assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
+    program = web.client(**{WHO: "eve"}).get("/yard/signalbox/", headers={"Accept": "application/json"})
+    assert program.headers["content-type"] == "application/problem+json"
+    unknown = web.client().get("/yard/signalbox/", headers={"Accept": "text/html"})
+    assert (unknown.status_code, unknown.headers["content-type"]) == (401, "text/html; charset=utf-8")
 
 
 @pytest.mark.parametrize("template", TEMPLATES, ids=lambda path: path.name)

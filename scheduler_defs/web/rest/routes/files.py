@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Literal
@@ -22,6 +22,16 @@ from scheduler_defs.web.rest.asking import Looking
 from scheduler_defs.web.rest.routes.runs import found_run
 
 router = APIRouter(prefix="/runs/{run_id}", tags=["runs"])
+PICTURES: Mapping[str, str] = {
+    ".gif": "image/gif",
+    ".jpeg": "image/jpeg",
+    ".jpg": "image/jpeg",
+    ".png": "image/png",
+    ".svg": "image/svg+xml",
+    ".webp": "image/webp",
+}
+"""What a page shows by the ending of its name: in a sandbox, in which no script of a picture runs."""
+
 _CHUNK = 64 * 1024
 MOST_OUTPUT = 64 * 1024 * 1024
 """Characters of output in one answer; what is beyond is cut off, and said so."""
@@ -45,19 +55,20 @@ def artifacts(asking: Looking, run_id: str) -> list[dict[str, Any]]:
 
 
 @router.get("/artifacts/{path:path}")
-def artifact(asking: Looking, run_id: str, path: str) -> Response:
-    """One of its files, to be saved: never shown as a page of ours."""
+def artifact(asking: Looking, run_id: str, path: str, shown: bool = False) -> Response:
+    """One of its files, to be saved: never shown as a page of ours. `shown`: a picture, to be looked at."""
     found_run(asking.require(Action.LOOK), run_id)
-    file = opened(run_folder(settings().artifacts, run_id), path)
-    if file is None:
-        raise HTTPException(HTTPStatus.NOT_FOUND, f"run {run_id} has kept no such file")
+    file = kept_file(run_id, path)
     name = "".join(each if each.isalnum() or each in "._-" else "_" for each in Path(path).name)
+    picture = PICTURES.get(Path(path).suffix.lower()) if shown else None
+    how = "attachment" if picture is None else "inline"
     headers = {
-        "Content-Disposition": f'attachment; filename="{name.encode("ascii", "replace").decode()}"',
+        "Content-Disposition": f'{how}; filename="{name.encode("ascii", "replace").decode()}"',
         "Content-Length": str(os.fstat(file).st_size),
         "Content-Security-Policy": "sandbox; default-src 'none'",
+        "Cross-Origin-Opener-Policy": "unsafe-none",  # browsers refuse a sandbox that has another
     }
-    return StreamingResponse(_pieces(file), media_type="application/octet-stream", headers=headers)
+    return StreamingResponse(_pieces(file), media_type=picture or "application/octet-stream", headers=headers)
 
 
 @router.get("/output/{stream}", response_class=PlainTextResponse)
@@ -74,6 +85,14 @@ def printed(asking: Looking, run_id: str, stream: Literal["stdout", "stderr"]) -
                 text.append("\n[cut off here]\n")
                 break
     return PlainTextResponse("".join(text))
+
+
+def kept_file(run_id: str, path: str) -> int:
+    """A descriptor of one of its files. Raises 404."""
+    file = opened(run_folder(settings().artifacts, run_id), path)
+    if file is None:
+        raise HTTPException(HTTPStatus.NOT_FOUND, f"run {run_id} has kept no such file")
+    return file
 
 
 def opened(folder: Path, path: str) -> int | None:

@@ -1,0 +1,70 @@
+"""Every page over a yard with a past: axe-core finds nothing serious, a phone is wide enough, and nothing is
+loaded from elsewhere. Pictures are kept in build/screenshots."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.conftest import fresh_database
+from tests.integration.web.browser import CHROMIUM, Browser, browsing
+from tests.standins.filled_yard import FilledYard, filled_yard
+
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
+
+PAGES = (
+    "",
+    "schedules",
+    "schedules?new=1",
+    "schedules/nightly",
+    "timeline",
+    "queues",
+    "tasks/3",
+    "runs/nightly-2-again",
+    "inbox",
+    "health",
+    "audit",
+    "api",
+)
+LOOKS = {"light": (False, 1280), "dark": (True, 1280), "phone": (False, 360)}
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    with browsing(tmp_path_factory.mktemp("chromium")) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def yard(
+    postgres_server: str, dagster_template: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[FilledYard]:
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        fresh_database(postgres_server, dagster_template) as url,
+        filled_yard(tmp_path_factory.mktemp("yard"), url, patch) as started,
+    ):
+        yield started
+
+
+@pytest.mark.parametrize("look", LOOKS)
+def test_nobody_is_shut_out(yard: FilledYard, browser: Browser, look: str) -> None:
+    dark, width = LOOKS[look]
+    browser.looks(dark=dark, width=width)
+    faults: list[str] = []
+    for page in PAGES:
+        browser.go(f"{yard.ui}/signalbox/{page}")
+        faults += [f"{page}: {each}" for each in browser.serious()]
+        browser.picture(f"{page.replace('?', '-') or 'overview'}-{look}")
+        if browser.run("document.documentElement.scrollWidth > innerWidth"):
+            faults.append(f"{page}: is wider than the screen")
+    assert faults == []
+
+
+def test_nothing_is_loaded_from_elsewhere(yard: FilledYard, browser: Browser) -> None:
+    for page in PAGES:
+        browser.go(f"{yard.ui}/signalbox/{page}")
+        assert browser.run(
+            "performance.getEntriesByType('resource').every(e => e.name.startsWith(location.origin))"
+        ), page
