@@ -37,6 +37,19 @@ _TAGS = """
 """
 
 
+# What the ledger says of the last twenty days: each run of above, and older ones that are gone.
+_LEDGER = """
+    INSERT INTO signalbox.occurrences
+        (schedule, due, job, outcome, run_id, created_at, attempts, status, tick, decided_at, decided_by)
+    SELECT 's-' || s, date_trunc('minute', now()) - n * interval '1 day', 'noop', 'launched',
+        CASE WHEN n <= :each THEN 'old-' ELSE 'gone-' END || s || '-' || n, now() - n * interval '1 day', 1,
+        CASE WHEN (s + n) % 9 = 0 THEN 'FAILURE' ELSE 'SUCCESS' END,
+        now() - n * interval '1 day', now() - n * interval '1 day', 'bench'
+    FROM generate_series(0, :schedules - 1) AS s, generate_series(1, 20) AS n
+    ON CONFLICT DO NOTHING
+"""
+
+
 def write(config: Path, schedules: int) -> None:
     """Declarations of so many schedules, which seldom fall due, of fifty jobs; and a queue nobody serves."""
     config.mkdir(parents=True)
@@ -57,7 +70,8 @@ def fill(stack: MeasuredStack, schedules: int) -> None:
     values = {"run_id": run_id, "schedules": schedules, "each": RUNS_EACH}
     stack.rows(_RUN, **values)
     stack.rows(_TAGS, **values, schedule=tags.SCHEDULE)
-    stack.rows("ANALYZE runs, run_tags")
+    stack.rows(_LEDGER, schedules=schedules, each=RUNS_EACH)
+    stack.rows("ANALYZE runs, run_tags, signalbox.occurrences")
     stack.rows(
         "INSERT INTO signalbox.tasks (title, queue, created_by)"
         " SELECT 'task ' || n, 'dev', 'bench' FROM generate_series(1, :n) n",

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from scheduler_defs.declarations.models.declared import Schedule
 from scheduler_defs.timing import AtSpec, CronSpec, EverySpec, RRuleSpec, Spec, format_duration
+from scheduler_defs.timing.cron.expression import ALIASES
 from scheduler_defs.timing.policies import Policies
 
 _DAYS = {
@@ -82,7 +83,7 @@ def _cron(expression: str) -> str:
     options = Options()
     options.use_24hour_time_format = True
     try:
-        return get_description(expression, options)
+        return get_description(ALIASES.get(expression, expression), options)
     except (FormatError, ValueError, IndexError):
         return expression  # a dialect that it does not know: better the rule than nothing
 

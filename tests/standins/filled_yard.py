@@ -27,6 +27,8 @@ from scheduler_defs.web.doors.hosts import allowed, origin
 from scheduler_defs.web.server import SignalboxWebserver
 from tests.standins.web import CREDENTIAL, YARD, instance_with
 
+PREFIX = "/yard"
+"""Where a proxy would have it: what works below a prefix works without one."""
 LONG = "a-name-that-goes-on-and-on-because-somebody-has-written-the-whole-story-of-the-import-into-it"
 YARD_YAML = f"""
 defaults: {{timezone: Europe/Berlin}}
@@ -149,12 +151,13 @@ def filled_yard(folder: Path, dagster_url: str, patch: pytest.MonkeyPatch) -> It
         connection.execute(sa.text(_PAST), _values())
     _keep_files(state / "artifacts" / "nightly-2-again")
     with instance_with(folder / "yard.py") as context, socket.create_server(("127.0.0.1", 0)) as listening:
-        ui = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        address = f"http://127.0.0.1:{listening.getsockname()[1]}"
         server = SignalboxWebserver(
             context,
-            hosts=allowed("127.0.0.1", [ui]),
-            origins=frozenset({origin(ui)}),
+            hosts=allowed("127.0.0.1", [address]),
+            origins=frozenset({origin(address)}),
             identities=Identities(access=Access, engine=database.engine, credential=CREDENTIAL),
+            path_prefix=PREFIX,
         )
         serving = uvicorn.Server(uvicorn.Config(server.create_asgi_app(), log_level="error"))
         thread = threading.Thread(target=serving.run, args=([listening],), daemon=True)
@@ -163,7 +166,7 @@ def filled_yard(folder: Path, dagster_url: str, patch: pytest.MonkeyPatch) -> It
             while not serving.started:
                 assert thread.is_alive(), "the webserver has ended"
                 time.sleep(0.05)
-            yield FilledYard(ui, engine, state, config)
+            yield FilledYard(f"{address}{PREFIX}", engine, state, config)
         finally:
             serving.should_exit = True
             thread.join(20)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -19,10 +21,20 @@ def inbox(request: Request) -> Response:
     return render(request, "inbox.html", values, title="Inbox")
 
 
+def _day(text: str, after: int = 0) -> dt.datetime | None:
+    """The beginning of a day (UTC), or of one `after` it; None for none."""
+    try:
+        return dt.datetime.fromisoformat(f"{text}T00:00+00:00") + dt.timedelta(days=after)
+    except ValueError:
+        return None
+
+
 def audit(request: Request) -> Response:
     """Who changed what."""
     before = text_of(request, "before")
     wanted = Query(
+        since=_day(text_of(request, "since")),
+        until=_day(text_of(request, "until"), after=1),
         actor=text_of(request, "actor") or None,
         action=text_of(request, "action") or None,
         subject=text_of(request, "subject") or None,
@@ -32,6 +44,7 @@ def audit(request: Request) -> Response:
     with database.engine().connect() as connection:
         found = read(connection, wanted)
     values = {
+        "kept": {key: text_of(request, key) for key in ("since", "until", "actor", "action", "subject")},
         "rows": as_rows(found[:_PAGE]),
         "following": found[_PAGE - 1].id if len(found) > _PAGE else None,
     }

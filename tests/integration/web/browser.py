@@ -77,6 +77,14 @@ class Browser:
             url,
         )
 
+    def opened(self, url: str) -> str:
+        """The source of a page in a sandbox, in which not even the protocol runs a script."""
+        found = self.call("Page.navigate", url=url)
+        assert "errorText" not in found, found
+        place = lambda: self.call("DOM.getDocument")["root"]  # noqa: E731
+        until(lambda: place()["documentURL"] == url and place().get("childNodeCount"), url)
+        return self.call("DOM.getOuterHTML", nodeId=place()["nodeId"])["outerHTML"]
+
     def arrives(self, part: str) -> None:
         """Wait until a page is there whose address has the part, scripts and all."""
         ready = f"document.readyState == 'complete' && location.href.includes({json.dumps(part)})"
@@ -107,8 +115,8 @@ class Browser:
 
     def picture(self, name: str) -> None:
         """Keep what the whole page looks like, as PNG."""
-        height = self.run("Math.min(3000, document.documentElement.scrollHeight)")
-        clip = {"x": 0, "y": 0, "width": self.run("innerWidth"), "height": height, "scale": 1}
+        whole = self.call("Page.getLayoutMetrics")["cssContentSize"]
+        clip = {"x": 0, "y": 0, "width": whole["width"], "height": min(3000, whole["height"]), "scale": 1}
         shot = self.call("Page.captureScreenshot", format="png", captureBeyondViewport=True, clip=clip)
         SCREENSHOTS.mkdir(parents=True, exist_ok=True)
         (SCREENSHOTS / f"{name.replace('/', '-')}.png").write_bytes(base64.b64decode(shot["data"]))

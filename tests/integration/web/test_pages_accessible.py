@@ -3,15 +3,10 @@ loaded from elsewhere. Pictures are kept in build/screenshots."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
-from tests.conftest import fresh_database
-from tests.integration.web.browser import CHROMIUM, Browser, browsing
-from tests.standins.filled_yard import FilledYard, filled_yard
-
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
+from tests.integration.web.browser import Browser
+from tests.standins.filled_yard import FilledYard
 
 PAGES = (
     "",
@@ -28,24 +23,6 @@ PAGES = (
     "api",
 )
 LOOKS = {"light": (False, 1280), "dark": (True, 1280), "phone": (False, 360)}
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    with browsing(tmp_path_factory.mktemp("chromium")) as found:
-        yield found
-
-
-@pytest.fixture(scope="module")
-def yard(
-    postgres_server: str, dagster_template: str, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[FilledYard]:
-    with (
-        pytest.MonkeyPatch.context() as patch,
-        fresh_database(postgres_server, dagster_template) as url,
-        filled_yard(tmp_path_factory.mktemp("yard"), url, patch) as started,
-    ):
-        yield started
 
 
 @pytest.mark.parametrize("look", LOOKS)

@@ -10,18 +10,10 @@ import httpx
 import pytest
 
 from tests.integration.running_stack import Stack, until
-from tests.integration.web.browser import CHROMIUM, Browser, browsing
-
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
+from tests.integration.web.browser import Browser
 
 PAGES = ("", "schedules", "schedules/heartbeat", "timeline", "queues", "inbox", "health", "audit")
 ATTACK = "<script>document.title='owned'</script><img src=x onerror=\"document.title='owned'\">'\"`${1}"
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    with browsing(tmp_path_factory.mktemp("chromium")) as found:
-        yield found
 
 
 @pytest.fixture

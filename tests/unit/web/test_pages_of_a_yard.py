@@ -13,7 +13,7 @@ from sqlalchemy import event
 
 from scheduler_defs.web.pages import health
 from tests.conftest import fresh_database
-from tests.standins.filled_yard import LONG, FilledYard, filled_yard
+from tests.standins.filled_yard import LONG, PREFIX, FilledYard, filled_yard
 
 
 @pytest.fixture(scope="module")
@@ -112,7 +112,7 @@ def test_the_board_is_filtered_and_put_into_order(web: httpx.Client) -> None:
 def test_a_run_lists_its_attempts_and_shows_its_pictures(web: httpx.Client) -> None:
     page = shown(web, "/runs/nightly-2-again")
     assert "<h2>Attempts</h2>" in page and '/runs/nightly-2"' in page and "this one" in page
-    assert re.search(r'<img src="/api/v1/runs/nightly-2-again/artifacts/plots/dot.png\?shown=1"', page)
+    assert re.search(r'<img src="/yard/api/v1/runs/nightly-2-again/artifacts/plots/dot.png\?shown=1"', page)
     picture = web.get("/../api/v1/runs/nightly-2-again/artifacts/plots/dot.png?shown=1")
     assert picture.headers["content-type"] == "image/png"
     assert picture.headers["content-security-policy"].startswith("sandbox;")
@@ -166,3 +166,11 @@ def test_the_inbox_has_what_the_review_finds(yard: FilledYard, web: httpx.Client
 def test_the_audit_and_the_overview_open(web: httpx.Client) -> None:
     assert "Verify the chain" in shown(web, "/audit?actor=ann")
     assert "in the inbox" in shown(web, "/")
+
+
+@pytest.mark.parametrize("path", ["/", "/schedules", "/schedules/nightly", "/queues", "/tasks/3", "/inbox"])
+def test_every_address_lies_below_the_prefix(web: httpx.Client, path: str) -> None:
+    page = shown(web, path)
+    found = re.findall(r'(?:href|src|action|hx-get|data-api|data-here|data-go)="([^"]+)"', page)
+    assert len(found) > 10
+    assert [each for each in found if not each.startswith((f"{PREFIX}/", "#", "?"))] == []

@@ -60,6 +60,7 @@ function document_of(form, submitter) {
     if (field.type === "checkbox") { if (field.checked) found[field.name] = true; continue; }
     if (field.value === "") continue;
     if (field.type === "datetime-local") found[field.name] = new Date(field.value).toISOString();
+    else if ("list" in field.dataset) found[field.name] = field.value.split(",").map((each) => each.trim()).filter(Boolean);
     else if ("json" in field.dataset) found[field.name] = JSON.parse(field.value);
     else found[field.name] = field.value;
   }
