@@ -5,23 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from scheduler_defs.declarations.models.declared import Schedule
+from scheduler_defs.explaining.cron_reading import cron_words
+from scheduler_defs.explaining.words import DAYS, MONTHS, ORDINALS, joined
 from scheduler_defs.timing import AtSpec, CronSpec, EverySpec, RRuleSpec, Spec, format_duration
-from scheduler_defs.timing.cron.expression import ALIASES
 from scheduler_defs.timing.policies import Policies
 
-_DAYS = {
-    "MO": "Monday",
-    "TU": "Tuesday",
-    "WE": "Wednesday",
-    "TH": "Thursday",
-    "FR": "Friday",
-    "SA": "Saturday",
-    "SU": "Sunday",
-}
-_MONTHS = (
-    *("January", "February", "March", "April", "May", "June"),
-    *("July", "August", "September", "October", "November", "December"),
-)
+_DAYS = {day[:2].upper(): day for day in DAYS}
 _PERIODS = {
     "YEARLY": "year",
     "MONTHLY": "month",
@@ -30,7 +19,6 @@ _PERIODS = {
     "HOURLY": "hour",
     "MINUTELY": "minute",
 }
-_ORDINALS = {"1": "first", "2": "second", "3": "third", "4": "fourth", "5": "fifth", "-1": "last"}
 _SAID = {"FREQ", "INTERVAL", "BYDAY", "BYMONTHDAY", "BYMONTH", "BYHOUR", "BYMINUTE", "COUNT", "UNTIL"}
 _MOST = 3
 
@@ -60,7 +48,7 @@ def sentence(spec: Spec, policies: Policies | None = None) -> str:
 def _rule(spec: Spec) -> str:
     match spec:
         case CronSpec():
-            return "; or ".join(map(_cron, spec.expressions))
+            return "; or ".join(map(cron_words, spec.expressions))
         case EverySpec():
             unit = spec.unit.value if spec.count == 1 else f"{spec.count} {spec.unit.value}s"
             anchored = f", counted from {spec.anchor_wall:%Y-%m-%d %H:%M}" if spec.anchor else ""
@@ -77,17 +65,6 @@ def _several(shown: list[str], more: int) -> str:
     return f"At {', '.join(shown)}" + (f" and {more} more" if more else "")
 
 
-def _cron(expression: str) -> str:
-    from cron_descriptor import FormatError, Options, get_description
-
-    options = Options()
-    options.use_24hour_time_format = True
-    try:
-        return get_description(ALIASES.get(expression, expression), options)
-    except (FormatError, ValueError, IndexError):
-        return expression  # a dialect that it does not know: better the rule than nothing
-
-
 def _rrule(rule: str) -> str:
     parts: dict[str, str] = dict(
         pair.split("=", 1) for pair in rule.upper().removeprefix("RRULE:").split(";") if "=" in pair
@@ -98,12 +75,12 @@ def _rrule(rule: str) -> str:
     count = parts.get("INTERVAL", "1")
     said = f"Every {period}" if count == "1" else f"Every {count} {period}s"
     if "BYDAY" in parts:
-        said += f" on {_and([_day(each) for each in parts['BYDAY'].split(',')])}"
+        said += f" on {joined([_day(each) for each in parts['BYDAY'].split(',')])}"
     if "BYMONTHDAY" in parts:
         days = ["the last day" if each == "-1" else f"day {each}" for each in parts["BYMONTHDAY"].split(",")]
-        said += f" on {_and(days)}"
+        said += f" on {joined(days)}"
     if "BYMONTH" in parts:
-        said += f" in {_and([_MONTHS[int(each) - 1] for each in parts['BYMONTH'].split(',')])}"
+        said += f" in {joined([MONTHS[int(each) - 1] for each in parts['BYMONTH'].split(',')])}"
     said += _clock(parts)
     if "COUNT" in parts:
         said += f", {parts['COUNT']} times"
@@ -118,13 +95,9 @@ def _clock(parts: Mapping[str, str]) -> str:
         return f" at minute {parts['BYMINUTE']}" if "BYMINUTE" in parts else ""
     minutes = parts.get("BYMINUTE", "0").split(",")
     times = [f"{int(hour):02}:{int(minute):02}" for hour in parts["BYHOUR"].split(",") for minute in minutes]
-    return f" at {_and(times)}"
+    return f" at {joined(times)}"
 
 
 def _day(text: str) -> str:
     name, ordinal = _DAYS.get(text[-2:], text), text[:-2].removeprefix("+")
-    return f"the {_ORDINALS.get(ordinal, ordinal + '.')} {name}" if ordinal else name
-
-
-def _and(names: list[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+    return f"the {ORDINALS.get(ordinal, ordinal + '.')} {name}" if ordinal else name

@@ -6,6 +6,7 @@ import datetime as dt
 
 import pytest
 
+from scheduler_defs.explaining.cron_reading import cron_words
 from scheduler_defs.explaining.reading import sentence
 from scheduler_defs.timing import AtSpec, CronSpec, EverySpec, RRuleSpec, Spec
 from scheduler_defs.timing.policies import Policies
@@ -52,6 +53,26 @@ def test_a_rule_is_a_sentence(spec: Spec, said: str) -> None:
 def test_given_a_part_of_a_rule_that_has_no_words_then_the_rule_itself_is_shown() -> None:
     rule = "FREQ=MONTHLY;BYDAY=MO,TU,WE,TH,FR;BYSETPOS=-1"
     assert sentence(RRuleSpec((rule,), timezone=ZONE)) == f"{rule} (Europe/Berlin)"
+
+
+@pytest.mark.parametrize(
+    ("expression", "said"),
+    [
+        ("*/15 * * * *", "Every 15 minutes"),
+        ("* 8-18 * * *", "Every minute from 08:00 to 18:59"),
+        ("30 * * * *", "At minute 30 of each hour"),
+        ("0 */6 * * *", "At minute 0 of every 6 hours"),
+        ("0 9,17 1,15 * *", "At 09:00 and 17:00, on day 1 and 15 of the month"),
+        ("0 0 13 * fri", "At 00:00, on day 13 of the month or on Friday"),
+        ("0 0 1 */3 *", "At 00:00, on day 1 of the month, every 3 months"),
+        ("15 4 * jun,12 7", "At 04:15, on Sunday, in June and December"),
+        ("0 9 1 * L5", "At 09:00, on the last Friday of the month"),
+        ("5-59/10 8-18/2 * * *", "5-59/10 8-18/2 * * *"),
+        ("0 9 * * 1#2,fri#4", "0 9 * * 1#2,fri#4"),
+    ],
+)
+def test_cron_has_words_or_stays_cron(expression: str, said: str) -> None:
+    assert cron_words(expression) == said
 
 
 def test_several_instants_are_counted() -> None:
