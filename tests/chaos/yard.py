@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import os
 import sys
 import uuid
@@ -103,10 +104,18 @@ def running_yard(
         yard.up()
         yard.begun = yard.now()
         yield yard
+        prove(yard)
     finally:
         yard.stack.run("down", check=False)
         for name, value in before.items():
             os.environ.pop(name) if value is None else os.environ.update({name: value})
+
+
+def prove(yard: Yard) -> None:
+    """The last word on a yard: `signalbox prove` of all that was due in it, whatever was done to it."""
+    done = yard.stack.run("prove", "--from", yard.begun.isoformat(), "--json", check=False)
+    found = json.loads(done.stdout)
+    assert found["ok"] and found["accounted"]["run"], found
 
 
 def declarations(
