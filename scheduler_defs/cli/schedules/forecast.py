@@ -15,6 +15,7 @@ from scheduler_defs import settings
 from scheduler_defs.cli.options import AsJson
 from scheduler_defs.cli.terminal.loaded import declared
 from scheduler_defs.cli.terminal.output import print_json, print_table, say
+from scheduler_defs.cli.terminal.progress import working
 from scheduler_defs.errors import SignalboxError, UsageError
 from scheduler_defs.running_stack import adopt
 
@@ -60,7 +61,8 @@ def forecast(
     declarations = declared()
     known, basis = (Known(), "From the files alone.") if offline else _known(declarations)
     assumed = duration("--assume", assume)
-    course = played(declarations, begin, end, known=known, place=place, assumed=assumed, slots=slots)
+    with working("playing what will run"):
+        course = played(declarations, begin, end, known=known, place=place, assumed=assumed, slots=slots)
     if html is not None:
         from scheduler_defs.forecasting.page import page
 

@@ -12,6 +12,7 @@ import typer
 
 from scheduler_defs.cli.options import AsJson
 from scheduler_defs.cli.terminal.output import local_time, print_json, print_table, say
+from scheduler_defs.cli.terminal.progress import working
 from scheduler_defs.errors import SignalboxError, UsageError
 
 app = typer.Typer(help="List, show, export, verify and checkpoint the audit.")
@@ -114,14 +115,15 @@ def verify_chain(
     from scheduler_defs.cli.terminal.connection import database_engine
     from scheduler_defs.cli.terminal.loaded import in_force
 
-    found = verified(
-        database_engine(),
-        _folder(),
-        since=_instant(since),
-        until=_instant(until),
-        checkpoint=checkpoint,
-        places=in_force().audit.checkpoints,
-    )
+    with working("verifying the chain"):
+        found = verified(
+            database_engine(),
+            _folder(),
+            since=_instant(since),
+            until=_instant(until),
+            checkpoint=checkpoint,
+            places=in_force().audit.checkpoints,
+        )
     document, problems = found.document, found.problems
     if as_json:
         print_json(document)

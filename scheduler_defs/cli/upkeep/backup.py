@@ -14,6 +14,7 @@ import typer
 from scheduler_defs import running_stack, settings
 from scheduler_defs.cli.options import AsJson, DryRun
 from scheduler_defs.cli.terminal.output import local_time, print_json, say
+from scheduler_defs.cli.terminal.progress import working
 from scheduler_defs.errors import SignalboxError, UsageError
 
 
@@ -28,7 +29,7 @@ def backup(
     from scheduler_defs.upkeep.backup.dumping import back_up
 
     _as_person()
-    with _database() as url:
+    with _database() as url, working("dumping the database"):
         made = back_up(url, to or settings.settings().state / "backups", dt.datetime.now(dt.UTC))
     if as_json:
         print_json(made.document())
@@ -54,7 +55,7 @@ def restore(
             contents = look_into(url, file)
         seconds = time.monotonic() - began
     else:
-        with offline_database(where) as url:
+        with offline_database(where) as url, working("restoring the database"):
             contents = look_into(url, file)
             refuse_in_use(url)
             seconds = run(url, contents)

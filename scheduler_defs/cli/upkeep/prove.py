@@ -10,6 +10,7 @@ import typer
 from scheduler_defs.cli.options import AsJson
 from scheduler_defs.cli.terminal.connection import database_engine
 from scheduler_defs.cli.terminal.output import local_time, print_json, print_table, say
+from scheduler_defs.cli.terminal.progress import working
 from scheduler_defs.errors import UsageError
 
 WINDOW = dt.timedelta(days=1)
@@ -33,7 +34,8 @@ def prove(
     begin = end - WINDOW if from_ is None else _instant("--from", from_)
     if end <= begin:
         raise UsageError(f"--to ({end.isoformat()}) is not after --from ({begin.isoformat()})")
-    found = replay(database_engine(), begin, end, now, schedule)
+    with working("recomputing what was due"):
+        found = replay(database_engine(), begin, end, now, schedule)
     document = found.document()
     if as_json:
         print_json(document)

@@ -6,6 +6,7 @@ import datetime as dt
 
 from scheduler_defs.cli.options import AsJson, DryRun
 from scheduler_defs.cli.terminal.output import print_json, print_table, say
+from scheduler_defs.cli.terminal.progress import working
 
 
 def prune(dry_run: DryRun = False, as_json: AsJson = False) -> None:
@@ -16,7 +17,8 @@ def prune(dry_run: DryRun = False, as_json: AsJson = False) -> None:
     from scheduler_defs.upkeep.retention.prune import prune as run
 
     engine = database_engine()
-    found = run(engine, declared().retention, settings(), dt.datetime.now(dt.UTC), dry_run=dry_run)
+    with working("counting what is old" if dry_run else "dropping what is old"):
+        found = run(engine, declared().retention, settings(), dt.datetime.now(dt.UTC), dry_run=dry_run)
     if as_json:
         print_json(found.document())
         return
