@@ -144,16 +144,26 @@ def daemon_away_over_five_minutes(yard: Yard) -> None:
 
 
 def clock_back_and_right_again(yard: Yard, seconds: int, looked: Callable[[], None]) -> None:
-    """Set it back, until every schedule has ticked by the new time; then to where it was."""
+    """Set it back, until every schedule has ticked by the new time; then to where it was.
+
+    Something has been decided by the old time before: else there is nothing to be said of it.
+    """
     assert yard.clock is not None
     newest = sa.text("SELECT coalesce(max(id), 0) FROM job_ticks WHERE type = 'SCHEDULE'")
     later = sa.text("SELECT count(DISTINCT selector_id) FROM job_ticks WHERE type = 'SCHEDULE' AND id > :id")
     with yard.database() as connection:
+
+        def ticked(since: int) -> bool:
+            return connection.execute(later, {"id": since}).scalar_one() >= len(SCHEDULES)
+
+        until(lambda: ticked(0), "the first ticks", 150)
         before = connection.execute(newest).scalar_one()
         yard.clock.step(-seconds)
-        until(lambda: connection.execute(later, {"id": before}).scalar_one() >= len(SCHEDULES), "ticks", 150)
-    looked()
-    yard.clock.step(seconds)
+        try:
+            until(lambda: ticked(before), "ticks by the new time", 150)
+            looked()
+        finally:
+            yard.clock.step(seconds)
 
 
 @contextmanager

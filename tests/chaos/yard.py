@@ -114,6 +114,7 @@ def running_yard(
 def prove(yard: Yard) -> None:
     """The last word on a yard: `signalbox prove` of all that was due in it, whatever was done to it."""
     done = yard.stack.run("prove", "--from", yard.begun.isoformat(), "--json", check=False)
+    assert done.stdout, done.stderr
     found = json.loads(done.stdout)
     assert found["ok"] and found["accounted"]["run"], found
 
