@@ -75,7 +75,7 @@ def board(request: Request) -> Response:
         "tag": tag,
         "may": may(request),
     }
-    return render(request, "queues.html", values, title="Queues")
+    return render(request, "queues/list.html", values, title="Queues")
 
 
 def task(request: Request) -> Response:
@@ -89,4 +89,4 @@ def task(request: Request) -> Response:
         "has_run": found.run_id is not None and not found.run_id.startswith("lease-"),
         "may": may(request, Subject(queue=found.queue)),
     }
-    return render(request, "task.html", values, title=f"Task {task_id}")
+    return render(request, "queues/task.html", values, title=f"Task {task_id}")

@@ -18,7 +18,7 @@ _PAGE = 100
 def inbox(request: Request) -> Response:
     """What waits for a person."""
     values = {"rows": asking(request).inbox(), "may": may(request)}
-    return render(request, "inbox.html", values, title="Inbox")
+    return render(request, "records/inbox.html", values, title="Inbox")
 
 
 def _day(text: str, after: int = 0) -> dt.datetime | None:
@@ -48,4 +48,4 @@ def audit(request: Request) -> Response:
         "rows": as_rows(found[:_PAGE]),
         "following": found[_PAGE - 1].id if len(found) > _PAGE else None,
     }
-    return render(request, "audit.html", values, title="Audit")
+    return render(request, "records/audit.html", values, title="Audit")

@@ -79,7 +79,7 @@ def listed(request: Request) -> Response:
         "form": form_of(entry),
         "may": may(request),
     }
-    return render(request, "schedules.html", values, title="Schedules")
+    return render(request, "schedules/list.html", values, title="Schedules")
 
 
 def one(request: Request) -> Response:
@@ -111,7 +111,7 @@ def one(request: Request) -> Response:
         "dagster": dagster_name(name),
         "may": may(request, of_schedule(name)),
     }
-    return render(request, "schedule.html", values, title=name)
+    return render(request, "schedules/schedule.html", values, title=name)
 
 
 def explain_subject(request: Request, subject: str) -> dict[str, Any]:

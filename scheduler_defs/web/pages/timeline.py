@@ -104,7 +104,7 @@ def page(request: Request) -> Response:
         "pile_ups": pile_ups(coming)[:_PILE_UPS],
         "left_out": max(0, len(expected) - MOST_COMING),
     }
-    return render(request, "timeline.html", values, title="Timeline")
+    return render(request, "schedules/timeline.html", values, title="Timeline")
 
 
 def coming_up(found: Declarations, now: dt.datetime, end: dt.datetime) -> Declarations:

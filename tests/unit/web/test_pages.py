@@ -18,7 +18,7 @@ ACCESS = Access(
     proxy=TrustedProxy(header=WHO, peers=("127.0.0.1",)),
     grants=(AccessGrant(who=("ann",), role=Role.VIEWER),),
 )
-TEMPLATES = sorted((FOLDER / "templates").glob("*.html"))
+TEMPLATES = sorted((FOLDER / "templates").rglob("*.html"))
 
 
 @pytest.fixture(scope="module")
