@@ -20,7 +20,7 @@ from scheduler_defs.agents.task_queue.shown import task_object
 from scheduler_defs.web.pages.asked import asking, may, text_of
 from scheduler_defs.web.pages.rendering import render
 from scheduler_defs.web.pages.schedules import explain_subject
-from scheduler_defs.web.rest.routes.tasks import etag
+from scheduler_defs.web.rest.routes.tasks.task import etag
 
 _COLUMN = 100
 _MOST_EDGES = 200

@@ -31,12 +31,10 @@ from scheduler_defs.web.rest.routes import (
     records,
     runs,
     schedules,
-    steering,
-    tasks,
     triggers,
-    working,
     yard,
 )
+from scheduler_defs.web.rest.routes.tasks import claims, steering, task, working
 
 PATH = "/api/v1"
 
@@ -69,7 +67,7 @@ def build(answering: Answering, hub: Hub | None = None) -> FastAPI:
     app.add_api_route("/openapi.json", _document, methods=["GET"], include_in_schema=False)
     app.state.hub = hub
     about_runs = (live, edits, schedules, jobs, runs, files, approvals, triggers)
-    rooms = (*about_runs, tasks, steering, working, yard, records)
+    rooms = (*about_runs, task, claims, steering, working, yard, records)
     for room in rooms:
         app.include_router(room.router)
     app.add_middleware(Idempotency, engine=database.engine)

@@ -69,7 +69,7 @@ def add(asking: Steering, response: Response, given: NewTask, dry_run: DryRun = 
         return new.model_dump(mode="json")
     place = asking.place()
     (task_id,) = place.task_queue.add([new])
-    changed(place)
+    announce_change(place)
     response.headers["Location"] = f"/api/v1/tasks/{task_id}"
     return task_object(place.task_queue.get(task_id))
 
@@ -93,7 +93,7 @@ def change(
     if_match: IfMatch = None,
 ) -> dict[str, Any]:
     """Change what is given, and leave the rest. Who works on the task has read it already."""
-    place, task = steered(asking, task_id)
+    place, task = steerable(asking, task_id)
     if if_match is not None and if_match not in ("*", etag(task)):
         raise HTTPException(
             HTTPStatus.PRECONDITION_FAILED, f"task {task_id} has changed meanwhile; read it again"
@@ -101,13 +101,13 @@ def change(
     if dry_run:
         return {**task_object(task), **given.model_dump(mode="json", include=given.model_fields_set)}
     place.task_queue.change(task_id, given, author=asking.principal.name)
-    changed(place)
+    announce_change(place)
     task = place.task_queue.get(task_id)
     response.headers["ETag"] = etag(task)
     return task_object(task)
 
 
-def steered(asking: Steering, task_id: int) -> tuple[Place, Task]:
+def steerable(asking: Steering, task_id: int) -> tuple[Place, Task]:
     """A task that he who asks may steer. Raises UnknownTaskError, NotAllowed."""
     place = asking.place()
     task = place.task_queue.get(task_id)
@@ -115,7 +115,7 @@ def steered(asking: Steering, task_id: int) -> tuple[Place, Task]:
     return place, task
 
 
-def changed(place: Place) -> None:
+def announce_change(place: Place) -> None:
     """Have the queues looked at. Our own tables say so themselves."""
     if place.task_queue.backend != "postgres":
         announce(place.engine, None)

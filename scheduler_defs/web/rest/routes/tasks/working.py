@@ -19,8 +19,8 @@ from scheduler_defs.agents.pool.passes import Pass, preview
 from scheduler_defs.agents.task_queue.new_task import Capabilities, Name, NewTask, Paths, Payload, Text
 from scheduler_defs.agents.task_queue.shown import task_object
 from scheduler_defs.web.rest.asking import LARGEST, Asking, DryRun, Id, Looking, Steering
-from scheduler_defs.web.rest.routes.steering import Leased, LeaseHeader
-from scheduler_defs.web.rest.routes.tasks import changed, steered
+from scheduler_defs.web.rest.routes.tasks.lease import Leased, LeaseHeader
+from scheduler_defs.web.rest.routes.tasks.task import announce_change, steerable
 
 router = APIRouter(tags=["tasks"])
 _MOST_REASONS = 5
@@ -68,7 +68,7 @@ def add_subtask(
     dry_run: DryRun = False,
 ) -> dict[str, Any]:
     """Add a task that belongs to this one; let this one wait for it with `block` where it must."""
-    place, task = steered(asking, task_id)
+    place, task = steerable(asking, task_id)
     author = asking.principal.name
     if lease_token := token or given.lease:
         author = claims.held(place, task_id, lease_token).agent
@@ -80,7 +80,7 @@ def add_subtask(
         response.status_code = HTTPStatus.OK
         return new.model_dump(mode="json")
     (added,) = place.task_queue.add([new])
-    changed(place)
+    announce_change(place)
     response.headers["Location"] = f"/api/v1/tasks/{added}"
     return task_object(place.task_queue.get(added))
 
