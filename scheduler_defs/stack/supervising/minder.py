@@ -5,23 +5,19 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import logging
-import os
 import signal
-import subprocess
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import psutil
-
 from scheduler_defs.errors import NotReachableError, SignalboxError
 from scheduler_defs.stack.components.component import Component
 from scheduler_defs.stack.health import checks
-from scheduler_defs.stack.machine import environment, logs, processes
+from scheduler_defs.stack.machine import logs
 from scheduler_defs.stack.machine.backoff import Backoff
 from scheduler_defs.stack.machine.record import ComponentRecord, State
-from scheduler_defs.stack.machine.spawning import in_child
+from scheduler_defs.stack.supervising.component_process import ComponentProcess
 from scheduler_defs.stack.supervising.start_limit import StartLimit
 
 # How often a component is asked while it starts, and when it is not healthy any more.
@@ -63,8 +59,7 @@ class Minder:
         self._state = State.WAITING
         self._since = now()
         self._detail = ""
-        self._process: asyncio.subprocess.Process | None = None
-        self._started: float | None = None
+        self._process = ComponentProcess(component, stack.id, stack.exports, stack.logs)
         self._ready_at: float | None = None
         self._useless_since: float | None = None
         self._limit = StartLimit()
@@ -94,8 +89,8 @@ class Minder:
         return ComponentRecord(
             self.component.name,
             self._state,
-            self._process.pid if self._process else None,
-            self._started,
+            self._process.pid,
+            self._process.started,
             self._since,
             self.restarts,
             self.component.address,
@@ -111,9 +106,7 @@ class Minder:
             return
         failures = 0
         while not self._stopping.is_set():
-            await self._start(self.component.argv)
-            assert self._process is not None
-            ending = asyncio.create_task(self._process.wait())
+            ending = await self._start(self.component.argv)
             await self._watch(ending)
             if self._stopping.is_set():
                 return
@@ -125,49 +118,19 @@ class Minder:
     async def stop(self, limit_seconds: float) -> None:
         """End the component's process within the limit. What it leaves behind is the supervisor's to end."""
         self._stopping.set()
-        process = self._process
-        if process is not None and process.returncode is None:
+        if self._process.is_running:
             self._set(State.STOPPING)
-            ending = asyncio.create_task(process.wait())
-            begun = time.monotonic()
-            for step in self.component.stop_signals:
-                await asyncio.wait({ending}, timeout=begun + step.after_seconds - time.monotonic())
-                if ending.done():
-                    break
-                process.send_signal(step.number)
-            await asyncio.wait({ending}, timeout=begun + limit_seconds - time.monotonic())
-            if not ending.done():
-                process.kill()
-            await ending
-        self._process = None
+            await self._process.end(limit_seconds)
+        self._process.forget()
         self._set(State.STOPPED)
 
-    async def _start(self, argv: tuple[str, ...]) -> None:
-        name = self.component.name
+    async def _start(self, argv: tuple[str, ...]) -> asyncio.Task[int]:
         self._ready_at = None
         self._useless_since = None
         self._limit = StartLimit()
-        variables = environment.of_component(self._stack.exports, self._stack.id, name)
-        log = logs.open_for_component(self._stack.logs, name)
-        try:
-            # On the main thread: the death signal is tied to the thread that starts the process.
-            self._process = await asyncio.create_subprocess_exec(
-                *argv,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                cwd=self.component.cwd,
-                env={**variables, **self.component.variables},
-                start_new_session=True,
-                preexec_fn=in_child(self.component.account, self.component.death_signal),
-            )
-        finally:
-            os.close(log)
-        try:
-            self._started = psutil.Process(self._process.pid).create_time()
-        except psutil.Error:
-            self._started = time.time()
+        ending = await self._process.start(argv)
         self._set(State.STARTING)
+        return ending
 
     async def _watch(self, ending: asyncio.Task[int] | None) -> None:
         """Ask the component until its process ends (or for ever) or it is told to stop."""
@@ -202,8 +165,9 @@ class Minder:
 
     def _give_up_after(self, waited_seconds: float) -> None:
         """A process that does not get ready is started anew; somebody else's service is reported."""
-        if self._process is not None:
-            if self._limit.is_over(self._process.pid, waited_seconds):
+        pid = self._process.pid
+        if pid is not None:
+            if self._limit.is_over(pid, waited_seconds):
                 self._process.kill()
         elif waited_seconds > REACH_LIMIT_SECONDS and not self.ready.is_set():
             component = self.component
@@ -213,10 +177,11 @@ class Minder:
             raise NotReachableError(f"{component.name} at {component.address}: {self._detail}")
 
     async def _ask(self) -> None:
-        pid = self._process.pid if self._process else None
-        name = self.component.name
+        name, process = self.component.name, self._process
         try:
-            question = asyncio.to_thread(self._stack.ask, name, self._stack.exports, pid, self._started)
+            question = asyncio.to_thread(
+                self._stack.ask, name, self._stack.exports, process.pid, process.started
+            )
             detail = await asyncio.wait_for(question, CHECK_LIMIT_SECONDS)
         except TimeoutError:
             self._set(State.UNHEALTHY, "no answer") if self._ready_at else None
@@ -258,7 +223,7 @@ class Minder:
         It takes two looks: one alone is what a machine shows that has slept, or was frozen.
         """
         limit, process = self.component.useless_after_seconds, self._process
-        if limit is None or process is None or process.returncode is not None or self._ready_at is None:
+        if limit is None or not process.is_running or self._ready_at is None:
             return
         if self._useless_since is None:
             self._useless_since = time.monotonic()
@@ -268,7 +233,7 @@ class Minder:
 
     async def _after_end(self, code: int, failures: int) -> None:
         how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
-        await asyncio.to_thread(self._sweep, 3.0)
+        await asyncio.to_thread(self._process.sweep, 3.0)
         file = logs.path_of(self._stack.logs, self.component.name)
         optional = self.component.stops_nothing_else
         if not self.ready.is_set() and failures >= HOPELESS_AFTER and not optional:
@@ -277,7 +242,7 @@ class Minder:
                 f"{file} ends with: {' | '.join(logs.last_lines(file))}"
             )
         self.restarts += 1
-        self._process = None
+        self._process.forget()
         delay = self._backoff.delay_seconds(failures)
         said = "".join(f"; its log ends with: {line}" for line in logs.last_lines(file, 1) if optional)
         self._set(State.RESTARTING, f"ended with {how}; starts again after {delay:g} s{said}")
@@ -285,11 +250,6 @@ class Minder:
             await asyncio.wait_for(self._stopping.wait(), delay)
         except TimeoutError:
             return
-
-    def _sweep(self, grace_seconds: float) -> None:
-        """End what the component's process has left behind: children of a killed parent, for example."""
-        left = processes.marked(self._stack.id, self.component.name)
-        processes.end(left, grace_seconds=grace_seconds)
 
     def _set(self, state: State, detail: str = "") -> None:
         if (state, detail) == (self._state, self._detail):
