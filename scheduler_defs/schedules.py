@@ -43,11 +43,6 @@ def _live_evaluator() -> Evaluator:
     return live_evaluator()
 
 
-def build_schedules(declarations: Declarations) -> list[dg.ScheduleDefinition]:
-    """One Dagster schedule for each declared schedule, in the files' order."""
-    return [build_schedule(declarations, schedule) for schedule in declarations.schedules.values()]
-
-
 def build_schedule(declarations: Declarations, schedule: Schedule) -> dg.ScheduleDefinition:
     """A schedule that fires at every minute in which `schedule` could be due, and decides then.
 

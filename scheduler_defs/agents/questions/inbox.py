@@ -77,10 +77,5 @@ def answer(connection: sa.Connection, entry: int, text: str, *, by: str) -> bool
     return connection.execute(statement("answer"), values).rowcount == 1
 
 
-def close_subject(connection: sa.Connection, subject: str) -> None:
-    """Nothing about it is asked any more: the task was done, given up or put back by a person."""
-    connection.execute(statement("close_subject"), {"subject": subject})
-
-
 def _of(row: sa.Row[Any]) -> Question:
     return Question(**row._mapping)

@@ -98,10 +98,6 @@ class TaskQueue(Protocol):
         """Tasks, newest first; with `limit` None in the order of their ids."""
         ...
 
-    def queue_names(self) -> list[str]:
-        """Queues that have an unfinished task, sorted."""
-        ...
-
     def counts(self) -> dict[str, QueueCounts]:
         """Every queue that has an unfinished task."""
         ...

@@ -196,10 +196,6 @@ class Guarded:
             self._told = instant
             self._send(b"B %r\n" % instant)
 
-    def kill(self) -> None:
-        """The lease is lost: SIGKILL, now. `wait` returns an outcome that is fenced."""
-        self._send(b"F\n")
-
     def cancel(self) -> None:
         """Ask the command to end: SIGTERM, and SIGKILL after the grace."""
         self._send(b"C\n")

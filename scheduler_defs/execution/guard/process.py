@@ -7,7 +7,6 @@ end. FD is a socket on which it first gets its orders (four bytes of length, the
 
     to the guard    `B <instant>`  the lease now lasts until this instant of CLOCK_BOOTTIME
                     `C`            end the command: SIGTERM now, SIGKILL after the grace
-                    `F`            the lease is lost: SIGKILL now
     from the guard  `S <pid>`      the command has started; its pid is also its session and process group
                     `E <stage> <errno>`  it could not be started; stage is `cwd` or `exec`
                     `X <cause> <wait status> <duration> <peak kB> <survivors>`  it has ended
@@ -270,8 +269,6 @@ class Guard:
             elif line == b"C":
                 self.cancelled = True
                 self.cancel()
-            elif line == b"F":
-                self.kill("fenced")
 
     def cancel(self) -> None:
         """End the command with the whole grace."""

@@ -12,9 +12,6 @@ class Guarding(Protocol):
     def beat(self, until: float | None = None) -> None:
         """The lease lasts until this instant (`execution.life.clock.now`); None: ask for it."""
 
-    def kill(self) -> None:
-        """The lease is lost: end the command at once."""
-
 
 _guards: set[Guarding] = set()
 _lock = threading.Lock()
@@ -41,12 +38,6 @@ def beat_all(until: float | None = None) -> None:
     """Tell all guards until when the leases of this process last, as `Guarding.beat`."""
     for guard in _snapshot():
         guard.beat(until)
-
-
-def kill_all() -> None:
-    """The leases are lost: all commands are killed, and reported as fenced."""
-    for guard in _snapshot():
-        guard.kill()
 
 
 def _snapshot() -> list[Guarding]:

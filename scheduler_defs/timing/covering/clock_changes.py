@@ -28,15 +28,6 @@ class ClockChange:
         """The clock was put forward: times from `shown` to before `set_to` do not exist."""
         return self.set_to > self.shown
 
-    def affected(self, hour: int, minute: int) -> datetime | None:
-        """The wall-clock time hour:minute that this change skips or repeats, if it does."""
-        low, high = min(self.shown, self.set_to), max(self.shown, self.set_to)
-        for day in (low, high):
-            wall = day.replace(hour=hour, minute=minute, second=0)
-            if low <= wall < high:
-                return wall
-        return None
-
 
 @lru_cache(maxsize=256)
 def clock_changes(timezone: str) -> tuple[ClockChange, ...]:

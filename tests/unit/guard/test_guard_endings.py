@@ -13,7 +13,6 @@ import pytest
 
 from scheduler_defs.execution.guard.guard import Guarded, run_guarded
 from scheduler_defs.execution.guard.outcome import Ending
-from scheduler_defs.execution.leases import guards as guard_registry
 from tests.patience import wait_until
 from tests.unit.guard.conftest import DAEMONISE, Marked
 
@@ -122,14 +121,6 @@ def test_when_the_deadline_passes_in_the_grace_of_a_cancelled_command_it_is_kill
 
     assert outcome.ending is Ending.CANCELLED
     assert outcome.duration < seconds(2.2)
-
-
-def test_when_all_leases_are_lost_commands_are_killed_and_reported_as_fenced(marked: Marked) -> None:
-    outcome = run_guarded(STUBBORN, env=marked.env, on_tick=guard_registry.kill_all)
-
-    assert outcome.ending is Ending.FENCED
-    assert marked.alive() == []
-    assert guard_registry.count() == 0
 
 
 def test_when_the_guard_itself_is_asked_to_go_the_command_is_cancelled(marked: Marked) -> None:

@@ -260,7 +260,7 @@ def test_given_no_server_when_asked_then_the_error_names_the_address_without_the
         "postgresql+psycopg2://ann:geheim@127.0.0.1:1/tasks", connect_args={"connect_timeout": 2}
     )
     with pytest.raises(TaskQueueDownError, match=r"127\.0\.0\.1:1/tasks does not answer") as raised:
-        PostgresTaskQueue(engine).queue_names()
+        PostgresTaskQueue(engine).counts()
     assert "geheim" not in str(raised.value)
 
 

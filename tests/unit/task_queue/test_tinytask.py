@@ -47,7 +47,7 @@ def test_given_a_server_that_never_answers_when_asked_then_the_wait_is_bounded()
         queue = TinyTaskQueue(f"http://127.0.0.1:{silent.getsockname()[1]}", timeout_seconds=0.2)
         started = time.monotonic()
         with pytest.raises(TaskQueueDownError, match="does not answer: timed out"):
-            queue.queue_names()
+            queue.counts()
         assert time.monotonic() - started < 3
         queue.close()
 
@@ -61,7 +61,7 @@ def test_given_another_kind_of_server_when_asked_then_it_is_an_error_not_an_empt
 ) -> None:
     monkeypatch.setattr(tinytask_server, "answer", lambda *_: (200, document))
     with pytest.raises(TaskQueueDownError, match="does not speak TinyTask's REST API"):
-        tinytask_queue.queue_names()
+        tinytask_queue.counts()
 
 
 def test_given_a_connection_that_breaks_when_reading_then_it_is_tried_again(

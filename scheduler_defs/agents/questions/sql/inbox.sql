@@ -16,6 +16,3 @@ FROM signalbox.inbox WHERE subject = :subject ORDER BY id
 -- name: answer
 UPDATE signalbox.inbox SET answer = :answer, answered_by = :by, answered_at = now(), closed_at = now()
 WHERE id = :id AND closed_at IS NULL
-
--- name: close_subject
-UPDATE signalbox.inbox SET closed_at = now() WHERE subject = :subject AND closed_at IS NULL

@@ -92,10 +92,6 @@ class PostgresTaskQueue:
         with self._transaction() as connection:
             return _find(connection, query, newest_first=query.limit is not None)
 
-    def queue_names(self) -> list[str]:
-        with self._transaction() as connection:
-            return list(connection.execute(statement("queue_names")).scalars())
-
     def counts(self) -> dict[str, QueueCounts]:
         with self._transaction() as connection:
             postgres_pass.refresh(connection, dt.datetime.now(dt.UTC))

@@ -105,9 +105,6 @@ class TinyTaskQueue:
         found.sort(key=lambda task: task.id, reverse=query.limit is not None)
         return found[query.offset :][: query.limit]
 
-    def queue_names(self) -> list[str]:
-        return [queue for queue, numbers in self.counts().items() if numbers.idle or numbers.working]
-
     def counts(self) -> dict[str, QueueCounts]:
         return dict(self._snapshot().counts)
 

@@ -52,9 +52,6 @@ ORDER BY task.id
 -- All blockers of a task, finished ones too.
 SELECT blocker_id AS id FROM signalbox.task_blockers WHERE task_id = :id ORDER BY blocker_id
 
--- name: queue_names
-SELECT DISTINCT queue FROM signalbox.tasks WHERE status IN ('idle', 'working', 'waiting_for_human') ORDER BY queue
-
 -- name: open_edges
 -- Who waits for whom, among unfinished tasks.
 SELECT task.id AS task, blocker.id AS blocker, task.title AS task_title, blocker.title AS blocker_title,

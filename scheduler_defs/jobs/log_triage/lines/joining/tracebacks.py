@@ -41,7 +41,6 @@ class _Joiner(Above):
     state: Callable[[bytes, int], bool] | None = None
     """Takes a line of the traceback that goes on; False: it has ended before this line."""
     source: bytes = b""
-    blanks: int = 0
 
     def run(self, *, final: bool) -> Joined:
         for index, line in enumerate(self.lines):
