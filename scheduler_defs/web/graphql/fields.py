@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from scheduler_defs.web.rest.routes import approvals, records, schedules, steering, tasks, working, yard
+from scheduler_defs.web.rest.routes import approvals, records, schedules, yard
+from scheduler_defs.web.rest.routes.tasks import steering, task, working
 
 Route = Callable[..., Any]
 QUERIES: Mapping[str, tuple[str, Route]] = {
     "schedules": ("GET /schedules", schedules.list_schedules),
     "schedule": ("GET /schedules/{name}", schedules.show_schedule),
-    "tasks": ("GET /tasks", tasks.list_tasks),
-    "task": ("GET /tasks/{task_id}", tasks.show),
+    "tasks": ("GET /tasks", task.list_tasks),
+    "task": ("GET /tasks/{task_id}", task.show),
     "agents": ("GET /agents", yard.agents),
     "agent": ("GET /agents/{name}", yard.agent),
     "next_task": ("GET /agents/{name}/next-task", working.next_task),
@@ -27,8 +28,8 @@ _TASK = "POST /tasks/{task_id}"
 MUTATIONS: Mapping[str, tuple[str, Route]] = {
     "pauseSchedule": ("POST /schedules/{name}/pause", schedules.pause_schedule),
     "resumeSchedule": ("POST /schedules/{name}/resume", schedules.resume_schedule),
-    "addTask": ("POST /tasks", tasks.add),
-    "changeTask": ("PATCH /tasks/{task_id}", tasks.change),
+    "addTask": ("POST /tasks", task.add),
+    "changeTask": ("PATCH /tasks/{task_id}", task.change),
     "addSubtask": (f"{_TASK}/subtasks", working.add_subtask),
     "commentTask": (f"{_TASK}/comment", steering.comment),
     "blockTask": (f"{_TASK}/block", steering.block),
