@@ -36,7 +36,7 @@ def page(request: Request) -> Response:
     with os.fdopen(kept_file(run_id, path), "rb") as file:
         text = file.read(_MOST_BYTES).decode(errors="replace")
     files = f"{prefix(request)}/api/v1/runs/{quote(run_id, safe='')}/artifacts"
-    values = {"run": run, "path": path, "report": html(text, files, Path(path).parent)}
+    values = {"run": run, "file": path, "report": html(text, files, Path(path).parent)}
     answer = render(request, "report.html", values, title=Path(path).name)
     answer.headers[CONTENT_POLICY] = POLICY
     answer.headers["Cross-Origin-Opener-Policy"] = "unsafe-none"  # browsers refuse a sandbox that has another

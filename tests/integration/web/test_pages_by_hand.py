@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import statistics
 
 import sqlalchemy as sa
 
@@ -11,6 +12,9 @@ from tests.integration.web.browser import Browser
 from tests.standins.filled_yard import FilledYard
 
 FORM = "document.querySelector('form[data-schedule]')"
+BARS = 10_000
+MOST_MILLISECONDS = 33.0
+"""Of drawing all bars anew: thirty pictures a second, on a machine that does other things, too."""
 
 
 def type_into(browser: Browser, name: str, value: str) -> None:
@@ -84,3 +88,55 @@ def test_tasks_are_moved_by_keys_and_by_dragging(yard: FilledYard, browser: Brow
     """
     browser.run(f"(() => {{ {drag} }})()")
     until(lambda: priority(yard, 2) == 3, "it was dropped above task 1", 20)
+
+
+def test_pictures_are_shown_and_reports_read(yard: FilledYard, browser: Browser) -> None:
+    browser.said.clear()
+    browser.go(f"{yard.ui}/signalbox/runs/nightly-2-again")
+    until(lambda: browser.run("document.querySelector('.files img').naturalWidth") == 1, "the picture", 20)
+    report = browser.opened(f"{yard.ui}/signalbox/runs/nightly-2-again/reports/report.md")
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in report and "<script" not in report
+    browser.picture("report")
+    assert not [each for each in browser.said if "blocked" in each.lower() or "policy" in each.lower()]
+    picture = f"{yard.ui}/api/v1/runs/nightly-2-again/artifacts/plots/dot.png?shown=1"
+    assert "<img" in browser.opened(picture)
+
+
+def test_ten_thousand_bars_are_drawn_smoothly(yard: FilledYard, browser: Browser) -> None:
+    with yard.engine.begin() as connection:
+        connection.execute(
+            sa.text(
+                """
+                INSERT INTO runs (run_id, pipeline_name, status, run_body, create_timestamp, update_timestamp,
+                                  start_time, end_time)
+                SELECT 'bar-' || n, 'job-' || n % 60, 'SUCCESS', '{}', at AT TIME ZONE 'UTC', at AT TIME ZONE 'UTC',
+                       extract(epoch FROM at) + n % 9, extract(epoch FROM at) + 60 + n % 300
+                FROM generate_series(1, :bars) AS n, LATERAL (SELECT now() - n * interval '50 seconds' AS at) AS t
+                """
+            ),
+            {"bars": BARS},
+        )
+    browser.looks()
+    browser.go(f"{yard.ui}/signalbox/timeline?span=7d")
+    place = "document.getElementById('timeline')"
+    until(lambda: browser.run(f"Number({place}.dataset.took)"), "it is drawn", 20)
+    assert browser.run(f"JSON.parse({place}.dataset.course).bars.length") >= BARS
+    browser.picture("timeline-10000")
+    taken = browser.run(
+        f"""(async () => {{
+            const place = {place}, taken = [];
+            for (let n = 0; n < 60; n++) {{
+                place.dispatchEvent(new KeyboardEvent('keydown', {{key: n % 3 ? 'ArrowLeft' : n % 2 ? '+' : '-'}}));
+                await new Promise(done => requestAnimationFrame(() => setTimeout(done)));
+                taken.push(Number(place.dataset.took));
+            }}
+            return taken;
+        }})()"""
+    )
+    print(f"a picture of {BARS} bars takes {statistics.median(taken):.1f} ms, at worst {max(taken):.1f} ms")
+    assert statistics.median(taken) < MOST_MILLISECONDS
+    browser.run("document.querySelector('[data-only]').value = 'job-7'")
+    browser.run("document.querySelector('[data-only]').dispatchEvent(new Event('input'))")
+    for key in ("ArrowDown", "."):
+        browser.run(f"{place}.dispatchEvent(new KeyboardEvent('keydown', {{key: '{key}'}}))")
+    assert "job job-7: success" in str(browser.run("document.querySelector('.tip').innerText"))
