@@ -89,6 +89,9 @@ lint: tools ## Check style, formatting, which room imports which, and types.
 	@"$(VENV)/bin/lint-imports" --no-logo
 	@$(RUN) basedpyright
 
+pictures: tools ## Take the pictures of the docs anew, from a stack of their own. Needs Chromium.
+	@$(RUN) scripts.screenshots $(ARGS)
+
 schemas: tools ## Write docs/schemas/*.json and the reference pages from the program.
 	@$(RUN) scheduler_defs.declarations.published.schemas
 	@$(RUN) scheduler_defs.declarations.published.reference
