@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import threading
 from typing import cast
 
@@ -61,11 +63,12 @@ def test_given_two_daemons_then_status_names_both_and_one_that_ends_no_more(
     with database.engine(queue.url).begin() as connection:
         mine.beat(connection)
         assert too_many(connection) == []
-        monkeypatch.setattr("os.getpid", lambda: 4711)
+        another = os.getppid()
+        monkeypatch.setattr("os.getpid", lambda: another)
         other.beat(connection)
         (line,) = too_many(connection)
     assert line.startswith("2 daemons run on this database")
-    assert "process 4711" in line
+    assert f"process {another}" in line
     other.end()
     with database.engine(queue.url).begin() as connection:
         assert too_many(connection) == []
@@ -79,3 +82,18 @@ def test_given_a_daemon_that_was_killed_then_it_is_forgotten_after_its_silence(q
         assert (
             cast("int", connection.execute(sa.text("SELECT count(*) FROM signalbox.daemons")).scalar()) == 1
         )
+
+
+def test_given_a_daemon_of_this_machine_that_was_killed_then_nobody_waits_for_its_silence(
+    queue: Queue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with database.engine(queue.url).begin() as connection, subprocess.Popen(["sleep", "60"]) as killed:
+        DaemonBeat().beat(connection)
+        monkeypatch.setattr("os.getpid", lambda: killed.pid)
+        DaemonBeat().beat(connection)
+        (line,) = too_many(connection)
+        assert f"process {killed.pid}" in line
+        monkeypatch.undo()
+        killed.kill()
+        killed.wait()
+        assert too_many(connection) == []
