@@ -14,8 +14,8 @@ from scheduler_defs import tags
 from scheduler_defs.declarations.models.declared import Declarations, Schedule
 from scheduler_defs.declarations.names import dagster_name
 from scheduler_defs.evaluation.cadence import cron_of, ticks_of
-from scheduler_defs.evaluation.facts import served  # noqa: F401 - rules count from when this is loaded
-from scheduler_defs.evaluation.facts.shared import Shared
+from scheduler_defs.evaluation.facts import service_start  # noqa: F401 - rules count from when this is loaded
+from scheduler_defs.evaluation.facts.sharing import SharedReading
 from scheduler_defs.execution.dagster_patches.instigators import is_dry_run, share_instance, switched_on
 from scheduler_defs.jobs.elsewhere_name import OF_ANOTHER_LOCATION
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 Evaluation = Callable[[dg.ScheduleEvaluationContext], Iterator[dg.RunRequest | dg.SkipReason]]
 
 # All that are due for the first time ask for it, and what is read grows with the number of schedules.
-_switched_on = Shared(switched_on)
+_switched_on = SharedReading(switched_on)
 _first_tick = threading.Lock()
 
 

@@ -16,7 +16,7 @@ import dagster as dg
 
 from resources import ClockResource, DatabaseResource
 from scheduler_defs import tags
-from scheduler_defs.execution.admission.declared import other_location
+from scheduler_defs.execution.admission.job_settings import other_location
 from scheduler_defs.execution.dagster_patches.instigators import Target as JobTarget
 from scheduler_defs.execution.dagster_patches.instigators import is_dry_run, share_instance
 from scheduler_defs.execution.elsewhere.target import Target

@@ -45,13 +45,13 @@ def course(
 
 def known_of(engine: sa.Engine, declarations: Declarations) -> Known:
     """Durations, pauses, runs ordered early and slots, as the database has them. Raises SQLAlchemyError."""
-    from scheduler_defs.evaluation.anticipated import all_anticipated
+    from scheduler_defs.evaluation.early_runs import all_early_runs
     from scheduler_defs.evaluation.facts.pauses import read_pauses
     from scheduler_defs.execution.queue.choice.read import live_run_slots
     from scheduler_defs.forecasting.history import median_durations
     from scheduler_defs.forecasting.planning import Known
 
-    anticipated = all_anticipated(engine, list(declarations.schedules))
+    anticipated = all_early_runs(engine, list(declarations.schedules))
     return Known(median_durations(engine), read_pauses(engine), {}, anticipated, live_run_slots(engine))
 
 

@@ -59,7 +59,7 @@ def look(
     Either all of it is written or nothing: what is killed meanwhile is looked at again. `dry_run`: nothing.
     """
     with engine.begin() as connection:
-        was = store.remembered(connection)
+        was = store.read_memory(connection)
         if was is None or not (any(watches.all()) or heartbeats.channels(declarations)):
             if dry_run:
                 return Looked()
@@ -129,7 +129,7 @@ def _read(
     connection: sa.Connection,
     declarations: Declarations,
     watches: Watches,
-    was: store.Remembered,
+    was: store.AlertMemory,
     found: Gathering,
     cycles: Cycles,
     now: datetime,

@@ -64,21 +64,21 @@ ASSIGNMENTS = sa.text(
 
 
 @dataclass(frozen=True)
-class Remembered:
+class AlertMemory:
     """What the last look has left."""
 
     position: Position
     streaks: Mapping[Key, Streak]
 
 
-def remembered(connection: sa.Connection) -> Remembered | None:
+def read_memory(connection: sa.Connection) -> AlertMemory | None:
     """The same, locked until the transaction ends; None before the first look, or if it cannot be read."""
     row = connection.execute(LOCK).first()
     if row is None:
         return None
     try:
         position = _positions().validate_python(row.position)
-        return Remembered(position, dict(_streaks().validate_python(row.streaks)))
+        return AlertMemory(position, dict(_streaks().validate_python(row.streaks)))
     except ValidationError as error:
         _log.error("alerts begin anew: what they remembered cannot be read: %s", error)
         return None

@@ -105,7 +105,7 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Recorded:
+class RecordedEntry:
     """An entry as it stands in the table; `sequence` and `hash` are None until it is sealed."""
 
     id: int

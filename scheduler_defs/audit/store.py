@@ -10,7 +10,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from scheduler_defs.audit.entries import MANY_DEEDS, Acting, Entry, Recorded, acting, facts, text
+from scheduler_defs.audit.entries import MANY_DEEDS, Acting, Entry, RecordedEntry, acting, facts, text
 from scheduler_defs.database.named_sql import NamedSql
 
 statement = NamedSql(Path(__file__).parent / "sql")
@@ -36,16 +36,16 @@ def record(connection: sa.Connection, *entries: Entry) -> None:
         connection.execute(statement("add"), rows if len(rows) > 1 else rows[0])
 
 
-def read(connection: sa.Connection, query: Query) -> list[Recorded]:
+def read(connection: sa.Connection, query: Query) -> list[RecordedEntry]:
     """Entries, newest first, sealed or not."""
     values = {name: getattr(query, name) for name in Query.__slots__}
-    return [Recorded(*row) for row in connection.execute(statement("read"), values)]
+    return [RecordedEntry(*row) for row in connection.execute(statement("read"), values)]
 
 
-def one(connection: sa.Connection, sequence: int) -> Recorded | None:
+def one(connection: sa.Connection, sequence: int) -> RecordedEntry | None:
     """The sealed entry with this sequence."""
     row = connection.execute(statement("one"), {"sequence": sequence}).first()
-    return None if row is None else Recorded(*row)
+    return None if row is None else RecordedEntry(*row)
 
 
 def waiting(connection: sa.Connection) -> tuple[int, dt.datetime | None]:
@@ -75,6 +75,8 @@ def _request(who: Acting) -> str | None:
     return f"{who.request_id}/{uuid.uuid4().hex[:8]}"
 
 
-def as_rows(found: Sequence[Recorded]) -> list[dict[str, object]]:
+def as_rows(found: Sequence[RecordedEntry]) -> list[dict[str, object]]:
     """Entries as the command's JSON and REST show them."""
-    return [{name: getattr(entry, name) for name in Recorded.__slots__ if name != "id"} for entry in found]
+    return [
+        {name: getattr(entry, name) for name in RecordedEntry.__slots__ if name != "id"} for entry in found
+    ]

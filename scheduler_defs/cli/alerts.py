@@ -8,7 +8,7 @@ import typer
 
 from scheduler_defs import settings
 from scheduler_defs.cli.options import AsJson
-from scheduler_defs.cli.terminal.loaded import declared, unknown
+from scheduler_defs.cli.terminal.declarations import load_declared, unknown
 from scheduler_defs.cli.terminal.output import local_time, print_json, print_table, say
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def list_alerts(as_json: AsJson = False) -> None:
     from scheduler_defs.running_stack import adopt
 
     adopt()
-    declarations = declared()
+    declarations = load_declared()
     known = _history()
     channels = [_channel(each, known, os.environ.keys()) for each in declarations.alerts.channels.values()]
     rules = [_rule(each, known) for each in declarations.alerts.rules.values()]
@@ -63,7 +63,7 @@ def test_channel(
     from scheduler_defs.launching import current_actor
     from scheduler_defs.running_stack import adopt
 
-    channels = declared().alerts.channels
+    channels = load_declared().alerts.channels
     if name not in channels:
         raise unknown("alert channel", name, channels)
     adopt()
@@ -100,7 +100,7 @@ def acknowledge_alerts(
 
     if sum((bool(numbers), rule is not None, every)) != 1:
         raise UsageError("name alerts by number, or say --rule NAME, or --all")
-    if rule is not None and rule not in (known := declared().alerts.rules):
+    if rule is not None and rule not in (known := load_declared().alerts.rules):
         raise unknown("alert rule", rule, known)
     done = acknowledge(database_engine(), dt.datetime.now(dt.UTC), ids=numbers or (), rule=rule)
     if as_json:

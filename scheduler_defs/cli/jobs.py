@@ -7,9 +7,9 @@ from typing import Annotated
 import typer
 
 from scheduler_defs.cli.options import AsJson, DryRun, JobName, Reason, Set, Wait
-from scheduler_defs.cli.runs.launched import report_launch
+from scheduler_defs.cli.runs.launch_report import report_launch
 from scheduler_defs.cli.terminal.connection import graphql
-from scheduler_defs.cli.terminal.loaded import declared, unknown
+from scheduler_defs.cli.terminal.declarations import load_declared, unknown
 from scheduler_defs.cli.terminal.output import print_json, print_table
 from scheduler_defs.cli.terminal.values import read_settings
 
@@ -22,7 +22,7 @@ def list_command(as_json: AsJson = False) -> None:
     from scheduler_defs.acting.runs.jobs import job_rows
     from scheduler_defs.settings import settings
 
-    rows = job_rows(declared(), settings().config)
+    rows = job_rows(load_declared(), settings().config)
     if as_json:
         print_json(rows)
         return
@@ -50,7 +50,7 @@ def launch_command(
     from scheduler_defs.graphql.runs import launch
     from scheduler_defs.graphql.schedules import instance_jobs
 
-    declarations = declared()
+    declarations = load_declared()
     known = {*declarations.jobs, *BUILTIN_JOBS}
     if "/" in name:
         launching.target_of(declarations, name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from scheduler_defs.cli.options import AsJson
 from scheduler_defs.cli.terminal.connection import database_engine
-from scheduler_defs.cli.terminal.loaded import declared
+from scheduler_defs.cli.terminal.declarations import load_declared
 from scheduler_defs.cli.terminal.output import print_json, print_table
 
 
@@ -15,7 +15,7 @@ def limits(as_json: AsJson = False) -> None:
     """
     from scheduler_defs.acting.limits import limit_objects
 
-    rows = limit_objects(database_engine(), declared())
+    rows = limit_objects(database_engine(), load_declared())
     if as_json:
         print_json(rows)
         return

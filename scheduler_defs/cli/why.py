@@ -22,10 +22,10 @@ def why(
     from scheduler_defs.agents.task_queue.opening import open_task_queue
     from scheduler_defs.cli.agents.opening import known_runs
     from scheduler_defs.cli.terminal.connection import database_engine, graphql
-    from scheduler_defs.cli.terminal.loaded import declared
+    from scheduler_defs.cli.terminal.declarations import load_declared
     from scheduler_defs.explaining.facts import Sources, explain
 
-    declarations = declared()
+    declarations = load_declared()
     sources = Sources(
         declarations,
         database_engine(),

@@ -13,13 +13,13 @@ from scheduler_defs.audit.entries import Acting, Action, Channel, Entry
 from scheduler_defs.audit.store import record
 from scheduler_defs.declarations import normalising
 from scheduler_defs.declarations.models.declared import Declarations
-from scheduler_defs.evaluation.anticipated import anticipated
 from scheduler_defs.evaluation.counting import CountingAlone
+from scheduler_defs.evaluation.early_runs import early_runs_of
 from scheduler_defs.evaluation.facts.active_runs import ActiveRuns, read_runs
-from scheduler_defs.evaluation.facts.passed import Passed
+from scheduler_defs.evaluation.facts.late_instants import LateInstants
 from scheduler_defs.evaluation.facts.pauses import read_pauses
-from scheduler_defs.evaluation.facts.served import SERVED_SINCE
-from scheduler_defs.evaluation.facts.shared import Shared
+from scheduler_defs.evaluation.facts.service_start import SERVED_SINCE
+from scheduler_defs.evaluation.facts.sharing import SharedReading
 from scheduler_defs.evaluation.tick import Evaluator
 from scheduler_defs.launching import current_actor
 from scheduler_defs.ledger.book import Book
@@ -44,7 +44,7 @@ class InForce:
                     version_of(declarations),
                     at=self.served_since,
                     actor=current_actor(),
-                    passed=Passed(declarations, self.served_since),
+                    passed=LateInstants(declarations, self.served_since),
                 )
                 _sign(number, declarations)
                 self._known = {declarations.fingerprint: number}
@@ -82,13 +82,13 @@ in_force = InForce()
 
 def live_evaluator() -> Evaluator:
     """An evaluator that reads the database of this process, sharing what it has read for a second."""
-    pauses = Shared(lambda: read_pauses(database.engine()))
+    pauses = SharedReading(lambda: read_pauses(database.engine()))
     runs = ActiveRuns(read_runs)
     return Evaluator(
         runs,
         Book(database.engine),
         pauses,
-        lambda schedule: anticipated(database.engine(), schedule),
+        lambda schedule: early_runs_of(database.engine(), schedule),
         in_force,
         counting=CountingAlone(database.engine, runs.forget).held,
     )

@@ -120,7 +120,7 @@ def _held_by(state: QueueState, wait: Any) -> tuple[str, ...]:
 
 
 def _schedule(asked: str, sources: Sources, now: dt.datetime) -> Explanation:
-    from scheduler_defs.evaluation.recorded import read_recorded
+    from scheduler_defs.evaluation.records import read_recorded
     from scheduler_defs.evaluation.wording import text
     from scheduler_defs.graphql.schedules import schedule_objects
     from scheduler_defs.timing import is_due, next_occurrence, previous_occurrence
@@ -155,7 +155,7 @@ def _known(sources: Sources, schedule: str, due: dt.datetime | None) -> Known | 
 
 def _task(task_id: int, sources: Sources, now: dt.datetime) -> Explanation:
     from scheduler_defs.agents.landing import landings
-    from scheduler_defs.agents.task_queue.shown import task_object
+    from scheduler_defs.agents.task_queue.objects import task_object
 
     task_queue = sources.task_queue()
     details = task_queue.details(task_id)
@@ -174,7 +174,7 @@ def _task(task_id: int, sources: Sources, now: dt.datetime) -> Explanation:
 
 def _chain(task_queue: TaskQueue, task: Mapping[str, Any]) -> list[dict[str, Any]]:
     """What the task waits for, and what that waits for: the first open blocker of each."""
-    from scheduler_defs.agents.task_queue.shown import task_object
+    from scheduler_defs.agents.task_queue.objects import task_object
 
     found: list[dict[str, Any]] = []
     seen = {task["id"]}
@@ -194,7 +194,7 @@ def _queue(name: str, sources: Sources, now: dt.datetime) -> Explanation:
 
     from scheduler_defs.agents.deciding.eligibility import agent_state
     from scheduler_defs.agents.pool import agent_states, assignments
-    from scheduler_defs.agents.pool.declared import agent_view
+    from scheduler_defs.agents.pool.views import agent_view
 
     task_queue = sources.task_queue()
     counts = task_queue.counts().get(name)

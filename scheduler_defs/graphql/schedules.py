@@ -14,14 +14,14 @@ from scheduler_defs.graphql.client import LOCATION, REPOSITORY, GraphQLClient
 from scheduler_defs.timing import occurrences
 
 if TYPE_CHECKING:
-    from scheduler_defs.evaluation.recorded import Recorded
+    from scheduler_defs.evaluation.records import ScheduleRecords
 
 
 def schedule_objects(
     client: GraphQLClient,
     schedules: Sequence[Schedule],
     now: dt.datetime,
-    recorded: Recorded,
+    recorded: ScheduleRecords,
 ) -> list[dict[str, Any]]:
     """Each schedule with its rule, state (on, off, paused, completed), next occurrence and last run."""
     switches = client.switches([dagster_name(each.name) for each in schedules])

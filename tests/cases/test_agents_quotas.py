@@ -38,7 +38,7 @@ from scheduler_defs.agents.deciding.quotas import (
 from scheduler_defs.agents.pool import agent_states
 from scheduler_defs.agents.quotas import store
 from scheduler_defs.agents.quotas.messages import denied, rejection
-from scheduler_defs.agents.working.printed import understand
+from scheduler_defs.agents.working.transcript import understand
 from tests.unit.agents.bench import Bench
 from tests.unit.agents.yard import placed
 from tests.unit.task_queue.asking import add, comments

@@ -15,8 +15,8 @@ import pytest
 from scheduler_defs import database
 from scheduler_defs.agents.deciding import Policy, TaskStatus
 from scheduler_defs.agents.pool import healing
+from scheduler_defs.agents.task_queue.objects import task_object
 from scheduler_defs.agents.task_queue.protocol import TaskQueueDownError
-from scheduler_defs.agents.task_queue.shown import task_object
 from scheduler_defs.agents.task_queue.tinytask.queue import TinyTaskQueue
 from scheduler_defs.execution.dagster_patches.sensor_loop import OWN_LANE, Lanes
 from sensors.alerts import NAME as ALERTS

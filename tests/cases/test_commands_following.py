@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import typer
 
-from scheduler_defs.cli.runs.launched import report_launch
+from scheduler_defs.cli.runs.launch_report import report_launch
 from scheduler_defs.errors import SignalboxError
 from scheduler_defs.execution.queue.choice.explain import why_waiting
 from scheduler_defs.execution.queue.choice.select import Reason, Selection, Wait

@@ -14,7 +14,7 @@ from scheduler_defs.jobs.commands.running.output import LONGEST_TAIL_BYTES, Comm
 from scheduler_defs.jobs.log_triage import report
 from scheduler_defs.jobs.log_triage.triage import triage
 from scheduler_defs.redaction import redact
-from scheduler_defs.redaction.listed import hide
+from scheduler_defs.redaction.known_values import hide
 
 KEY = "-----BEGIN\nabcdef123456\n-----END"
 

@@ -11,8 +11,8 @@ import pytest
 import sqlalchemy as sa
 from typer.testing import CliRunner
 
+from scheduler_defs.agents.task_queue.objects import details_object
 from scheduler_defs.agents.task_queue.postgres.queue import PostgresTaskQueue
-from scheduler_defs.agents.task_queue.shown import details_object
 from scheduler_defs.cli.main import build
 from scheduler_defs.execution.queue.choice.read import live_run_slots
 from scheduler_defs.web.run_rows import ASKED_BY_THE_PAGE, one_line_each
@@ -131,7 +131,7 @@ def test_given_a_complete_task_when_it_is_blocked_then_nobody_says_that_it_waits
 
     first, second = add(postgres_queue), add(postgres_queue)
     postgres_queue.complete(second, author="ann")
-    monkeypatch.setattr(steering, "opened", lambda: SimpleNamespace(task_queue=postgres_queue))
+    monkeypatch.setattr(steering, "open_place", lambda: SimpleNamespace(task_queue=postgres_queue))
     steering.block_command(second, first, by="ann")
     assert f"task {second} is complete" in capsys.readouterr().err
 

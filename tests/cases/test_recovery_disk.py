@@ -45,7 +45,7 @@ def test_given_a_lease_that_is_renewed_then_a_write_waits_for_room_past_all_pati
 
 
 def test_given_a_process_that_holds_leases_then_it_asks_for_its_own() -> None:
-    from scheduler_defs.execution.leases import held
+    from scheduler_defs.execution.leases import current
 
-    assert pool._longer is held._is_mine
-    assert not held._is_mine()
+    assert pool._longer is current._is_mine
+    assert not current._is_mine()

@@ -14,7 +14,7 @@ from scheduler_defs import tags
 from scheduler_defs.declarations import Declarations
 from scheduler_defs.declarations.models.declared import Comparison, Fire, Operator, Overlap, Schedule
 from scheduler_defs.evaluation.facts.active_runs import read_runs
-from scheduler_defs.evaluation.facts.passed import Passed
+from scheduler_defs.evaluation.facts.late_instants import LateInstants
 from scheduler_defs.evaluation.live import version_of
 from scheduler_defs.evaluation.rules import Do, decide
 from scheduler_defs.execution.queue.choice.select import QueuedRun, in_order
@@ -99,7 +99,11 @@ def served(yard: Yard, folder: Path, text: str, since: dt.datetime) -> Declarati
     assert found.problems == ()
     declarations = found.declarations
     come_into_force(
-        yard.engine, version_of(declarations), at=since, actor="test", passed=Passed(declarations, since)
+        yard.engine,
+        version_of(declarations),
+        at=since,
+        actor="test",
+        passed=LateInstants(declarations, since),
     )
     return declarations
 

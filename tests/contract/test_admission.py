@@ -20,7 +20,7 @@ from dagster._scheduler import scheduler
 from dagster._serdes import serialize_value
 
 from scheduler_defs import tags
-from scheduler_defs.execution.admission.declared import read_declared
+from scheduler_defs.execution.admission.job_settings import read_declared
 
 
 def snapshot(job: dg.JobDefinition) -> bytes:

@@ -16,9 +16,9 @@ from dagster._daemon import sensor
 from dagster._scheduler import scheduler
 
 from scheduler_defs import tags
-from scheduler_defs.execution.admission import declared as admission
+from scheduler_defs.execution.admission import job_settings as admission
 from scheduler_defs.execution.admission.completing import JobDeclares
-from scheduler_defs.execution.admission.declared import of_location
+from scheduler_defs.execution.admission.job_settings import of_location
 from scheduler_defs.execution.dagster_patches.elsewhere_runs import launchable, submitted
 from scheduler_defs.execution.elsewhere.finding import NotThereError, find
 from scheduler_defs.execution.elsewhere.target import Target, parse

@@ -12,7 +12,7 @@ from scheduler_defs.agents.deciding.eligibility import agent_state
 from scheduler_defs.agents.pool import assignments
 from scheduler_defs.agents.pool.agent_states import AgentState, set_mode, states
 from scheduler_defs.agents.pool.assignments import Assignment
-from scheduler_defs.agents.pool.declared import agent_view
+from scheduler_defs.agents.pool.views import agent_view
 from scheduler_defs.agents.usage.records import quiet
 from scheduler_defs.audit.entries import Action, Entry, on_behalf_of
 from scheduler_defs.audit.store import record

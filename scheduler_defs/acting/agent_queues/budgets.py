@@ -6,7 +6,7 @@ import datetime as dt
 from typing import Any
 
 from scheduler_defs.acting.place import Place, transaction
-from scheduler_defs.agents.pool.declared import budgets_of
+from scheduler_defs.agents.pool.views import budgets_of
 from scheduler_defs.agents.questions import inbox
 from scheduler_defs.agents.usage.budgets import Counted
 from scheduler_defs.audit.entries import Action, Entry

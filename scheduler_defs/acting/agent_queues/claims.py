@@ -17,9 +17,9 @@ from scheduler_defs.agents.deciding.eligibility import agent_state
 from scheduler_defs.agents.deciding.reservations import Reserved
 from scheduler_defs.agents.pool import agent_states, assignments, leases
 from scheduler_defs.agents.pool.assignments import Assignment, AssignmentEnding
-from scheduler_defs.agents.pool.declared import budgets_of, pool, wait_before_next
 from scheduler_defs.agents.pool.leases import TaskLease
 from scheduler_defs.agents.pool.sharing import Standing
+from scheduler_defs.agents.pool.views import budgets_of, pool, wait_before_next
 from scheduler_defs.agents.questions import inbox
 from scheduler_defs.agents.quotas.store import pools
 from scheduler_defs.agents.task_queue.models import Held, Task
@@ -32,7 +32,7 @@ from scheduler_defs.declarations.models.declared import Agent
 
 
 @dataclass(frozen=True)
-class Claimed:
+class ClaimedTask:
     """The task, the token of its lease (shown once), and until when it holds."""
 
     task: Task
@@ -42,7 +42,7 @@ class Claimed:
 
 def claim(
     place: Place, task_id: int, agent_name: str, *, holder: str, seconds: int, now: dt.datetime
-) -> Claimed:
+) -> ClaimedTask:
     """Take a task for an agent, if that takes work, has a free slot and may have it.
 
     Raises UnknownAgentError, UnknownTaskError, and NotNeededError that says why not.
@@ -70,7 +70,7 @@ def claim(
         lease = leases.find(connection, token, task_id)
     if lease is None:
         raise LostTaskError(f"the lease on task {task_id} has run out already")
-    return Claimed(taken, token, lease.expires_at)
+    return ClaimedTask(taken, token, lease.expires_at)
 
 
 def claimable(place: Place, task_id: int, agent_name: str, *, now: dt.datetime) -> Task:
@@ -82,7 +82,7 @@ def claimable(place: Place, task_id: int, agent_name: str, *, now: dt.datetime) 
     return task
 
 
-def held(place: Place, task_id: int, token: str) -> TaskLease:
+def lease_of(place: Place, task_id: int, token: str) -> TaskLease:
     """The lease on a task. Raises LostTaskError when the token is not its, or has run out."""
     with transaction(place.engine) as connection:
         lease = leases.find(connection, token, task_id)

@@ -8,8 +8,8 @@ from typing import Any
 from scheduler_defs.acting.place import Place, transaction
 from scheduler_defs.agents.deciding.quotas import PoolState, view
 from scheduler_defs.agents.pool import assignments
-from scheduler_defs.agents.pool.declared import quota_of
 from scheduler_defs.agents.pool.flow import HOUR, Flow, flows
+from scheduler_defs.agents.pool.views import quota_of
 from scheduler_defs.agents.quotas.store import Pool, pools
 from scheduler_defs.agents.task_queue.models import QueueCounts
 

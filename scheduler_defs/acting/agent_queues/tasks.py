@@ -11,7 +11,7 @@ from scheduler_defs.agents.landing import landings
 from scheduler_defs.agents.pool import assignments
 from scheduler_defs.agents.pool.agent_states import forgive
 from scheduler_defs.agents.task_queue.models import Task
-from scheduler_defs.agents.task_queue.shown import details_object
+from scheduler_defs.agents.task_queue.objects import details_object
 from scheduler_defs.agents.workspaces import store as workspaces
 from scheduler_defs.errors import SignalboxError
 from scheduler_defs.graphql.client import GraphQLClient

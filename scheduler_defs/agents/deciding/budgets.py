@@ -30,7 +30,7 @@ class Use:
 
 
 @dataclass(frozen=True, slots=True)
-class Allowed:
+class Allowance:
     """How much of each may be used before somebody is asked; None: as much as they like."""
 
     tokens: int | None = None
@@ -40,7 +40,7 @@ class Allowed:
     seconds: float | None = None
 
 
-def reached(use: Use, allowed: Allowed, granted: int) -> str | None:
+def reached(use: Use, allowed: Allowance, granted: int) -> str | None:
     """What is used up, in words: `1,204,000 of 1,000,000 tokens`; None while something is left of each.
 
     `granted`: how often people have allowed as much again.

@@ -15,8 +15,8 @@ from scheduler_defs.agents.deciding.healing import Doubtful, Finding, Remedy, Ru
 from scheduler_defs.agents.landing import landings
 from scheduler_defs.agents.pool import agent_states, assignments, leases
 from scheduler_defs.agents.pool.assignments import Assignment, AssignmentEnding
-from scheduler_defs.agents.pool.declared import wait_before_next
 from scheduler_defs.agents.pool.runs import Runs, SeenRun
+from scheduler_defs.agents.pool.views import wait_before_next
 from scheduler_defs.agents.task_queue.protocol import TaskQueue, UnknownTaskError
 from scheduler_defs.agents.task_queue.wording import AUTHOR
 from scheduler_defs.declarations.models.declared import Declarations

@@ -16,10 +16,10 @@ from scheduler_defs.agents.deciding.eligibility import agent_state as agent_text
 from scheduler_defs.agents.deciding.reservations import Hidden, Reservation, hidden
 from scheduler_defs.agents.pool import agent_states, assignments, healing
 from scheduler_defs.agents.pool.assignments import Assignment
-from scheduler_defs.agents.pool.declared import budgets_of, policy_of
 from scheduler_defs.agents.pool.healing import Healed
 from scheduler_defs.agents.pool.runs import Runs
 from scheduler_defs.agents.pool.sharing import Standing, before_own, decide
+from scheduler_defs.agents.pool.views import budgets_of, policy_of
 from scheduler_defs.agents.task_queue.models import View
 from scheduler_defs.agents.task_queue.protocol import TaskQueue
 from scheduler_defs.agents.task_queue.wording import AUTHOR

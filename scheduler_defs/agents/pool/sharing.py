@@ -14,7 +14,7 @@ from scheduler_defs.agents.deciding.reservations import Reservation
 from scheduler_defs.agents.pool import agent_states, assignments
 from scheduler_defs.agents.pool.agent_states import AgentState
 from scheduler_defs.agents.pool.assignments import Assignment, Reserving
-from scheduler_defs.agents.pool.declared import agent_view, budgets_of, policy_of, pool, quota_of
+from scheduler_defs.agents.pool.views import agent_view, budgets_of, policy_of, pool, quota_of
 from scheduler_defs.agents.quotas import store as quota_pools
 from scheduler_defs.declarations.models.declared import Declarations
 

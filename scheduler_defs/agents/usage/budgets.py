@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 
-from scheduler_defs.agents.deciding.budgets import Allowed, Use, bucket, reached
+from scheduler_defs.agents.deciding.budgets import Allowance, Use, bucket, reached
 from scheduler_defs.agents.usage.records import statement
 from scheduler_defs.declarations.models.declared import Agent, Budget
 
@@ -175,7 +175,7 @@ def _asked(connection: sa.Connection) -> dict[tuple[str, str], _Asked]:
 
 def _counted(budget: Budget, name: str, use: Use, asked: Mapping[tuple[str, str], _Asked]) -> Counted:
     known = asked.get((budget.name, name), _Asked())
-    allowed = Allowed(
+    allowed = Allowance(
         budget.tokens,
         budget.cached_tokens,
         budget.turns,

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from scheduler_defs.agents.task_queue.shown import plain
+from scheduler_defs.agents.task_queue.objects import plain
 from scheduler_defs.errors import SignalboxError
 from scheduler_defs.settings import resolved
 

@@ -14,7 +14,7 @@ from scheduler_defs.agents.deciding import Ending
 from scheduler_defs.agents.landing.carrying_out import Checks, RunCommands
 from scheduler_defs.agents.landing.lander import Lander, NotLandedError
 from scheduler_defs.agents.landing.landings import Landing
-from scheduler_defs.agents.pool.declared import wait_before_next
+from scheduler_defs.agents.pool.views import wait_before_next
 from scheduler_defs.agents.workspaces.checks import first_failure
 from scheduler_defs.agents.workspaces.mirror import mirror_of
 from scheduler_defs.agents.workspaces.worktree import identity

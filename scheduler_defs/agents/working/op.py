@@ -9,10 +9,10 @@ import dagster as dg
 from scheduler_defs import tags
 from scheduler_defs.agents.deciding import Ending
 from scheduler_defs.agents.deciding.claiming import ClaimRequest
-from scheduler_defs.agents.pool.declared import budgets_of
-from scheduler_defs.agents.working.printed import Printed
+from scheduler_defs.agents.pool.views import budgets_of
 from scheduler_defs.agents.working.process import Ended
 from scheduler_defs.agents.working.run import AgentRun, NotClaimedError, work
+from scheduler_defs.agents.working.transcript import Transcript
 from scheduler_defs.agents.working.turns import Turns, clean_up
 from scheduler_defs.declarations import current
 from scheduler_defs.execution.failure import record_failure
@@ -94,7 +94,7 @@ def _prepare(context: dg.OpExecutionContext, config: AgentTaskConfig, place: Set
     )
 
 
-def _note_tokens(context: dg.OpExecutionContext, printed: Printed) -> None:
+def _note_tokens(context: dg.OpExecutionContext, printed: Transcript) -> None:
     """What was used, as tags of the run: history and metrics read them there."""
     found = {
         tags.TOKENS_FRESH: printed.tokens,

@@ -16,7 +16,7 @@ import dagster as dg
 from scheduler_defs.agents.deciding import Ending
 from scheduler_defs.agents.landing.landings import NewLanding
 from scheduler_defs.agents.task_queue.models import Task
-from scheduler_defs.agents.task_queue.shown import task_object
+from scheduler_defs.agents.task_queue.objects import task_object
 from scheduler_defs.agents.working.command import (
     REPORT_FILE,
     TASK_FILE,
@@ -25,15 +25,15 @@ from scheduler_defs.agents.working.command import (
     write_task_file,
 )
 from scheduler_defs.agents.working.history import History
-from scheduler_defs.agents.working.printed import Printed, understand
 from scheduler_defs.agents.working.report import AgentReport, read_report
+from scheduler_defs.agents.working.transcript import Transcript, understand
 from scheduler_defs.agents.working.watching import Stop, Watch
 from scheduler_defs.agents.workspaces.desk import Desk
 from scheduler_defs.declarations.models.declared import Agent
 from scheduler_defs.execution.guard import outcome as guarded
 from scheduler_defs.execution.guard.guard import Guarded
 from scheduler_defs.execution.guard.outcome import Outcome
-from scheduler_defs.execution.leases.held import allow_grace
+from scheduler_defs.execution.leases.current import allow_grace
 from scheduler_defs.execution.storage.compute_logs import aside
 from scheduler_defs.jobs.commands.pipes.session import CommandPipes
 from scheduler_defs.jobs.commands.running.env import CommandEnvironment, command_environment
@@ -65,7 +65,7 @@ class Ended:
     question_details: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     not_before: dt.datetime | None = None
     """When the next attempt may begin, if the agent says so; for a provider's refusal, when it ends."""
-    printed: Printed = field(default_factory=Printed)
+    printed: Transcript = field(default_factory=Transcript)
     lands: NewLanding | None = None
     """Its work is to go onto a base; the task is done when it is there."""
 
@@ -124,7 +124,7 @@ def run_command(
     patterns: Sequence[str] = (),
     desk: Desk | None = None,
     facts: Mapping[str, str] = MappingProxyType({}),
-    on_session: Callable[[Printed], None] = lambda _: None,
+    on_session: Callable[[Transcript], None] = lambda _: None,
     watch: Watch,
 ) -> Ended:
     """Run the agent's command for the task. `home` is where relative paths begin; `folder` is private.
@@ -212,7 +212,7 @@ def after_stop(ended: Ended, stop: Stop) -> Ended:
 class _Looks:
     """Looks for the session's name among what is printed, until it is there."""
 
-    def __init__(self, on_session: Callable[[Printed], None]) -> None:
+    def __init__(self, on_session: Callable[[Transcript], None]) -> None:
         self._on_session, self._left = on_session, _LOOKS
 
     def look(self, output: CommandOutput) -> None:
@@ -235,7 +235,7 @@ def _outcome(command: Guarded, follow: Callable[[], None]) -> Outcome:
         raise
 
 
-def judged(ended: Ended, report: AgentReport, printed: Printed) -> Ended:
+def judged(ended: Ended, report: AgentReport, printed: Transcript) -> Ended:
     """The ending with what the program has printed: a failure may be its provider's, and not the task's."""
     ended = replace(ended, printed=printed, question=report.question, not_before=report.not_before)
     if report.status is not None or ended.ending in (Ending.SUCCESS, Ending.CANCELED, Ending.WORKER_LOST):
@@ -284,7 +284,7 @@ def values_for_pipes(values: dict[str, dict[str, Any]]) -> dict[str, Any]:
     """The same as the task file, in types that Pipes can carry."""
     import json
 
-    from scheduler_defs.agents.task_queue.shown import plain
+    from scheduler_defs.agents.task_queue.objects import plain
 
     return json.loads(json.dumps(values, default=plain))
 

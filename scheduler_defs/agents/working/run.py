@@ -25,7 +25,7 @@ from scheduler_defs.agents.landing.landings import NewLanding
 from scheduler_defs.agents.pool import agent_states, assignments
 from scheduler_defs.agents.pool.agent_states import START_WINDOW, AgentState
 from scheduler_defs.agents.pool.assignments import AssignmentEnding
-from scheduler_defs.agents.pool.declared import agent_view, quota_of, wait_before_next
+from scheduler_defs.agents.pool.views import agent_view, quota_of, wait_before_next
 from scheduler_defs.agents.questions import inbox
 from scheduler_defs.agents.quotas import store as quota_pools
 from scheduler_defs.agents.task_queue.models import Task

@@ -23,7 +23,6 @@ from scheduler_defs.agents.usage.budgets import Budgets
 from scheduler_defs.agents.usage.records import TurnOf
 from scheduler_defs.agents.working.command import fill
 from scheduler_defs.agents.working.history import History
-from scheduler_defs.agents.working.printed import together
 from scheduler_defs.agents.working.process import (
     Ended,
     after_stop,
@@ -33,9 +32,10 @@ from scheduler_defs.agents.working.process import (
     run_command,
 )
 from scheduler_defs.agents.working.pull_request import write_pull_request
+from scheduler_defs.agents.working.transcript import together
 from scheduler_defs.agents.working.watching import Stop, Watch, over_budget
 from scheduler_defs.agents.workspaces import checks, cleaning, store
-from scheduler_defs.agents.workspaces.desk import Desk, Left, opened
+from scheduler_defs.agents.workspaces.desk import Desk, Left, open_desk
 from scheduler_defs.agents.workspaces.git import GitError
 from scheduler_defs.agents.workspaces.worktree import NotMergedError
 from scheduler_defs.declarations.models.agents import Accept
@@ -94,7 +94,7 @@ class Turns:
         began = time.monotonic()
         try:
             [branch] = fill([wanted.branch], {"task": _plain(self.task), "agent": {"name": self.agent.name}})
-            with opened(
+            with open_desk(
                 self.engine,
                 wanted,
                 backend=self.backend,
@@ -367,6 +367,6 @@ def _scratch() -> Iterator[Path]:
 
 
 def _plain(task: Task) -> dict[str, object]:
-    from scheduler_defs.agents.task_queue.shown import task_object
+    from scheduler_defs.agents.task_queue.objects import task_object
 
     return task_object(task)

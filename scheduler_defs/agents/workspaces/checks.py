@@ -14,11 +14,11 @@ from pathlib import Path
 from scheduler_defs.execution.guard.guard import Guarded
 from scheduler_defs.execution.guard.outcome import Ending
 from scheduler_defs.execution.guard.starting import NotStartedError
-from scheduler_defs.execution.leases.held import allow_grace
+from scheduler_defs.execution.leases.current import allow_grace
 from scheduler_defs.execution.storage.compute_logs import aside
 from scheduler_defs.jobs.commands.running.env import CommandEnvironment
 from scheduler_defs.redaction import redact_secrets
-from scheduler_defs.redaction.listed import hide
+from scheduler_defs.redaction.known_values import hide
 from scheduler_defs.text import storable
 
 GRACE = dt.timedelta(seconds=5)

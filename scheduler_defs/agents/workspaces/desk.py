@@ -113,7 +113,7 @@ class Desk:
 
 
 @contextmanager
-def opened(
+def open_desk(
     engine: sa.Engine,
     wanted: Workspace,
     *,

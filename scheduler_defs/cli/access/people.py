@@ -9,7 +9,7 @@ import typer
 
 from scheduler_defs.cli.options import AsJson
 from scheduler_defs.cli.terminal.connection import database_engine
-from scheduler_defs.cli.terminal.loaded import declared
+from scheduler_defs.cli.terminal.declarations import load_declared
 from scheduler_defs.cli.terminal.output import print_json, print_table, say
 
 app = typer.Typer(help="Add, list and remove people who log in with a password.")
@@ -24,7 +24,7 @@ def add_command(name: Name) -> None:
     from scheduler_defs.access.table import of_person
 
     people.add(database_engine(), name, _password())
-    roles = sorted({str(grant.role) for grant in of_person(name, declared().access.grants).grants})
+    roles = sorted({str(grant.role) for grant in of_person(name, load_declared().access.grants).grants})
     say(
         f"{name} can log in as {', '.join(roles)}."
         if roles
@@ -65,7 +65,7 @@ def list_command(as_json: AsJson = False) -> None:
     from scheduler_defs.access import people
     from scheduler_defs.access.table import of_person
 
-    grants = declared().access.grants
+    grants = load_declared().access.grants
     found = [
         {**each, "roles": sorted({str(grant.role) for grant in of_person(each["name"], grants).grants})}
         for each in people.people(database_engine())

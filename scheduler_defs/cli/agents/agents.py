@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from scheduler_defs.acting.place import Place, announce
-from scheduler_defs.cli.agents.opening import author, known_runs, opened
+from scheduler_defs.cli.agents.opening import author, known_runs, open_place
 from scheduler_defs.cli.options import AsJson, DryRun
 from scheduler_defs.cli.terminal.output import print_json, print_table, say
 from scheduler_defs.errors import SignalboxError
@@ -28,7 +28,7 @@ def list_command(as_json: AsJson = False) -> None:
     """Every declared agent with its load and state."""
     from scheduler_defs.acting.agent_queues.agents import agent_objects
 
-    place = opened()
+    place = open_place()
     found = agent_objects(place)
     for queue in _queues_that_nobody_looks_at(place):
         say(f"problem: queue {queue}: its sensor is stopped, so no task of it is given to an agent")
@@ -69,7 +69,7 @@ def show_command(name: Name, as_json: AsJson = False) -> None:
     """One agent: its declaration, its state, and the tasks that it works on."""
     from scheduler_defs.acting.agent_queues.agents import agent_details
 
-    place = opened()
+    place = open_place()
     shown = agent_details(place, place.agent(name))
     if as_json:
         print_json(shown)
@@ -101,7 +101,7 @@ def drain_command(
     """Give the agent no new work and let it finish what runs: before it is removed."""
     from scheduler_defs.acting.agent_queues.agents import load
 
-    place = opened()
+    place = open_place()
     _switch(name, "draining", reason, by, as_json)
     while wait and load(place, name):
         time.sleep(0.5)
@@ -115,7 +115,7 @@ def reconcile_command(
     as_json: AsJson = False,
 ) -> None:
     """Have the queues looked at now; or, with --dry-run, show exactly what a pass would do and why."""
-    place = opened()
+    place = open_place()
     if not dry_run:
         announce(place.engine, queue)
         if as_json:
@@ -170,7 +170,7 @@ def _previews(place: Place, queue: str | None, limit: int) -> list[Pass]:
 def _switch(name: str, mode: str, reason: str | None, by: str | None, as_json: bool) -> None:
     from scheduler_defs.acting.agent_queues.agents import tell
 
-    answer = tell(opened(), name, mode, reason=reason, actor=author(by))
+    answer = tell(open_place(), name, mode, reason=reason, actor=author(by))
     if as_json:
         print_json(answer)
     else:

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from scheduler_defs.cli.agents.opening import announced, author, opened
+from scheduler_defs.cli.agents.opening import announcing, author, open_place
 from scheduler_defs.cli.options import AsJson
 from scheduler_defs.cli.terminal.output import print_json, print_table, say
 
@@ -22,7 +22,7 @@ def budgets(context: typer.Context, as_json: AsJson = False) -> None:
         return
     from scheduler_defs.acting.agent_queues.budgets import budget_objects
 
-    rows = budget_objects(opened())
+    rows = budget_objects(open_place())
     if as_json:
         print_json(rows)
         return
@@ -34,7 +34,7 @@ def budgets(context: typer.Context, as_json: AsJson = False) -> None:
 
 
 @app.command("allow")
-@announced
+@announcing
 def allow_command(
     name: Annotated[str, typer.Argument(help="The budget.")],
     by: Annotated[str | None, typer.Option(help="Who allows it; by default you.")] = None,
@@ -48,7 +48,7 @@ def allow_command(
 
     if os.environ.get("SIGNALBOX_AGENT"):
         raise SignalboxError("an agent does not allow itself more; people do")
-    allowed = allow(opened(), name, by=author(by))
+    allowed = allow(open_place(), name, by=author(by))
     if as_json:
         print_json({"name": name, "allowed": allowed})
     else:

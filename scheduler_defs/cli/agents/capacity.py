@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from scheduler_defs.cli.agents.opening import opened
+from scheduler_defs.cli.agents.opening import open_place
 from scheduler_defs.cli.options import AsJson
 from scheduler_defs.cli.terminal.output import print_json, print_table
 from scheduler_defs.errors import SignalboxError
@@ -27,7 +27,7 @@ def capacity(
         raise SignalboxError(f"--window: {error}") from None
     if not span:
         raise SignalboxError("--window: must be longer than nothing")
-    rows = [row for row in capacity_objects(opened(), span) if queue in (None, row["queue"])]
+    rows = [row for row in capacity_objects(open_place(), span) if queue in (None, row["queue"])]
     if as_json:
         print_json(rows)
         return

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from scheduler_defs.cli.agents.opening import opened
+from scheduler_defs.cli.agents.opening import open_place
 from scheduler_defs.cli.options import AsJson
 from scheduler_defs.cli.terminal.output import print_json, say
 from scheduler_defs.errors import SignalboxError
@@ -30,7 +30,7 @@ def graph_command(
 
     edges = [
         edge
-        for edge in opened().task_queue.open_edges()
+        for edge in open_place().task_queue.open_edges()
         if queue in (None, edge.task_queue, edge.blocker_queue)
     ]
     rings = cycles([(edge.task, edge.blocker) for edge in edges])

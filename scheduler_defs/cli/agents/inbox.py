@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from scheduler_defs.cli.agents.opening import opened
+from scheduler_defs.cli.agents.opening import open_place
 from scheduler_defs.cli.options import AsJson
 from scheduler_defs.cli.terminal.output import local_time, print_json, print_table, say
 
@@ -16,7 +16,7 @@ def inbox(as_json: AsJson = False) -> None:
     from scheduler_defs.errors import NotReachableError
     from scheduler_defs.upkeep.review.entries import entries
 
-    place = opened()
+    place = open_place()
     now = dt.datetime.now(dt.UTC)
     try:
         rows = inbox_objects(place, graphql, now, findings=entries)

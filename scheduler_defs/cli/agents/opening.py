@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 _P = ParamSpec("_P")
 
 
-def opened() -> Place:
+def open_place() -> Place:
     """The declared task queue and the running stack's database. Connects to nothing yet."""
     from scheduler_defs.agents.task_queue.opening import open_task_queue
     from scheduler_defs.cli.terminal.connection import database_engine
-    from scheduler_defs.cli.terminal.loaded import declared
+    from scheduler_defs.cli.terminal.declarations import load_declared
 
-    declarations = declared()
+    declarations = load_declared()
     engine = database_engine()
     task_queue = open_task_queue(declarations.task_queue)
     run, task = os.environ.get("SIGNALBOX_RUN"), os.environ.get("SIGNALBOX_TASK", "")
@@ -34,7 +34,7 @@ def opened() -> Place:
     return Place(declarations, engine, task_queue)
 
 
-def announced(command: Callable[_P, None]) -> Callable[_P, None]:
+def announcing(command: Callable[_P, None]) -> Callable[_P, None]:
     """A command that changes tasks; the queues are looked at afterwards. Our own tables say so themselves."""
 
     @functools.wraps(command)
@@ -42,7 +42,7 @@ def announced(command: Callable[_P, None]) -> Callable[_P, None]:
         command(*args, **options)
         # Without a running stack nobody looks; the tasks are changed all the same, or it was a dry run.
         with suppress(NotReachableError):
-            place = opened()
+            place = open_place()
             if place.task_queue.backend != "postgres":
                 announce(place.engine, None)
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from scheduler_defs.cli.agents.graph import graph_command
-from scheduler_defs.cli.agents.opening import opened
+from scheduler_defs.cli.agents.opening import open_place
 from scheduler_defs.cli.options import AsJson
 from scheduler_defs.cli.terminal.output import print_json, print_table
 
@@ -27,7 +27,7 @@ def queues(
         return
     from scheduler_defs.acting.agent_queues.queues import queue_objects
 
-    place = opened()
+    place = open_place()
     while True:
         rows = queue_objects(place)
         if as_json:

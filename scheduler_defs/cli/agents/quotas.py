@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from scheduler_defs.acting.place import transaction
-from scheduler_defs.cli.agents.opening import opened
+from scheduler_defs.cli.agents.opening import open_place
 from scheduler_defs.cli.options import AsJson
 from scheduler_defs.cli.terminal.output import local_time, print_json, print_table, say
 from scheduler_defs.errors import SignalboxError
@@ -27,7 +27,7 @@ def quotas(context: typer.Context, as_json: AsJson = False) -> None:
         return
     from scheduler_defs.acting.agent_queues.queues import pool_objects
 
-    rows = pool_objects(opened())
+    rows = pool_objects(open_place())
     if as_json:
         print_json(rows)
         return
@@ -50,7 +50,7 @@ def open_command(pool: Pool, as_json: AsJson = False) -> None:
     from scheduler_defs.audit.entries import Action, Entry
     from scheduler_defs.audit.store import record
 
-    place = opened()
+    place = open_place()
     _known(place, pool)
     with transaction(place.engine) as connection:
         reopen(connection, pool, dt.datetime.now(dt.UTC))
@@ -74,7 +74,7 @@ def close_command(
     from scheduler_defs.audit.entries import Action, Entry
     from scheduler_defs.audit.store import record
 
-    place = opened()
+    place = open_place()
     _known(place, pool)
     now = dt.datetime.now(dt.UTC)
     end = instant(until, now=now)

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from scheduler_defs.cli.agents.opening import opened
+from scheduler_defs.cli.agents.opening import open_place
 from scheduler_defs.cli.options import AsJson
 from scheduler_defs.cli.terminal.output import print_json, say
 from scheduler_defs.errors import SignalboxError
@@ -46,7 +46,7 @@ def workload_command(
 
     from scheduler_defs.agents.pool.workload import as_markdown, as_text, workload
 
-    tasks = opened().task_queue.open_tasks(queue)
+    tasks = open_place().task_queue.open_tasks(queue)
     chosen = [task for task in tasks if agent is None or task.agent == agent]
     report = workload(chosen, dt.datetime.now(dt.UTC))
     if (as_json or form is Format.JSON) and output is None:

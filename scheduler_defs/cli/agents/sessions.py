@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from scheduler_defs.cli.agents.opening import announced, author, opened
+from scheduler_defs.cli.agents.opening import announcing, author, open_place
 from scheduler_defs.cli.options import AsJson, DryRun
 from scheduler_defs.cli.terminal.output import counted, local_time, print_json, print_record, print_table, say
 from scheduler_defs.errors import SignalboxError
@@ -31,7 +31,7 @@ def list_command(
     from scheduler_defs.acting.place import transaction
     from scheduler_defs.agents.sessions.registry import sessions
 
-    with transaction(opened().engine) as connection:
+    with transaction(open_place().engine) as connection:
         found = sessions(connection, task_id=task, agent=agent, limit=limit)
     _answer(found, as_json)
 
@@ -42,7 +42,7 @@ def dump_command() -> None:
     from scheduler_defs.acting.place import transaction
     from scheduler_defs.agents.sessions.registry import sessions
 
-    with transaction(opened().engine) as connection:
+    with transaction(open_place().engine) as connection:
         found = sessions(connection)
     print_json([each.document() for each in found])
 
@@ -58,7 +58,7 @@ def show_command(session: Id, as_json: AsJson = False) -> None:
 
 
 @app.command("resume")
-@announced
+@announcing
 def resume_command(
     session: Id,
     text: Annotated[str, typer.Argument(help="What its agent is told.")] = "Go on.",
@@ -69,7 +69,7 @@ def resume_command(
     """Put its task back into the queue: the same agent goes on where it was, with this text."""
     from scheduler_defs.agents.sessions.resuming import refusal, resume
 
-    place, found = opened(), _one(session)
+    place, found = open_place(), _one(session)
     agent = place.declarations.agents.get(found.agent)
     if dry_run:
         if (why := refusal(place.task_queue, found, agent)) is not None:
@@ -99,7 +99,7 @@ def prune_command(
         before = dt.datetime.now(dt.UTC) - parse_duration(older_than)
     except ValueError as error:
         raise SignalboxError(f"--older-than: {error}") from None
-    with transaction(opened().engine) as connection:
+    with transaction(open_place().engine) as connection:
         chosen = prunable(connection, before)
         gone = chosen if dry_run else prune(connection, chosen, before)
     say(f"{counted(len(gone), 'session')} {'to be forgotten' if dry_run else 'forgotten'}")
@@ -111,7 +111,7 @@ def _one(id: str) -> Session:
     from scheduler_defs.acting.place import transaction
     from scheduler_defs.agents.sessions.registry import sessions
 
-    with transaction(opened().engine) as connection:
+    with transaction(open_place().engine) as connection:
         found = sessions(connection, id=id, limit=1)
     if not found:
         raise SignalboxError(f"no session {id!r}; `signalbox sessions list` names them")

@@ -11,7 +11,7 @@ import typer
 from scheduler_defs.cli.bench.figures import Change, compare
 from scheduler_defs.cli.options import AsJson, Set
 from scheduler_defs.cli.terminal.connection import graphql
-from scheduler_defs.cli.terminal.loaded import declared, unknown
+from scheduler_defs.cli.terminal.declarations import load_declared, unknown
 from scheduler_defs.cli.terminal.output import print_json, print_line, print_table, say
 from scheduler_defs.cli.terminal.values import read_settings
 from scheduler_defs.errors import SignalboxError
@@ -44,7 +44,7 @@ def bench(
     from scheduler_defs.declarations import BUILTIN_JOBS
 
     before = _read(against) if against else None
-    declarations = declared()
+    declarations = load_declared()
     known = {*declarations.jobs, *BUILTIN_JOBS}
     if job not in known:
         raise unknown("job", job, known)

@@ -7,7 +7,7 @@ import datetime as dt
 from collections.abc import Mapping
 from typing import Any
 
-from scheduler_defs.cli.init.carried import Carried
+from scheduler_defs.cli.init.translation import Translation
 from scheduler_defs.timing import format_duration
 
 _OPERATORS = {"BashOperator": "bash_command"}
@@ -15,7 +15,7 @@ _PRESETS = frozenset({"@hourly", "@daily", "@weekly", "@monthly", "@yearly"})
 _UNITS = frozenset({"weeks", "days", "hours", "minutes", "seconds"})
 
 
-def read(text: str, name: str, carried: Carried) -> None:
+def read(text: str, name: str, carried: Translation) -> None:
     """Every `with DAG(..)` of a file whose tasks are BashOperators with commands that are written out."""
     try:
         tree = ast.parse(text)
@@ -40,7 +40,7 @@ def read(text: str, name: str, carried: Carried) -> None:
         carried.note(name, "no `with DAG(...)` in it")
 
 
-def _dag(carried: Carried, place: str, call: ast.Call, body: list[ast.stmt]) -> None:
+def _dag(carried: Translation, place: str, call: ast.Call, body: list[ast.stmt]) -> None:
     given = _arguments(call)
     dag_id = call.args[0] if call.args else given.get("dag_id")
     name = _constant(dag_id) or "dag"
@@ -81,7 +81,7 @@ def _dag(carried: Carried, place: str, call: ast.Call, body: list[ast.stmt]) -> 
 
 
 def _with_steps(
-    carried: Carried,
+    carried: Translation,
     place: str,
     name: str,
     tasks: Mapping[str, tuple[str, str]],
@@ -100,7 +100,7 @@ def _with_steps(
     carried.add_steps(place, name, steps, schedule)
 
 
-def _task(carried: Carried, place: str, call: ast.Call) -> tuple[str, str] | None:
+def _task(carried: Translation, place: str, call: ast.Call) -> tuple[str, str] | None:
     """Id and command of an operator; None, and a note, for one that is not a command."""
     kind = _called(call)
     given = _arguments(call)

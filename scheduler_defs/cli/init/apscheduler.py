@@ -7,7 +7,7 @@ import re
 from types import ModuleType
 from typing import Any
 
-from scheduler_defs.cli.init.carried import Carried
+from scheduler_defs.cli.init.translation import Translation
 from scheduler_defs.errors import SignalboxError
 from scheduler_defs.timing import format_duration
 
@@ -20,7 +20,7 @@ _CALL = (
 )
 
 
-def read(module: ModuleType) -> Carried:
+def read(module: ModuleType) -> Translation:
     """The jobs of all schedulers in the module. Raises SignalboxError when there is none."""
     schedulers = [
         value
@@ -29,7 +29,7 @@ def read(module: ModuleType) -> Carried:
     ]
     if not schedulers:
         raise SignalboxError(f"{module.__name__}: no scheduler of APScheduler in it")
-    carried = Carried()
+    carried = Translation()
     for job in (job for scheduler in schedulers for job in scheduler.get_jobs()):
         target, _, function = str(job.func_ref).partition(":")
         try:

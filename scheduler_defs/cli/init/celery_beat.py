@@ -8,18 +8,18 @@ from collections.abc import Mapping
 from types import ModuleType
 from typing import Any
 
-from scheduler_defs.cli.init.carried import Carried
+from scheduler_defs.cli.init.translation import Translation
 from scheduler_defs.errors import SignalboxError
 from scheduler_defs.timing import format_duration
 
 
-def read(module: ModuleType) -> Carried:
+def read(module: ModuleType) -> Translation:
     """The entries of the app in the module, or of its `beat_schedule`, `CELERY_BEAT_SCHEDULE`.
 
     Raises SignalboxError when it has none.
     """
     entries, zone = _beat_schedule(module)
-    carried = Carried()
+    carried = Translation()
     for name, entry in entries.items():
         timing = _timing(entry.get("schedule"))
         if isinstance(timing, str):

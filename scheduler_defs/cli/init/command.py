@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from typer._click.core import Context
 
-    from scheduler_defs.cli.init.carried import Carried
+    from scheduler_defs.cli.init.translation import Translation
 
 FROM = "--from"
 
@@ -125,7 +125,7 @@ def init(
 init.command_class = FilesAfterKind  # type: ignore[attr-defined] # read where commands are built
 
 
-def _carried(kind: Kind | None, given: Sequence[Path]) -> Carried:
+def _carried(kind: Kind | None, given: Sequence[Path]) -> Translation:
     from scheduler_defs.cli.init import crontab, cyber_brain, dagster, systemd
 
     if not given and kind not in (Kind.CRONTAB, Kind.DAGSTER):
@@ -153,16 +153,16 @@ def _carried(kind: Kind | None, given: Sequence[Path]) -> Carried:
             found = apscheduler.read(_module(_one(kind, given)))
         case Kind.AIRFLOW:
             from scheduler_defs.cli.init import airflow
-            from scheduler_defs.cli.init.carried import Carried
+            from scheduler_defs.cli.init.translation import Translation
 
-            found = Carried()
+            found = Translation()
             for path in given:
                 airflow.read(_text(path), path.name, found)
         case Kind.KESTRA:
             from scheduler_defs.cli.init import kestra
-            from scheduler_defs.cli.init.carried import Carried
+            from scheduler_defs.cli.init.translation import Translation
 
-            found = Carried()
+            found = Translation()
             for path in given:
                 kestra.read(_text(path), path.name, found)
         case Kind.CYBER_BRAIN:
@@ -174,17 +174,17 @@ def _carried(kind: Kind | None, given: Sequence[Path]) -> Carried:
     return found
 
 
-def _of_tinyscheduler(given: Sequence[Path]) -> Carried:
+def _of_tinyscheduler(given: Sequence[Path]) -> Translation:
     from scheduler_defs.cli.importing.command import read_control
     from scheduler_defs.cli.importing.tinyscheduler import read_env, translate
-    from scheduler_defs.cli.init.carried import Carried
+    from scheduler_defs.cli.init.translation import Translation
 
     control = next((path for path in given if path.suffix == ".json"), None)
     environment = next((path for path in given if path.suffix != ".json"), None)
     if environment is None:
         raise UsageError(f"{FROM} tinyscheduler needs tinyscheduler.env")
     found = translate(read_env(_text(environment)), read_control(control), set())
-    return Carried(more=dict(found.document), notes=list(found.notes))
+    return Translation(more=dict(found.document), notes=list(found.notes))
 
 
 def _own_crontab() -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 
-from scheduler_defs.cli.init.carried import Carried, named_after, with_environment, without_secrets
+from scheduler_defs.cli.init.translation import Translation, named_after, with_environment, without_secrets
 
 _VARIABLE = re.compile(r"""^\s*([A-Za-z_]\w*)\s*=\s*(?:"(.*)"|'(.*)'|(.*?))\s*$""")
 _MACROS = frozenset({"@yearly", "@annually", "@monthly", "@weekly", "@daily", "@midnight", "@hourly"})
@@ -20,9 +20,9 @@ _LEFT_OUT = {
 }
 
 
-def read(text: str, name: str, *, with_users: bool = False) -> Carried:
+def read(text: str, name: str, *, with_users: bool = False) -> Translation:
     """`with_users`: a sixth field names a user, as in /etc/crontab and /etc/cron.d."""
-    carried = Carried()
+    carried = Translation()
     variables: dict[str, str] = {}
     zone: str | None = None
     for number, line in enumerate(text.splitlines(), start=1):
@@ -45,7 +45,7 @@ def read(text: str, name: str, *, with_users: bool = False) -> Carried:
 
 
 def _line(
-    carried: Carried, place: str, line: str, zone: str | None, variables: dict[str, str], with_users: bool
+    carried: Translation, place: str, line: str, zone: str | None, variables: dict[str, str], with_users: bool
 ) -> None:
     fields = 1 if line.startswith("@") else 5
     words = line.split(None, fields + with_users)

@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from scheduler_defs.cli.init.carried import Carried
+from scheduler_defs.cli.init.translation import Translation
 from scheduler_defs.errors import SignalboxError
 
 JOBS = {"log_triage": "log_triage", "gpu_report": "gpu_report", "service_map": "service_map"}
 """Its jobs that come along here, under the same names."""
 
 
-def read(text: str, name: str) -> Carried:
+def read(text: str, name: str) -> Translation:
     """Raises SignalboxError for what is neither."""
     try:
         document = json.loads(text)
@@ -21,7 +21,7 @@ def read(text: str, name: str) -> Carried:
     rows = document.get("results", document.get("schedules")) if isinstance(document, dict) else document
     if not isinstance(rows, list):
         raise SignalboxError(f"{name}: a JSON array of schedules is expected")
-    carried = Carried()
+    carried = Translation()
     for row in rows:
         fields = row.get("fields", row) if isinstance(row, dict) else {}
         if isinstance(fields, dict) and "schedule_type" in fields:
@@ -31,7 +31,7 @@ def read(text: str, name: str) -> Carried:
     return carried
 
 
-def _one(carried: Carried, row: dict[str, Any]) -> None:
+def _one(carried: Translation, row: dict[str, Any]) -> None:
     name, job = str(row.get("name") or "schedule"), str(row.get("job") or "")
     if job not in JOBS:
         carried.note(name, f"job {job!r} is unknown here: declare it, and then the schedule")

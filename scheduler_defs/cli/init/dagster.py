@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from scheduler_defs.cli.init.carried import Carried
+from scheduler_defs.cli.init.translation import Translation
 from scheduler_defs.errors import SignalboxError
 
 FILES = ("workspace.yaml", "dagster.yaml", "pyproject.toml", "dg.toml")
@@ -34,11 +34,11 @@ _ELSEWHERE_HERE = {
 }
 
 
-def read(folder: Path) -> Carried:
+def read(folder: Path) -> Translation:
     """What the files of a folder say. Raises SignalboxError where there is none of them."""
     if not any((folder / name).is_file() for name in FILES):
         raise SignalboxError(f"{folder}: none of {', '.join(FILES)} is here")
-    carried, folder = Carried(), folder.resolve()
+    carried, folder = Translation(), folder.resolve()
     locations: dict[str, dict[str, Any]] = {}
     for name, written in _locations(carried, folder):
         number, free = 2, name
@@ -52,7 +52,7 @@ def read(folder: Path) -> Carried:
     return carried
 
 
-def _locations(carried: Carried, folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+def _locations(carried: Translation, folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     entries = _yaml(folder / "workspace.yaml").get("load_from") or []
     for entry in entries if isinstance(entries, list) else []:
         if isinstance(entry, Mapping):
@@ -64,7 +64,7 @@ def _locations(carried: Carried, folder: Path) -> Iterator[tuple[str, dict[str, 
 
 
 def _of_workspace(
-    carried: Carried, folder: Path, entry: Mapping[str, Any]
+    carried: Translation, folder: Path, entry: Mapping[str, Any]
 ) -> Iterator[tuple[str, dict[str, Any]]]:
     for kind, given in entry.items():
         if kind == "grpc_server" and isinstance(given, Mapping):
@@ -98,7 +98,7 @@ def _projects(folder: Path) -> list[Path]:
     return found or [folder]
 
 
-def _of_project(carried: Carried, folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+def _of_project(carried: Translation, folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     tool = _toml(folder / "pyproject.toml").get("tool") or {}
     old, project = tool.get("dagster") or {}, _dg(folder).get("project") or {}
     root = project.get("root_module")
@@ -120,7 +120,7 @@ def _of_project(carried: Carried, folder: Path) -> Iterator[tuple[str, dict[str,
     )
 
 
-def _of_instance(carried: Carried, folder: Path) -> dict[str, Any]:
+def _of_instance(carried: Translation, folder: Path) -> dict[str, Any]:
     """Limits of `dagster.yaml`; the rest of it is noted."""
     document = _yaml(folder / "dagster.yaml")
     coordinator = (document.get("run_coordinator") or {}).get("config") or {}

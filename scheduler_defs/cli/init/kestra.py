@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import yaml
 
-from scheduler_defs.cli.init.carried import Carried, without_secrets
+from scheduler_defs.cli.init.translation import Translation, without_secrets
 
 _SHELL = frozenset(
     {
@@ -40,7 +40,7 @@ _OF_TASK = frozenset(
 )
 
 
-def read(text: str, name: str, carried: Carried) -> None:
+def read(text: str, name: str, carried: Translation) -> None:
     """Every flow of a file (several: as YAML documents). What is no command at a set time is noted."""
     try:
         documents = list(yaml.safe_load_all(text))
@@ -56,7 +56,7 @@ def read(text: str, name: str, carried: Carried) -> None:
         _flow(carried, name, cast("Mapping[str, Any]", flow))
 
 
-def _flow(carried: Carried, name: str, flow: Mapping[str, Any]) -> None:
+def _flow(carried: Translation, name: str, flow: Mapping[str, Any]) -> None:
     own = str(flow.get("id") or "flow")
     place = f"{name}: flow {own}"
     unknown = sorted(flow.keys() - _UNDERSTOOD)
@@ -80,7 +80,7 @@ def _flow(carried: Carried, name: str, flow: Mapping[str, Any]) -> None:
 
 
 def _steps(
-    carried: Carried, place: str, tasks: Any, steps: dict[str, dict[str, Any]], needs: Sequence[str]
+    carried: Translation, place: str, tasks: Any, steps: dict[str, dict[str, Any]], needs: Sequence[str]
 ) -> list[str] | None:
     """Add the tasks, one after the other; what a later one waits for. None, and a note: one is no command."""
     before = list(needs)
@@ -116,7 +116,7 @@ def _steps(
     return before
 
 
-def _command(carried: Carried, place: str, kind: str, task: Mapping[str, Any]) -> list[str] | None:
+def _command(carried: Translation, place: str, kind: str, task: Mapping[str, Any]) -> list[str] | None:
     if "runIf" in task:
         carried.note(place, "runIf: no equivalent; the flow is left out")
         return None
@@ -152,7 +152,7 @@ def _command(carried: Carried, place: str, kind: str, task: Mapping[str, Any]) -
     return ["env", *(f"{key}={value}" for key, value in kept.items()), *words] if kept else words
 
 
-def _timing(carried: Carried, place: str, trigger: Mapping[str, Any]) -> dict[str, Any] | None:
+def _timing(carried: Translation, place: str, trigger: Mapping[str, Any]) -> dict[str, Any] | None:
     own = f"{place}, trigger {trigger.get('id') or '?'}"
     if trigger.get("type") not in _SCHEDULE:
         carried.note(own, f"{trigger.get('type')}: only a Schedule says a time")

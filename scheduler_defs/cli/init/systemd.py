@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from scheduler_defs.cli.init.carried import Carried, with_environment, without_secrets
+from scheduler_defs.cli.init.translation import Translation, with_environment, without_secrets
 
 Unit = Mapping[str, Sequence[str]]
 """`Section.Key` -> its values in order; an empty value has cleared those before."""
@@ -42,10 +42,10 @@ class NotCarriedOver(ValueError):
     """Why a value has no equivalent."""
 
 
-def read(files: Sequence[Path]) -> Carried:
+def read(files: Sequence[Path]) -> Translation:
     """Timers among the files; their services are looked for among them, and beside each timer."""
     units = {path.name: parse(path.read_text(encoding="utf-8")) for path in files}
-    carried = Carried()
+    carried = Translation()
     for path in files:
         if path.suffix != ".timer":
             continue
@@ -106,7 +106,7 @@ def _schedule(timer: Unit) -> dict[str, Any]:
     return found
 
 
-def _job(carried: Carried, place: str, service: Unit) -> tuple[list[str], dict[str, Any]]:
+def _job(carried: Translation, place: str, service: Unit) -> tuple[list[str], dict[str, Any]]:
     starts = service.get("Service.ExecStart", ())
     if len(starts) != 1:
         raise NotCarriedOver(f"{len(starts)} ExecStart= lines; a job has one command, or steps")

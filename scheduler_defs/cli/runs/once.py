@@ -8,7 +8,7 @@ import typer
 
 from scheduler_defs import settings, tags
 from scheduler_defs.cli.options import AsJson, Reason
-from scheduler_defs.cli.runs.launched import wait_for_end, watch
+from scheduler_defs.cli.runs.launch_report import wait_for_end, watch
 from scheduler_defs.cli.terminal.connection import graphql
 from scheduler_defs.cli.terminal.output import print_json, say
 from scheduler_defs.errors import UsageError

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from scheduler_defs.cli.terminal.connection import database_engine
-from scheduler_defs.cli.terminal.loaded import declared
+from scheduler_defs.cli.terminal.declarations import load_declared
 from scheduler_defs.errors import NotReachableError
 
 
@@ -12,6 +12,6 @@ def waits_for(run_id: str) -> str | None:
     from scheduler_defs.acting import limits
 
     try:
-        return limits.waits_for(database_engine(), declared(), run_id)
+        return limits.waits_for(database_engine(), load_declared(), run_id)
     except NotReachableError:
         return None

@@ -13,7 +13,7 @@ import typer
 
 from scheduler_defs import settings
 from scheduler_defs.cli.options import AsJson
-from scheduler_defs.cli.terminal.loaded import declared
+from scheduler_defs.cli.terminal.declarations import load_declared
 from scheduler_defs.cli.terminal.output import print_json, print_table, say
 from scheduler_defs.cli.terminal.progress import working
 from scheduler_defs.errors import SignalboxError, UsageError
@@ -58,7 +58,7 @@ def forecast(
     place = zone_of("--timezone", timezone)
     begin, end = window(from_, to, place, dt.datetime.now(dt.UTC))
     gc.disable()  # a million small objects that all live to the end: looking for garbage takes seconds
-    declarations = declared()
+    declarations = load_declared()
     known, basis = (Known(), "From the files alone.") if offline else _known(declarations)
     assumed = duration("--assume", assume)
     with working("playing what will run"):

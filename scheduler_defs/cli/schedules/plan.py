@@ -11,7 +11,7 @@ import typer
 
 from scheduler_defs.cli.options import AsJson, DryRun
 from scheduler_defs.cli.terminal.connection import database_engine, graphql
-from scheduler_defs.cli.terminal.loaded import declared
+from scheduler_defs.cli.terminal.declarations import load_declared
 from scheduler_defs.cli.terminal.output import print_json, print_table, say
 from scheduler_defs.errors import SignalboxError
 
@@ -48,7 +48,7 @@ def apply(
         _show(found, as_json)
         return
     client = graphql()
-    declarations = declared()
+    declarations = load_declared()
     if any(d.change not in STATE_CHANGES for d in found):
         client.call("ReloadLocation", location=LOCATION)
     for difference in found:
@@ -95,7 +95,7 @@ def _differences() -> list[Difference]:
 
     client = graphql()
     return differences(
-        declared(),
+        load_declared(),
         instance_states(client),
         instance_jobs(client),
         read_pauses(database_engine()),

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from scheduler_defs.cli.options import AsJson, DryRun, Reason, ScheduleName, Set, Wait
-from scheduler_defs.cli.runs.launched import report_launch
+from scheduler_defs.cli.runs.launch_report import report_launch
 from scheduler_defs.cli.terminal.connection import database_engine, graphql
-from scheduler_defs.cli.terminal.loaded import declared, declared_schedule
+from scheduler_defs.cli.terminal.declarations import declared_schedule, load_declared
 from scheduler_defs.cli.terminal.output import print_json
 from scheduler_defs.cli.terminal.values import read_settings
 from scheduler_defs.errors import SignalboxError
@@ -41,7 +41,7 @@ def run_command(
     """Run it now, also while it is off or paused. The cadence does not move."""
     from scheduler_defs import launching
 
-    declarations = declared()
+    declarations = load_declared()
     schedule = declared_schedule(declarations, name)
     config = read_settings(declarations, schedule.job, set_)
     now = dt.datetime.now(dt.UTC)
@@ -93,7 +93,7 @@ def _launch_instead(
     *,
     force: bool,
 ) -> dict[str, str]:
-    from scheduler_defs.evaluation.anticipated import LAUNCH_SECONDS, taking
+    from scheduler_defs.evaluation.early_runs import LAUNCH_SECONDS, taking
 
     to_anticipate(schedule, now, ())
     client.timeout_seconds = LAUNCH_SECONDS

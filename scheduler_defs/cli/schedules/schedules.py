@@ -13,13 +13,13 @@ from scheduler_defs.cli.schedules.edits import add_command, remove_command, set_
 from scheduler_defs.cli.schedules.run import run_command
 from scheduler_defs.cli.terminal.completion import schedule_names
 from scheduler_defs.cli.terminal.connection import database_engine, graphql
-from scheduler_defs.cli.terminal.loaded import declared, declared_schedule
+from scheduler_defs.cli.terminal.declarations import declared_schedule, load_declared
 from scheduler_defs.cli.terminal.output import here, local_time, print_json, print_record, print_table
 from scheduler_defs.errors import NotReachableError, SignalboxError, UsageError
 
 if TYPE_CHECKING:
     from scheduler_defs.declarations.models.declared import Schedule
-    from scheduler_defs.evaluation.recorded import Recorded
+    from scheduler_defs.evaluation.records import ScheduleRecords
 
 app = typer.Typer(help="List, show, run, switch and edit schedules.")
 app.command("run")(run_command)
@@ -33,7 +33,7 @@ def list_command(as_json: AsJson = False) -> None:
     """Every declared schedule: its rule, whether it is on, when it is next due, its last run."""
     from scheduler_defs.graphql.schedules import schedule_objects
 
-    declarations = declared()
+    declarations = load_declared()
     now = dt.datetime.now(dt.UTC)
     schedules = list(declarations.schedules.values())
     rows = schedule_objects(graphql(), schedules, now, _recorded(schedules))
@@ -55,7 +55,7 @@ def show_command(name: ScheduleName, as_json: AsJson = False) -> None:
     """One schedule in full, with its next five occurrences."""
     from scheduler_defs.graphql.schedules import schedule_objects
 
-    declarations = declared()
+    declarations = load_declared()
     schedule = declared_schedule(declarations, name)
     now = dt.datetime.now(dt.UTC)
     (row,) = schedule_objects(graphql(), [schedule], now, _recorded([schedule]))
@@ -82,7 +82,7 @@ def next_command(
 
     from scheduler_defs.timing import occurrences, read_instant
 
-    declarations = declared()
+    declarations = load_declared()
     chosen = [declared_schedule(declarations, name)] if name else list(declarations.schedules.values())
     start = dt.datetime.now(dt.UTC)
 
@@ -132,7 +132,7 @@ def pause_command(
     from scheduler_defs.evaluation.facts.pauses import pause
     from scheduler_defs.launching import current_actor
 
-    schedule = declared_schedule(declared(), name)
+    schedule = declared_schedule(load_declared(), name)
     now = dt.datetime.now(dt.UTC)
     end = _instant_or_duration(until, now, schedule.timezone) if until else None
     if end is not None and end <= now:
@@ -146,7 +146,7 @@ def resume_command(name: ScheduleName, as_json: AsJson = False) -> None:
     """End a pause. Occurrences are computed from now on."""
     from scheduler_defs.evaluation.facts.pauses import resume
 
-    declared_schedule(declared(), name)
+    declared_schedule(load_declared(), name)
     changed = resume(database_engine(), name, now=dt.datetime.now(dt.UTC))
     _say_switch({"name": name, "state": "on", "changed": changed}, as_json)
 
@@ -160,7 +160,7 @@ def history_command(
     """What became of each occurrence, the newest first."""
     from scheduler_defs.graphql.history import history
 
-    schedule = declared_schedule(declared(), name)
+    schedule = declared_schedule(load_declared(), name)
     rows = history(graphql(), database_engine(), schedule, limit)
     if as_json:
         print_json(rows)
@@ -207,7 +207,7 @@ def upcoming(schedule: Any, now: dt.datetime, count: int) -> list[str]:
 def _switch(name: str, *, on: bool, as_json: bool) -> None:
     from scheduler_defs.graphql.schedules import switch
 
-    schedule = declared_schedule(declared(), name)
+    schedule = declared_schedule(load_declared(), name)
     try:
         changed = switch(graphql(), schedule, on=on)
     except NotReachableError as error:
@@ -237,8 +237,8 @@ def _instant_or_duration(text: str, now: dt.datetime, zone: str) -> dt.datetime:
         ) from error
 
 
-def _recorded(schedules: Sequence[Schedule]) -> Recorded:
-    from scheduler_defs.evaluation.recorded import read_recorded
+def _recorded(schedules: Sequence[Schedule]) -> ScheduleRecords:
+    from scheduler_defs.evaluation.records import read_recorded
 
     return read_recorded(database_engine(), schedules)
 

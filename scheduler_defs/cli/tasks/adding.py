@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from scheduler_defs.cli.agents.opening import author, opened
+from scheduler_defs.cli.agents.opening import author, open_place
 from scheduler_defs.cli.options import AsJson, DryRun
 from scheduler_defs.cli.tasks.options import By, report
 from scheduler_defs.cli.terminal.output import counted, print_json, say
@@ -75,21 +75,21 @@ def add_command(
     if dry_run:
         _show_new([new], as_json)
         return
-    task_queue = opened().task_queue
+    task_queue = open_place().task_queue
     (task_id,) = task_queue.add([new])
     report([task_queue.get(task_id)], as_json, f"task {task_id} added to {queue}")
 
 
 def _add_many(tasks: list[Any], dry_run: bool, as_json: bool) -> None:
     from scheduler_defs.agents.task_queue.models import TaskQuery
-    from scheduler_defs.agents.task_queue.shown import task_object
+    from scheduler_defs.agents.task_queue.objects import task_object
 
     if dry_run:
         _show_new(tasks, as_json)
         return
     if not tasks:
         raise SignalboxError("stdin has no tasks: give a title, or JSON lines on stdin")
-    task_queue = opened().task_queue
+    task_queue = open_place().task_queue
     ids = task_queue.add(tasks)
     if not as_json:
         say(f"{counted(len(ids), 'task')} added")

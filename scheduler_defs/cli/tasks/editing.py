@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from scheduler_defs.cli.agents.opening import author, opened
+from scheduler_defs.cli.agents.opening import author, open_place
 from scheduler_defs.cli.options import AsJson, DryRun
 from scheduler_defs.cli.tasks.adding import instant_of, json_object, refuse_past
 from scheduler_defs.cli.tasks.options import By, Id, Ids, report
@@ -60,7 +60,7 @@ def set_command(
         place = ".".join(map(str, first["loc"])) or "task"
         raise SignalboxError(f"{place}: {str(first['msg']).removeprefix('Value error, ')}") from None
     refuse_past(wanted.get("deadline"))
-    task_queue = opened().task_queue
+    task_queue = open_place().task_queue
     task_queue.change(task_id, changes, author=author(by))
     report([task_queue.get(task_id)], as_json, f"task {task_id}: {', '.join(sorted(wanted))} changed")
 
@@ -75,7 +75,7 @@ def link_command(
     """Attach a page to a task."""
     if not url.startswith(("http://", "https://")):
         raise SignalboxError(f"{url!r}: an address that begins with http:// or https:// is wanted")
-    task_queue = opened().task_queue
+    task_queue = open_place().task_queue
     task_queue.link(task_id, url, description=description, author=author(by))
     report([task_queue.get(task_id)], as_json, f"task {task_id}: {url} attached")
 
@@ -84,7 +84,7 @@ def stop_command(task_id: Id, by: By = None, as_json: AsJson = False) -> None:
     """Take a task from the run that works on it, and end the run: back to idle, with all its attempts."""
     from scheduler_defs.cli.tasks.steering import cancel_run
 
-    task_queue = opened().task_queue
+    task_queue = open_place().task_queue
     task = task_queue.get(task_id)
     if task.status != "working":
         raise SignalboxError(f"task {task_id}: nobody works on it, it is {task.status}")
@@ -96,7 +96,7 @@ def stop_command(task_id: Id, by: By = None, as_json: AsJson = False) -> None:
 
 def delete_command(task_ids: Ids, dry_run: DryRun = False, as_json: AsJson = False) -> None:
     """Remove tasks for good, with their comments. Tasks that others wait for are refused."""
-    task_queue = opened().task_queue
+    task_queue = open_place().task_queue
     for task_id in task_ids:
         task_queue.get(task_id)
         if not dry_run:

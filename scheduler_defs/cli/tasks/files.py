@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from scheduler_defs import settings
-from scheduler_defs.cli.agents.opening import opened
+from scheduler_defs.cli.agents.opening import open_place
 from scheduler_defs.cli.options import AsJson, DryRun
 from scheduler_defs.cli.tasks.options import Queue, Status, statuses
 from scheduler_defs.cli.terminal.output import counted, print_json, say
@@ -60,7 +60,7 @@ def import_command(
     if not existing_ids:
         refuse_foreign(tasks)
     if not dry_run:
-        opened().task_queue.add(tasks)
+        open_place().task_queue.add(tasks)
     if as_json:
         print_json({"imported": 0 if dry_run else len(tasks), "read": len(tasks)})
     else:
@@ -93,9 +93,9 @@ def export_command(
     """All tasks as JSON lines on stdout, for `import`."""
     from scheduler_defs.agents.task_queue.models import TaskQuery
     from scheduler_defs.agents.task_queue.new_task import exported
-    from scheduler_defs.agents.task_queue.shown import details_object, task_object
+    from scheduler_defs.agents.task_queue.objects import details_object, task_object
 
-    task_queue = opened().task_queue
+    task_queue = open_place().task_queue
     for task in task_queue.find(TaskQuery(queue=queue, statuses=statuses(status), limit=None)):
         shown = (
             details_object(task_queue.details(task.id), settings.settings().ui_url)

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 def _tasks() -> Iterable[str]:
     from scheduler_defs.agents.task_queue.models import TaskQuery
-    from scheduler_defs.cli.agents.opening import opened
+    from scheduler_defs.cli.agents.opening import open_place
 
-    return (str(task.id) for task in opened().task_queue.find(TaskQuery(limit=MOST)))
+    return (str(task.id) for task in open_place().task_queue.find(TaskQuery(limit=MOST)))
 
 
 task_ids = beginning(_tasks)
@@ -35,7 +35,7 @@ Status = Annotated[str | None, typer.Option(help=f"One of {', '.join(STATUSES)};
 
 def report(tasks: list[Task], as_json: bool, message: str) -> None:
     """Print the tasks as JSON, one alone or a list; or the message."""
-    from scheduler_defs.agents.task_queue.shown import task_object
+    from scheduler_defs.agents.task_queue.objects import task_object
 
     if not as_json:
         say(message)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from scheduler_defs.cli.agents.opening import opened
+from scheduler_defs.cli.agents.opening import open_place
 from scheduler_defs.cli.runs.output import show
 from scheduler_defs.cli.tasks.options import Id
 from scheduler_defs.cli.terminal.connection import graphql
@@ -28,7 +28,7 @@ def logs_command(
     follow: Annotated[bool, typer.Option("--follow", "-f", help="As it grows, until the run ends.")] = False,
 ) -> None:
     """What the agent has printed in the task's newest run: its stdout on stdout, its stderr on stderr."""
-    run_id = opened().task_queue.get(task_id).run_id
+    run_id = open_place().task_queue.get(task_id).run_id
     if run_id is None:
         raise SignalboxError(f"task {task_id}: no run has worked on it yet")
     for piece in _pieces(run_id, follow):
@@ -37,7 +37,7 @@ def logs_command(
 
 def follow_command(task_id: Id) -> None:
     """What happens to a task as lines of JSON, until it ends: its states, and what its agent prints."""
-    task_queue = opened().task_queue
+    task_queue = open_place().task_queue
     known: tuple[str, str | None] | None = None
     shown = set[str]()
     while True:

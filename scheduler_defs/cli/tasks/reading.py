@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from scheduler_defs.cli.agents.opening import opened
+from scheduler_defs.cli.agents.opening import open_place
 from scheduler_defs.cli.options import AsJson
 from scheduler_defs.cli.tasks.options import Id, Queue, Status, statuses
 from scheduler_defs.cli.terminal.output import (
@@ -34,7 +34,7 @@ def list_command(
 ) -> None:
     """The newest tasks first."""
     from scheduler_defs.agents.task_queue.models import TaskQuery
-    from scheduler_defs.agents.task_queue.shown import task_object
+    from scheduler_defs.agents.task_queue.objects import task_object
 
     wait = blocked or status == "blocked"
     query = TaskQuery(
@@ -48,7 +48,7 @@ def list_command(
         parent=parent,
         text=text,
     )
-    some = opened().task_queue.find(query)
+    some = open_place().task_queue.find(query)
     found, more = some[:limit], len(some) > limit
     if as_json:
         print_json([task_object(task) for task in found])
@@ -79,7 +79,7 @@ def show_command(task_id: Id, as_json: AsJson = False) -> None:
     """One task with its comments, links and runs."""
     from scheduler_defs.acting.agent_queues.tasks import task_details
 
-    shown = task_details(opened(), task_id)
+    shown = task_details(open_place(), task_id)
     if as_json:
         print_json(shown)
         return

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from scheduler_defs.cli.agents.opening import author, opened
+from scheduler_defs.cli.agents.opening import author, open_place
 from scheduler_defs.cli.options import AsJson, DryRun
 from scheduler_defs.cli.tasks.options import By, Id, Ids, Queue, Status, report, statuses
 from scheduler_defs.cli.terminal.output import counted, say
@@ -24,7 +24,7 @@ def comment_command(
     as_json: AsJson = False,
 ) -> None:
     """Leave a comment."""
-    task_queue = opened().task_queue
+    task_queue = open_place().task_queue
     task_queue.comment(task_id, text, author=author(by))
     report([task_queue.get(task_id)], as_json, f"task {task_id}: comment added")
 
@@ -36,7 +36,7 @@ def block_command(
     as_json: AsJson = False,
 ) -> None:
     """Let a task wait for another one."""
-    task_queue = opened().task_queue
+    task_queue = open_place().task_queue
     task_queue.block(task_id, blocker, author=author(by))
     task = task_queue.get(task_id)
     waits = f"task {task_id} waits for {blocker}"
@@ -56,7 +56,7 @@ def unblock_command(
     as_json: AsJson = False,
 ) -> None:
     """Let a task no longer wait for another one, or for any."""
-    task_queue = opened().task_queue
+    task_queue = open_place().task_queue
     task_queue.unblock(task_id, blocker, author=author(by))
     report([task_queue.get(task_id)], as_json, f"task {task_id} waits for {blocker or 'nothing'} no longer")
 
@@ -68,7 +68,7 @@ def assign_command(
     as_json: AsJson = False,
 ) -> None:
     """Choose the agent for a task, or leave the choice to the pool."""
-    place = opened()
+    place = open_place()
     if agent is not None:
         place.agent(agent)
     place.task_queue.assign(task_id, agent, author=author(by))
@@ -82,7 +82,7 @@ def move_command(
     as_json: AsJson = False,
 ) -> None:
     """Move a task to another queue: idle there, with all its attempts before it."""
-    task_queue = opened().task_queue
+    task_queue = open_place().task_queue
     task_queue.move(task_id, queue, author=author(by))
     report([task_queue.get(task_id)], as_json, f"task {task_id} moved to {queue}")
 
@@ -98,7 +98,7 @@ def requeue_command(
     """Back to idle, with all attempts before it: these tasks, or all with a status (`--status failed`)."""
     from scheduler_defs.acting.agent_queues.tasks import requeue
 
-    place = opened()
+    place = open_place()
     task_queue = place.task_queue
     chosen = _chosen(task_queue, task_ids, queue, status)
     message = f"{counted(len(chosen), 'task')} {'to be put' if dry_run else 'put'} back to idle"
@@ -119,7 +119,7 @@ def answer_command(
     """Answer what the agent of a task has asked; the task goes on with the answer."""
     from scheduler_defs.agents.questions.answering import answer
 
-    place = opened()
+    place = open_place()
     answer(place.engine, place.task_queue, task_id, text, by=author(by))
     report([place.task_queue.get(task_id)], as_json, f"task {task_id} goes on")
 
@@ -131,7 +131,7 @@ def complete_command(
     as_json: AsJson = False,
 ) -> None:
     """Say that tasks are done."""
-    task_queue = opened().task_queue
+    task_queue = open_place().task_queue
     _refuse_own(task_ids)
     for task_id in task_ids:
         task_queue.complete(task_id, result=_json_or_text(result), author=author(by))
@@ -145,7 +145,7 @@ def fail_command(
     as_json: AsJson = False,
 ) -> None:
     """Give tasks up: they go to the dead-letter state, and a person decides."""
-    task_queue = opened().task_queue
+    task_queue = open_place().task_queue
     for task_id in task_ids:
         task_queue.fail(task_id, reason=reason, author=author(by))
     report([task_queue.get(task_id) for task_id in task_ids], as_json, "failed")
@@ -158,7 +158,7 @@ def cancel_command(
     as_json: AsJson = False,
 ) -> None:
     """Say that tasks are not to be done any more; their runs are canceled, too."""
-    place = opened()
+    place = open_place()
     for task_id in task_ids:
         place.task_queue.cancel(task_id, reason=reason, author=author(by))
         cancel_run(task_id)

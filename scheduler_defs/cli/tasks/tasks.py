@@ -2,7 +2,7 @@
 
 import typer
 
-from scheduler_defs.cli.agents.opening import announced
+from scheduler_defs.cli.agents.opening import announcing
 from scheduler_defs.cli.tasks import adding as tasks_adding
 from scheduler_defs.cli.tasks import editing as tasks_editing
 from scheduler_defs.cli.tasks import files as tasks_files
@@ -14,27 +14,27 @@ from scheduler_defs.cli.tasks import work as tasks_work
 app = typer.Typer(help="The agent queues' tasks.")
 
 for _command in (
-    announced(tasks_adding.add_command),
+    announcing(tasks_adding.add_command),
     tasks_reading.list_command,
     tasks_reading.show_command,
-    announced(tasks_editing.set_command),
+    announcing(tasks_editing.set_command),
     tasks_editing.link_command,
-    announced(tasks_editing.stop_command),
-    announced(tasks_editing.delete_command),
+    announcing(tasks_editing.stop_command),
+    announcing(tasks_editing.delete_command),
     tasks_work.diff_command,
     tasks_output.follow_command,
     tasks_output.logs_command,
     tasks_steering.comment_command,
-    announced(tasks_steering.block_command),
-    announced(tasks_steering.unblock_command),
-    announced(tasks_steering.assign_command),
-    announced(tasks_steering.move_command),
-    announced(tasks_steering.requeue_command),
-    announced(tasks_steering.answer_command),
-    announced(tasks_steering.complete_command),
-    announced(tasks_steering.fail_command),
-    announced(tasks_steering.cancel_command),
-    announced(tasks_files.import_command),
+    announcing(tasks_steering.block_command),
+    announcing(tasks_steering.unblock_command),
+    announcing(tasks_steering.assign_command),
+    announcing(tasks_steering.move_command),
+    announcing(tasks_steering.requeue_command),
+    announcing(tasks_steering.answer_command),
+    announcing(tasks_steering.complete_command),
+    announcing(tasks_steering.fail_command),
+    announcing(tasks_steering.cancel_command),
+    announcing(tasks_files.import_command),
     tasks_files.export_command,
 ):
     app.command(_command.__name__.removesuffix("_command"))(_command)

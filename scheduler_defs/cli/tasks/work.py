@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from scheduler_defs.cli.agents.opening import opened
+from scheduler_defs.cli.agents.opening import open_place
 from scheduler_defs.cli.options import AsJson
 from scheduler_defs.cli.tasks.options import Id
 from scheduler_defs.cli.terminal.output import print_json, print_line, print_table, say
@@ -24,7 +24,7 @@ def diff_command(
     from scheduler_defs.agents.workspaces.difference import difference
     from scheduler_defs.settings import settings
 
-    place = opened()
+    place = open_place()
     place.task_queue.get(task_id)
     with transaction(place.engine) as connection:
         found = store.of_task(connection, place.task_queue.backend, task_id)

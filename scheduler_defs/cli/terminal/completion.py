@@ -34,13 +34,13 @@ def completion(shell: Annotated[Shell, typer.Argument(help="Which shell.")]) -> 
 
 
 def _schedules() -> Iterable[str]:
-    from scheduler_defs.cli.terminal.loaded import in_force
+    from scheduler_defs.cli.terminal.declarations import in_force
 
     return in_force().schedules
 
 
 def _jobs() -> Iterable[str]:
-    from scheduler_defs.cli.terminal.loaded import in_force
+    from scheduler_defs.cli.terminal.declarations import in_force
     from scheduler_defs.declarations import BUILTIN_JOBS
 
     return sorted({*in_force().jobs, *BUILTIN_JOBS})

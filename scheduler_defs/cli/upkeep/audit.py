@@ -113,7 +113,7 @@ def verify_chain(
     """Whether an entry was changed, removed, inserted, reordered or cut off. Exits 1 if so."""
     from scheduler_defs.acting.verifying import verify_chain as verified
     from scheduler_defs.cli.terminal.connection import database_engine
-    from scheduler_defs.cli.terminal.loaded import in_force
+    from scheduler_defs.cli.terminal.declarations import in_force
 
     with working("verifying the chain"):
         found = verified(

@@ -15,12 +15,12 @@ from scheduler_defs.cli.terminal.output import print_json, print_table
 def doctor(as_json: AsJson = False) -> None:
     """Look for what a healthy-looking stack can still suffer from. Exits 1 if a check fails."""
     from scheduler_defs.cli.terminal.connection import database_engine
-    from scheduler_defs.cli.terminal.loaded import declared
+    from scheduler_defs.cli.terminal.declarations import load_declared
     from scheduler_defs.settings import settings
     from scheduler_defs.upkeep.doctor.checks import Patient, examine
 
     engine = database_engine()
-    patient = Patient(settings(), declared(), engine, os.environ, lambda: dt.datetime.now(dt.UTC))
+    patient = Patient(settings(), load_declared(), engine, os.environ, lambda: dt.datetime.now(dt.UTC))
     checks = list(examine(patient))
     ok = all(check.ok for check in checks)
     if as_json:

@@ -12,13 +12,13 @@ from scheduler_defs.cli.terminal.progress import working
 def prune(dry_run: DryRun = False, as_json: AsJson = False) -> None:
     """Drop what is older than `retention:` keeps it. Safe to repeat and to interrupt."""
     from scheduler_defs.cli.terminal.connection import database_engine
-    from scheduler_defs.cli.terminal.loaded import declared
+    from scheduler_defs.cli.terminal.declarations import load_declared
     from scheduler_defs.settings import settings
     from scheduler_defs.upkeep.retention.prune import prune as run
 
     engine = database_engine()
     with working("counting what is old" if dry_run else "dropping what is old"):
-        found = run(engine, declared().retention, settings(), dt.datetime.now(dt.UTC), dry_run=dry_run)
+        found = run(engine, load_declared().retention, settings(), dt.datetime.now(dt.UTC), dry_run=dry_run)
     if as_json:
         print_json(found.document())
         return

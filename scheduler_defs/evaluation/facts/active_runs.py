@@ -17,7 +17,7 @@ import sqlalchemy as sa
 
 from scheduler_defs import database, tags
 from scheduler_defs.evaluation.facts.known_runs import STAGES, KnownRun, Stage
-from scheduler_defs.evaluation.facts.shared import FRESH_SECONDS
+from scheduler_defs.evaluation.facts.sharing import FRESH_SECONDS
 
 # A granted run must show up in run storage within this time; else its tick failed and the grant is void.
 GRANT_SECONDS = 120.0

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dagster._core.storage.dagster_run import DagsterRun
 
 from scheduler_defs import tags
-from scheduler_defs.approvals.required import Hold, required_now
+from scheduler_defs.approvals.holds import Hold, holds_now
 from scheduler_defs.audit.entries import SYSTEM, acting
 from scheduler_defs.execution.admission.completing import is_retry
-from scheduler_defs.execution.admission.declared import other_location
+from scheduler_defs.execution.admission.job_settings import other_location
 from scheduler_defs.execution.process import is_persons_process
 
 
@@ -23,7 +23,7 @@ def holds_of(run: DagsterRun) -> Sequence[Hold]:
         return ()
     location = other_location(run)
     job = run.job_name if location is None else f"{location}/{run.job_name}"
-    return required_now(job, run.tags, run.run_config)
+    return holds_now(job, run.tags, run.run_config)
 
 
 def requester(run: DagsterRun) -> str:

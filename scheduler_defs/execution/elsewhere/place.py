@@ -12,7 +12,7 @@ from pathlib import Path
 from dagster._core.code_pointer import CodePointer
 from dagster._core.storage.dagster_run import DagsterRun
 
-from scheduler_defs.execution.admission.declared import other_location
+from scheduler_defs.execution.admission.job_settings import other_location
 
 OWN_DEFINITIONS = "scheduler_defs.definitions"
 

@@ -52,7 +52,7 @@ _LIBRARY_PATHS = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SYSTEMROOT")
 
 def lease_until() -> float | None:
     """When this process must have stopped if its lease is not renewed (`execution.life.clock.now`)."""
-    from scheduler_defs.execution.leases.held import current_lease  # with it comes SQLAlchemy
+    from scheduler_defs.execution.leases.current import current_lease  # with it comes SQLAlchemy
 
     lease = current_lease()
     return None if lease is None else lease.expires
@@ -287,7 +287,7 @@ def end_orphans(worker_id: str, pid: int | None = None) -> int:
 
 def owner() -> str:
     """How the token of a command begins: with the worker, and with its child that holds the lease."""
-    from scheduler_defs.execution.leases.held import current_lease
+    from scheduler_defs.execution.leases.current import current_lease
     from scheduler_defs.execution.life.identity import identity
 
     worker, lease = identity(), current_lease()

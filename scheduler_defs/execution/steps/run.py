@@ -19,7 +19,7 @@ from dagster._utils.interrupts import capture_interrupts
 from scheduler_defs import database
 from scheduler_defs.execution.elsewhere.place import place_of, settle_in
 from scheduler_defs.execution.leases import leases
-from scheduler_defs.execution.leases.held import held
+from scheduler_defs.execution.leases.current import hold_lease
 from scheduler_defs.execution.leases.leases import Claim
 from scheduler_defs.execution.life import clock
 from scheduler_defs.execution.life.identity import identity
@@ -69,7 +69,7 @@ def execute_step(body: str, attempt: int, queue: str) -> None:
             logger.info("run %s, step %s: taken already, or its run is over", claim.run_id, key)
             return
         before = None
-        with held(claim, began) as lease:
+        with hold_lease(claim, began) as lease:
             if not patiently(lambda: _is_its_turn(claim, attempt)):
                 logger.info("run %s, step %s: attempt %d was begun before", claim.run_id, key, attempt)
                 return

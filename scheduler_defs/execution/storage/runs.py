@@ -24,8 +24,8 @@ from typing_extensions import override
 
 from scheduler_defs.execution.admission.claims import claim_of
 from scheduler_defs.execution.admission.completing import JobDeclares, complete, with_lineage
-from scheduler_defs.execution.admission.declared import of_location, read_declared
 from scheduler_defs.execution.admission.holding import holds_of, requester
+from scheduler_defs.execution.admission.job_settings import of_location, read_declared
 from scheduler_defs.execution.admission.person import acting, asked_by_request
 from scheduler_defs.execution.audit_entries import record_deletion
 from scheduler_defs.execution.storage.pool import Pooled, connection, patiently

@@ -30,7 +30,7 @@ from scheduler_defs.execution.elsewhere.environment import execute_in_environmen
 from scheduler_defs.execution.elsewhere.place import Place, inside, place_of, settle_in
 from scheduler_defs.execution.failure import one_line, record_failure
 from scheduler_defs.execution.leases import leases
-from scheduler_defs.execution.leases.held import HeldLease, held, pass_on_renewals
+from scheduler_defs.execution.leases.current import HeldLease, hold_lease, pass_on_renewals
 from scheduler_defs.execution.leases.leases import Claim
 from scheduler_defs.execution.leases.timeout import time_limit
 from scheduler_defs.execution.life import clock
@@ -161,7 +161,7 @@ def execute(run_id: str, queue: str) -> None:
         known = KnownRun(body, DagsterRunStatus.STARTED)
         run = known.run.with_status(DagsterRunStatus.STARTING)
         before = None
-        with held(claim, began) as lease, time_limit(instance(), known.run):
+        with hold_lease(claim, began) as lease, time_limit(instance(), known.run):
             lease.under_way = True
             if (place := place_of(run)) is not None:
                 _execute_elsewhere(run, known, lease, place)

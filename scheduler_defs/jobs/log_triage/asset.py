@@ -32,7 +32,7 @@ def log_triage(context: dg.AssetExecutionContext, config: LogTriageConfig) -> dg
     """Read what is new since the last run, report it, then remember how far that was."""
     from scheduler_defs.errors import SignalboxError
     from scheduler_defs.jobs.log_triage import report
-    from scheduler_defs.jobs.log_triage.declared import asked_files, declared_files
+    from scheduler_defs.jobs.log_triage.allowances import asked_files, declared_files
     from scheduler_defs.jobs.log_triage.triage import exclusive, triage
     from scheduler_defs.settings import settings
 

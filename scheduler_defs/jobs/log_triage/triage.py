@@ -17,8 +17,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from scheduler_defs.errors import SignalboxError
-from scheduler_defs.jobs.log_triage.files.allowed import Allowed, real_path_of
 from scheduler_defs.jobs.log_triage.files.finding import Problem, find_files
+from scheduler_defs.jobs.log_triage.files.permission import AllowedFiles, real_path_of
 from scheduler_defs.jobs.log_triage.files.positions import Position, Positions
 from scheduler_defs.jobs.log_triage.files.reading import (
     READ_ERRORS,
@@ -61,7 +61,7 @@ class Triage:
     seconds: float = 0.0
     positions: Positions = field(default_factory=Positions)
     positions_path: Path = Path()
-    allowed: Allowed = field(default_factory=lambda: Allowed(()))
+    allowed: AllowedFiles = field(default_factory=lambda: AllowedFiles(()))
 
     def save_positions(self) -> None:
         """To be called once the report is safe: what was read will not be read again."""
@@ -80,7 +80,7 @@ def triage(
     patterns: Sequence[str],
     state: Path,
     *,
-    allowed: Allowed | None = None,
+    allowed: AllowedFiles | None = None,
     max_groups: int = 1000,
     max_bytes: int | None = None,
 ) -> Triage:
@@ -89,7 +89,7 @@ def triage(
     Files that `allowed` does not cover (by default: what the patterns themselves do not name) are not read.
     Raises SignalboxError, one line, when a pattern begins outside of what is allowed.
     """
-    allowed = allowed or Allowed(patterns)
+    allowed = allowed or AllowedFiles(patterns)
     allowed.refuse_others(patterns)
     started = time.monotonic()
     positions_path = state / "positions.json"

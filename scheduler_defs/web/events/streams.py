@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from scheduler_defs.agents.task_queue.shown import plain
+from scheduler_defs.agents.task_queue.objects import plain
 from scheduler_defs.graphql.runs import FINISHED
 from scheduler_defs.web.events.hub import Hub
 from scheduler_defs.web.events.log import Frame

@@ -19,7 +19,7 @@ from scheduler_defs.acting.place import UnknownAgentError
 from scheduler_defs.agents.task_queue.protocol import UnknownTaskError
 from scheduler_defs.errors import NotReachableError, SignalboxError
 from scheduler_defs.web.pages import (
-    described,
+    api_description,
     health,
     overview,
     queues,
@@ -58,7 +58,7 @@ def build(answering: Answering, document: Callable[[], dict[str, Any]]) -> Starl
         "/inbox": records.inbox,
         "/health": health.page,
         "/audit": records.audit,
-        "/api": described.page,
+        "/api": api_description.page,
     }
     # Pages read and compute: each is a plain function, in a thread.
     found = [Route(path, page, methods=["GET"]) for path, page in pages.items()]

@@ -19,16 +19,16 @@ from scheduler_defs.execution.life.terms import terms
 from scheduler_defs.running_stack import RECORD
 from scheduler_defs.settings import settings
 from scheduler_defs.upkeep.doctor.checks import Check, Patient, examine
-from scheduler_defs.web.pages.asked import asking
+from scheduler_defs.web.cache import TimedCache
+from scheduler_defs.web.pages.asking import asking
 from scheduler_defs.web.pages.rendering import render
-from scheduler_defs.web.remembered import Remembered
 
 EXAMINED_SECONDS = 10.0
 """How old the doctor's word may be: an examination costs a tenth of a second of CPU."""
 _MOST_ALERTS = 50
 
 _statement = NamedSql(Path(__file__).parent)
-_examined = Remembered[tuple[dt.datetime, list[Check]]](EXAMINED_SECONDS)
+_examined = TimedCache[tuple[dt.datetime, list[Check]]](EXAMINED_SECONDS)
 
 
 def page(request: Request) -> Response:

@@ -8,7 +8,7 @@ from starlette.responses import Response
 from scheduler_defs.acting.agent_queues.agents import agent_objects
 from scheduler_defs.acting.agent_queues.queues import queue_objects
 from scheduler_defs.graphql.runs import count_runs, list_runs
-from scheduler_defs.web.pages.asked import asking, client_of
+from scheduler_defs.web.pages.asking import asking, client_of
 from scheduler_defs.web.pages.rendering import render
 
 _GOING = ("QUEUED", "STARTING", "STARTED", "CANCELING")

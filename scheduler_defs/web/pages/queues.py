@@ -16,8 +16,8 @@ from scheduler_defs.acting.agent_queues.queues import pool_objects, queue_object
 from scheduler_defs.acting.agent_queues.tasks import task_details
 from scheduler_defs.agents.deciding import TaskStatus
 from scheduler_defs.agents.task_queue.models import TaskQuery
-from scheduler_defs.agents.task_queue.shown import task_object
-from scheduler_defs.web.pages.asked import asking, may, text_of
+from scheduler_defs.agents.task_queue.objects import task_object
+from scheduler_defs.web.pages.asking import asking, may, text_of
 from scheduler_defs.web.pages.rendering import render
 from scheduler_defs.web.pages.schedules import explain_subject
 from scheduler_defs.web.rest.routes.tasks.task import etag

@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from scheduler_defs import database
 from scheduler_defs.audit.store import Query, as_rows, read
-from scheduler_defs.web.pages.asked import asking, may, text_of
+from scheduler_defs.web.pages.asking import asking, may, text_of
 from scheduler_defs.web.pages.rendering import render
 
 _PAGE = 100

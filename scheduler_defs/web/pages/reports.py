@@ -16,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from scheduler_defs.web.doors.headers import CONTENT_POLICY
-from scheduler_defs.web.pages.asked import client_of
+from scheduler_defs.web.pages.asking import client_of
 from scheduler_defs.web.pages.rendering import prefix, render
 from scheduler_defs.web.rest.routes.files import PICTURES, kept_file
 from scheduler_defs.web.rest.routes.runs import found_run

@@ -13,7 +13,7 @@ from scheduler_defs.acting.limits import waits_for
 from scheduler_defs.graphql.client import GraphQLClient
 from scheduler_defs.graphql.runs import FINISHED, list_runs
 from scheduler_defs.web.access.subjects import declared
-from scheduler_defs.web.pages.asked import client_of, may
+from scheduler_defs.web.pages.asking import client_of, may
 from scheduler_defs.web.pages.rendering import render
 from scheduler_defs.web.pages.reports import ENDINGS
 from scheduler_defs.web.pages.schedules import explain_subject

@@ -16,7 +16,7 @@ from scheduler_defs.acting.agent_queues.agent_runs import GraphQLRuns
 from scheduler_defs.declarations import BUILTIN_JOBS
 from scheduler_defs.declarations.models.declared import Declarations, Schedule
 from scheduler_defs.declarations.names import dagster_name
-from scheduler_defs.evaluation.recorded import last_runs, read_recorded
+from scheduler_defs.evaluation.records import last_runs, read_recorded
 from scheduler_defs.explaining.facts import Sources, explain
 from scheduler_defs.explaining.reading import reading_of
 from scheduler_defs.graphql.history import history
@@ -24,7 +24,7 @@ from scheduler_defs.graphql.schedules import schedule_objects
 from scheduler_defs.jobs.commands.params import describe
 from scheduler_defs.timing import occurrences
 from scheduler_defs.web.access.subjects import declared, of_schedule
-from scheduler_defs.web.pages.asked import asking, client_of, may, only, text_of
+from scheduler_defs.web.pages.asking import asking, client_of, may, only, text_of
 from scheduler_defs.web.pages.charts import lengths
 from scheduler_defs.web.pages.form import form_of
 from scheduler_defs.web.pages.recorded import OUTCOMES, rules, sparks

@@ -19,7 +19,7 @@ from scheduler_defs.declarations.models.declared import Declarations
 from scheduler_defs.forecasting.document import limits, pile_ups
 from scheduler_defs.forecasting.upcoming import upcoming
 from scheduler_defs.web.access.subjects import declared
-from scheduler_defs.web.pages.asked import asking, client_of, text_of
+from scheduler_defs.web.pages.asking import asking, client_of, text_of
 from scheduler_defs.web.pages.rendering import render
 
 SPANS = {

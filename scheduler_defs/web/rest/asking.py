@@ -30,9 +30,9 @@ from scheduler_defs.launching import Launch
 from scheduler_defs.upkeep.review.entries import entries
 from scheduler_defs.web.access.gate import PRINCIPAL, unknown_caller
 from scheduler_defs.web.access.subjects import declared, of_schedule
+from scheduler_defs.web.cache import TimedCache
 from scheduler_defs.web.direct import runs
 from scheduler_defs.web.direct.switches import switched
-from scheduler_defs.web.remembered import Remembered
 from scheduler_defs.web.rest.idempotency import REPEATED, REQUEST
 
 LARGEST = 2**63 - 1
@@ -49,10 +49,10 @@ Answering = Callable[[Request, Mapping[str, Any]], dict[str, Any]]
 
 _DIRECT: Mapping[str, Callable[..., dict[str, Any]]] = {"Runs": runs.runs, "CountRuns": runs.count}
 
-_unproven = Remembered[list[dict[str, Any]]](PROVEN_SECONDS)
+_unproven = TimedCache[list[dict[str, Any]]](PROVEN_SECONDS)
 
 
-_findings = Remembered[list[dict[str, Any]]](REVIEWED_SECONDS)
+_findings = TimedCache[list[dict[str, Any]]](REVIEWED_SECONDS)
 
 
 def _finding(place: Place, now: dt.datetime) -> list[dict[str, Any]]:

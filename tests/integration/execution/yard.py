@@ -10,7 +10,7 @@ from pathlib import Path
 
 import dagster as dg
 
-from scheduler_defs.execution.leases.held import allow_grace
+from scheduler_defs.execution.leases.current import allow_grace
 
 
 class Touch(dg.Config):

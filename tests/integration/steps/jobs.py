@@ -11,7 +11,7 @@ import dagster as dg
 from dagster_celery import celery_executor
 
 from scheduler_defs import tags
-from scheduler_defs.execution.leases.held import current_lease
+from scheduler_defs.execution.leases.current import current_lease
 from scheduler_defs.execution.steps.executor_job import celery_steps_executor
 from scheduler_defs.execution.steps.timeout import TIMEOUT_TAG
 

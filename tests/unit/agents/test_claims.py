@@ -29,7 +29,7 @@ def place(yard: Yard) -> Place:
     return Place(yard.declarations, yard.engine, yard.queue)
 
 
-def taken(place: Place, task_id: int, seconds: int = HOUR) -> claims.Claimed:
+def taken(place: Place, task_id: int, seconds: int = HOUR) -> claims.ClaimedTask:
     return claims.claim(place, task_id, "vaela", holder="ann", seconds=seconds, now=now())
 
 
@@ -46,7 +46,7 @@ def test_a_claimed_task_is_worked_on_completed_and_its_slot_is_free_again(place:
     with pytest.raises(NotNeededError, match="takes no work now: 1/1"):
         taken(place, second)
     assert yard.look().requests == ()  # a pass counts the slot, too
-    lease = claims.held(place, first, claimed.token)
+    lease = claims.lease_of(place, first, claimed.token)
     done = claims.settle(place, lease, Ending.SUCCESS, result={"pages": 3}, now=now())
     assert done.status is TaskStatus.COMPLETE
     assert done.result == {"pages": 3} or place.task_queue.backend == "tinytask"  # which keeps no results
@@ -86,7 +86,7 @@ def test_a_refused_claim_leaves_the_slot_free(place: Place, yard: Yard) -> None:
 def test_a_heartbeat_keeps_the_task(place: Place, yard: Yard) -> None:
     task = add(place.task_queue)
     claimed = taken(place, task, seconds=60)
-    until = claims.heartbeat(place, claims.held(place, task, claimed.token))
+    until = claims.heartbeat(place, claims.lease_of(place, task, claimed.token))
     assert until >= claimed.expires
     assert yard.look(sweep=True, at=now() + dt.timedelta(minutes=10)).healed == ()
     assert place.task_queue.get(task).status is TaskStatus.WORKING
@@ -97,10 +97,10 @@ def test_a_task_whose_lease_has_run_out_is_given_back_and_its_holder_is_told(
 ) -> None:
     task = add(place.task_queue)
     claimed = taken(place, task)
-    lease = claims.held(place, task, claimed.token)
+    lease = claims.lease_of(place, task, claimed.token)
     run_out(place)
     with pytest.raises(LostTaskError, match="run out"):
-        claims.held(place, task, claimed.token)
+        claims.lease_of(place, task, claimed.token)
     (healed,) = yard.look().healed
     assert (healed.task_id, "its lease has run out" in healed.why) == (task, True)
     assert any("its lease has run out" in text for text in comments(place.task_queue, task))
@@ -111,7 +111,7 @@ def test_a_task_whose_lease_has_run_out_is_given_back_and_its_holder_is_told(
 
 def test_what_was_said_before_a_crash_counts_when_the_pass_finds_it(place: Place, yard: Yard) -> None:
     task = add(place.task_queue)
-    lease = claims.held(place, task, taken(place, task).token)
+    lease = claims.lease_of(place, task, taken(place, task).token)
     with place.engine.begin() as connection:  # as `settle` begins
         from scheduler_defs.agents.pool.assignments import note_outcome
 
@@ -124,7 +124,7 @@ def test_what_was_said_before_a_crash_counts_when_the_pass_finds_it(place: Place
 
 def test_a_task_that_a_person_takes_back_is_lost_to_its_holder(place: Place, yard: Yard) -> None:
     task = add(place.task_queue)
-    lease = claims.held(place, task, taken(place, task).token)
+    lease = claims.lease_of(place, task, taken(place, task).token)
     place.task_queue.cancel(task, reason="no longer wanted", author="ann")
     with pytest.raises(LostTaskError, match="canceled"):
         claims.heartbeat(place, lease)
@@ -135,11 +135,11 @@ def test_a_task_that_a_person_takes_back_is_lost_to_its_holder(place: Place, yar
 
 def test_a_question_waits_for_its_answer_and_a_release_counts_no_attempt(place: Place) -> None:
     task = add(place.task_queue)
-    lease = claims.held(place, task, taken(place, task).token)
+    lease = claims.lease_of(place, task, taken(place, task).token)
     asked = claims.settle(place, lease, Ending.QUESTION, question="which schema?", now=now())
     assert asked.status is TaskStatus.WAITING
     place.task_queue.resume(task, author="ann")
-    again = claims.held(place, task, taken(place, task).token)
+    again = claims.lease_of(place, task, taken(place, task).token)
     freed = claims.settle(place, again, Ending.UNREADY, detail="released", now=now())
     assert (freed.status, freed.attempts) == (TaskStatus.IDLE, 0)
 
@@ -149,7 +149,7 @@ def test_a_token_is_for_its_own_task_only(place: Place) -> None:
     token = taken(place, first).token
     for task, said in ((other, token), (first, "sbl_guessed"), (first, "")):
         with pytest.raises(LostTaskError):
-            claims.held(place, task, said)
+            claims.lease_of(place, task, said)
 
 
 def test_an_agent_that_claims_for_itself_is_given_nothing(place: Place, yard: Yard) -> None:

@@ -14,7 +14,7 @@ from scheduler_defs.agents.landing.lander import Lander
 from scheduler_defs.agents.landing.landings import LandingEnding
 from scheduler_defs.agents.pool.assignments import AssignmentEnding, of_task
 from scheduler_defs.agents.questions.inbox import Question
-from scheduler_defs.agents.task_queue.shown import task_object
+from scheduler_defs.agents.task_queue.objects import task_object
 from scheduler_defs.agents.workspaces.mirror import Mirror
 from scheduler_defs.explaining.tasks import explain_task
 from tests.unit.agents.desk import Desk, write

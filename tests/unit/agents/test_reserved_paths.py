@@ -119,10 +119,10 @@ def test_given_an_agent_from_outside_then_it_gets_no_task_whose_paths_are_taken(
     place = Place(yard.declarations, yard.engine, yard.queue)
     first, second = add(yard.queue, paths=("a/**",)), add(yard.queue, paths=("a/b",))
 
-    def claim(task: int) -> claims.Claimed:
+    def claim(task: int) -> claims.ClaimedTask:
         return claims.claim(place, task, "vaela", holder="ann", seconds=60, now=now())
 
-    lease = claims.held(place, first, claim(first).token)
+    lease = claims.lease_of(place, first, claim(first).token)
     with pytest.raises(
         NotNeededError, match=rf"task {second}: it waits for path a/b \(task {first} has a/\*\*\)"
     ):

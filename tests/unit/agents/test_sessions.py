@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from scheduler_defs import database, tags
 from scheduler_defs.agents.deciding import TaskStatus
 from scheduler_defs.agents.sessions.registry import Session, sessions
-from scheduler_defs.agents.working.printed import understand
+from scheduler_defs.agents.working.transcript import understand
 from tests.patience import wait_until
 from tests.unit.agents.bench import Bench
 from tests.unit.agents.desk import signalbox_here as signalbox_here

@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from scheduler_defs.cli.init import airflow, apscheduler, celery_beat, crontab, cyber_brain, systemd, yard
-from scheduler_defs.cli.init.carried import Carried
+from scheduler_defs.cli.init.translation import Translation
 from scheduler_defs.cli.main import build
 from scheduler_defs.declarations import load
 from scheduler_defs.errors import SignalboxError
@@ -307,7 +307,7 @@ def test_given_dags_of_airflow_then_their_commands_are_steps(tmp_path: Path) -> 
     said = "\n".join(found["not_carried_over"])
     for part in ("PythonOperator", "template", "@continuous", "bad.py:1: not Python"):
         assert part in said, part
-    carried = Carried()
+    carried = Translation()
     airflow.read("x = 1\n", "empty.py", carried)
     assert carried.notes == ["empty.py: no `with DAG(...)` in it"]
 
@@ -387,7 +387,7 @@ def test_given_flows_of_kestra_then_their_commands_are_steps_and_the_rest_is_nam
 
 
 def test_given_names_that_clash_or_are_none_then_each_gets_its_own() -> None:
-    carried = Carried()
+    carried = Translation()
     for name in ("a b", "a-b", "", "context", "é"):
         carried.add("x", name, ["x"], {"every": "1m"})
     assert list(carried.jobs) == ["a-b", "a-b-2", "job", "context-job", "job-2"]

@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from scheduler_defs import database, tags
-from scheduler_defs.evaluation.recorded import last_runs
+from scheduler_defs.evaluation.records import last_runs
 from tests.unit.execution.core.conftest import setting
 from tests.unit.execution.core.setting import Setting
 

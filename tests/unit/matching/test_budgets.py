@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scheduler_defs.agents.deciding import AgentView, Candidate, Policy, match
-from scheduler_defs.agents.deciding.budgets import Allowed, Use, bucket, reached
+from scheduler_defs.agents.deciding.budgets import Allowance, Use, bucket, reached
 from scheduler_defs.agents.deciding.idling import Signs, Watching, is_idle, prompt
 from scheduler_defs.agents.usage.records import cost_of, use_of
 from scheduler_defs.agents.usage.tally import Tally, Used
@@ -23,16 +23,16 @@ PRICE = Price(input=2.0, output=10.0, cached=0.5)
 @pytest.mark.parametrize(
     ("use", "allowed", "said"),
     [
-        (Use(tokens=1_204_000), Allowed(tokens=1_000_000), "1,204,000 of 1,000,000 fresh tokens"),
-        (Use(cached_tokens=5), Allowed(cached_tokens=5), "5 of 5 cached tokens"),
-        (Use(turns=3), Allowed(turns=2), "3 of 2 turns"),
-        (Use(cost_usd=2.5), Allowed(tokens=9, cost_usd=2), "$2.50 of $2.00"),
-        (Use(seconds=3700), Allowed(seconds=3600), "1h1m40s of 1h of work"),
-        (Use(tokens=99, seconds=1e9), Allowed(tokens=100), None),
+        (Use(tokens=1_204_000), Allowance(tokens=1_000_000), "1,204,000 of 1,000,000 fresh tokens"),
+        (Use(cached_tokens=5), Allowance(cached_tokens=5), "5 of 5 cached tokens"),
+        (Use(turns=3), Allowance(turns=2), "3 of 2 turns"),
+        (Use(cost_usd=2.5), Allowance(tokens=9, cost_usd=2), "$2.50 of $2.00"),
+        (Use(seconds=3700), Allowance(seconds=3600), "1h1m40s of 1h of work"),
+        (Use(tokens=99, seconds=1e9), Allowance(tokens=100), None),
     ],
 )
 def test_given_what_was_used_then_what_is_reached_is_said(
-    use: Use, allowed: Allowed, said: str | None
+    use: Use, allowed: Allowance, said: str | None
 ) -> None:
     assert reached(use, allowed, 0) == said
 
@@ -41,7 +41,7 @@ def test_given_what_was_used_then_what_is_reached_is_said(
 def test_given_people_who_allow_as_much_again_then_it_is_reached_at_that_multiple(
     used: int, limit: int, granted: int
 ) -> None:
-    over = reached(Use(tokens=used), Allowed(tokens=limit), granted) is not None
+    over = reached(Use(tokens=used), Allowance(tokens=limit), granted) is not None
     assert over == (used >= limit * (granted + 1))
 
 

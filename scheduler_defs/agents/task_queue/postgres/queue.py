@@ -44,7 +44,7 @@ from scheduler_defs.agents.task_queue.protocol import (
     UnknownTaskError,
     refuse_delete,
 )
-from scheduler_defs.agents.task_queue.signing import added, ended, steered
+from scheduler_defs.agents.task_queue.signing import entries_of_adding, entry_of_deed, entry_of_ending
 from scheduler_defs.audit.store import record
 from scheduler_defs.errors import SignalboxError
 
@@ -175,7 +175,7 @@ class PostgresTaskQueue:
     def add(self, tasks: Sequence[NewTask]) -> list[int]:
         with self._transaction() as connection:
             ids = postgres_adding.add(connection, tasks, dt.datetime.now(dt.UTC))
-            record(connection, *added(tasks, ids))
+            record(connection, *entries_of_adding(tasks, ids))
             return ids
 
     def change(self, task_id: int, changes: TaskChanges, *, author: str) -> None:
@@ -193,7 +193,7 @@ class PostgresTaskQueue:
                 connection.execute(statement(f"set_{name}"), {"id": task_id, "value": value})
             if given:
                 comment(connection, task_id, f"changed: {', '.join(sorted(given))}", author)
-                record(connection, steered(task_id, "changed", author, given))
+                record(connection, entry_of_deed(task_id, "changed", author, given))
 
     def delete(self, task_id: int) -> None:
         with self._transaction() as connection:
@@ -203,7 +203,7 @@ class PostgresTaskQueue:
             waiting = list(connection.execute(statement("blocks"), {"id": task_id}).scalars())
             refuse_delete(task_id, TaskStatus(row.status), row.run_id, waiting)
             connection.execute(statement("delete"), {"id": task_id})
-            record(connection, steered(task_id, "deleted", None, {"queue": row.queue}))
+            record(connection, entry_of_deed(task_id, "deleted", None, {"queue": row.queue}))
 
     def comment(self, task_id: int, content: str, *, author: str) -> None:
         with self._touched(task_id) as connection:
@@ -230,7 +230,7 @@ class PostgresTaskQueue:
                 raise BlockerCycleError(f"the blockers form a cycle: {cycle_text(ring)}")
             connection.execute(statement("add_blocker"), {"id": task_id, "blocker": blocker_id})
             comment(connection, task_id, f"blocked by {blocker_id}", author)
-            record(connection, steered(task_id, "blocked", author, {"blocker": blocker_id}))
+            record(connection, entry_of_deed(task_id, "blocked", author, {"blocker": blocker_id}))
 
     def unblock(self, task_id: int, blocker_id: int | None, *, author: str) -> None:
         with self._transaction() as connection:
@@ -244,31 +244,31 @@ class PostgresTaskQueue:
             if removed:
                 named = ", ".join(map(str, removed))
                 comment(connection, task_id, f"no longer blocked by {named}", author)
-                record(connection, steered(task_id, "unblocked", author, {"blockers": removed}))
+                record(connection, entry_of_deed(task_id, "unblocked", author, {"blockers": removed}))
 
     def assign(self, task_id: int, agent: str | None, *, author: str) -> None:
         with self._change(task_id) as connection:
             connection.execute(statement("assign"), {"id": task_id, "agent": agent})
             comment(connection, task_id, f"assigned to {agent or 'nobody in particular'}", author)
-            record(connection, steered(task_id, "assigned", author, {"agent": agent}))
+            record(connection, entry_of_deed(task_id, "assigned", author, {"agent": agent}))
 
     def move(self, task_id: int, queue: str, *, author: str) -> None:
         with self._change(task_id) as connection:
             connection.execute(statement("move"), {"id": task_id, "queue": queue})
             comment(connection, task_id, f"moved to queue {queue}", author)
-            record(connection, steered(task_id, "moved", author, {"queue": queue}))
+            record(connection, entry_of_deed(task_id, "moved", author, {"queue": queue}))
 
     def requeue(self, task_id: int, *, author: str) -> None:
         with self._change(task_id) as connection:
             connection.execute(statement("requeue"), {"id": task_id})
             comment(connection, task_id, "put back to idle", author)
-            record(connection, steered(task_id, "requeued", author))
+            record(connection, entry_of_deed(task_id, "requeued", author))
 
     def resume(self, task_id: int, *, author: str) -> None:
         with self._change(task_id) as connection:
             if connection.execute(statement("resume"), {"id": task_id}).rowcount:
                 comment(connection, task_id, "goes on", author)
-                record(connection, steered(task_id, "resumed", author))
+                record(connection, entry_of_deed(task_id, "resumed", author))
 
     def complete(self, task_id: int, *, result: Any = None, author: str) -> None:
         self._end(task_id, TaskStatus.COMPLETE, "complete", result, author)
@@ -283,7 +283,7 @@ class PostgresTaskQueue:
         with self._change(task_id) as connection:
             finish(connection, task_id, status, result, dt.datetime.now(dt.UTC))
             comment(connection, task_id, words, author)
-            record(connection, ended(task_id, status, words, result, author))
+            record(connection, entry_of_ending(task_id, status, words, result, author))
 
     def _hold_own(self, connection: sa.Connection) -> None:
         """Make sure that the run we speak for has its task, until the transaction ends."""

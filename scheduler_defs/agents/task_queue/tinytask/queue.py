@@ -38,7 +38,7 @@ from scheduler_defs.agents.task_queue.protocol import (
     UnknownTaskError,
     refuse_delete,
 )
-from scheduler_defs.agents.task_queue.signing import added, ended, steered
+from scheduler_defs.agents.task_queue.signing import entries_of_adding, entry_of_deed, entry_of_ending
 from scheduler_defs.agents.task_queue.tinytask import adding as tinytask_adding
 from scheduler_defs.agents.task_queue.tinytask import claims as tinytask_claims
 from scheduler_defs.agents.task_queue.tinytask.client import TinyTaskClient
@@ -186,7 +186,7 @@ class TinyTaskQueue:
 
     def add(self, tasks: Sequence[NewTask]) -> list[int]:
         ids = tinytask_adding.add(self._client, tasks)
-        for entry in added(tasks, ids):
+        for entry in entries_of_adding(tasks, ids):
             self._note(entry)
         return ids
 
@@ -200,7 +200,7 @@ class TinyTaskQueue:
             fields["tags"] = tags
         if fields:
             self._change(task_id, fields, f"changed: {', '.join(sorted(given))}", author)
-            self._note(steered(task_id, "changed", author, given))
+            self._note(entry_of_deed(task_id, "changed", author, given))
 
     def delete(self, task_id: int) -> None:
         row = tinytask_claims.fetch(self._client, task_id)
@@ -208,7 +208,7 @@ class TinyTaskQueue:
         refuse_delete(task_id, row.task.status, row.holder, waiting)
         self._hold_own()
         self._client.delete(f"tasks/{task_id}")
-        self._note(steered(task_id, "deleted", None, {"queue": row.task.queue}))
+        self._note(entry_of_deed(task_id, "deleted", None, {"queue": row.task.queue}))
 
     def comment(self, task_id: int, content: str, *, author: str) -> None:
         tinytask_claims.comment(self._client, task_id, content, author)
@@ -227,7 +227,7 @@ class TinyTaskQueue:
         if ring:
             raise BlockerCycleError(f"the blockers form a cycle: {cycle_text(ring)}")
         self._change(task_id, {"blocked_by_task_id": blocker_id}, f"blocked by {blocker_id}", author)
-        self._note(steered(task_id, "blocked", author, {"blocker": blocker_id}))
+        self._note(entry_of_deed(task_id, "blocked", author, {"blocker": blocker_id}))
 
     def unblock(self, task_id: int, blocker_id: int | None, *, author: str) -> None:
         blocker = tinytask_claims.fetch(self._client, task_id).blocker
@@ -235,27 +235,27 @@ class TinyTaskQueue:
             raise SignalboxError(f"task {task_id} does not wait for {blocker_id}")
         if blocker is not None:
             self._change(task_id, {"blocked_by_task_id": None}, f"no longer blocked by {blocker}", author)
-            self._note(steered(task_id, "unblocked", author, {"blockers": [blocker]}))
+            self._note(entry_of_deed(task_id, "unblocked", author, {"blockers": [blocker]}))
 
     def assign(self, task_id: int, agent: str | None, *, author: str) -> None:
         words = f"assigned to {agent or 'nobody in particular'}"
         self._change(task_id, {"assigned_to": agent}, words, author)
-        self._note(steered(task_id, "assigned", author, {"agent": agent}))
+        self._note(entry_of_deed(task_id, "assigned", author, {"agent": agent}))
 
     def move(self, task_id: int, queue: str, *, author: str) -> None:
         fields = {**self._reopened(task_id), "queue_name": queue, "assigned_to": None}
         self._change(task_id, fields, f"moved to queue {queue}", author)
-        self._note(steered(task_id, "moved", author, {"queue": queue}))
+        self._note(entry_of_deed(task_id, "moved", author, {"queue": queue}))
 
     def requeue(self, task_id: int, *, author: str) -> None:
         self._change(task_id, self._reopened(task_id), "put back to idle", author)
-        self._note(steered(task_id, "requeued", author))
+        self._note(entry_of_deed(task_id, "requeued", author))
 
     def resume(self, task_id: int, *, author: str) -> None:
         row = tinytask_claims.fetch(self._client, task_id)
         if row.task.status is TaskStatus.WAITING:
             self._change(task_id, {"tags": row.tags_with(waiting=None)}, "goes on", author)
-            self._note(steered(task_id, "resumed", author))
+            self._note(entry_of_deed(task_id, "resumed", author))
 
     def complete(self, task_id: int, *, result: Any = None, author: str) -> None:
         row = tinytask_claims.fetch(self._client, task_id)
@@ -264,7 +264,7 @@ class TinyTaskQueue:
             words += f"\nresult: {json.dumps(clean(result), ensure_ascii=False)}"
         tags = row.tags_with(failed=None, canceled=None, waiting=None)
         self._change(task_id, {"status": "complete", "tags": tags}, words, author)
-        self._note(ended(task_id, TaskStatus.COMPLETE, "complete", result, author))
+        self._note(entry_of_ending(task_id, TaskStatus.COMPLETE, "complete", result, author))
 
     def fail(self, task_id: int, *, reason: str, author: str) -> None:
         self._give_up(task_id, "failed", reason, author)
@@ -277,7 +277,7 @@ class TinyTaskQueue:
         fields = {"status": "idle", "tags": row.tags_with(**{"waiting": None, mark: ""})}
         words = f"{mark}: {reason}" if reason else mark
         self._change(task_id, fields, words, author)
-        self._note(ended(task_id, TaskStatus(mark), words, None, author))
+        self._note(entry_of_ending(task_id, TaskStatus(mark), words, None, author))
 
     def _reopened(self, task_id: int) -> dict[str, Any]:
         row = tinytask_claims.fetch(self._client, task_id)
@@ -308,8 +308,8 @@ class TinyTaskQueue:
         if self._held is not None:
             # The server has no compare-and-set: what is sure is that the run had its task a moment ago.
             own = tinytask_claims.fetch(self._client, self._held.task_id)
-            ended = own.task.status not in (TaskStatus.IDLE, TaskStatus.WORKING)
-            if ended or not tinytask_claims.still_held(self._client, own, self._held.run_id):
+            over = own.task.status not in (TaskStatus.IDLE, TaskStatus.WORKING)
+            if over or not tinytask_claims.still_held(self._client, own, self._held.run_id):
                 raise LostTaskError(self._held.lost(own.task.status))
 
     def _snapshot(self) -> Snapshot:

@@ -14,7 +14,7 @@ from dagster._core.storage.runs.schema import RunsTable, RunTagsTable
 from sqlalchemy import exc
 from sqlalchemy.dialects.postgresql import JSONB
 
-from scheduler_defs.approvals.required import Hold
+from scheduler_defs.approvals.holds import Hold
 from scheduler_defs.database.named_sql import NamedSql
 from scheduler_defs.execution.admission.claims import Claim, is_over
 

@@ -8,7 +8,7 @@ import dagster as dg
 
 from scheduler_defs.declarations.models.declared import Job
 from scheduler_defs.declarations.names import dagster_name
-from scheduler_defs.jobs.commands.assets.made import key_of
+from scheduler_defs.jobs.commands.assets.outcome import key_of
 from scheduler_defs.jobs.commands.form import launch_form
 from scheduler_defs.jobs.commands.job import job_metadata
 from scheduler_defs.jobs.commands.spec import op_name

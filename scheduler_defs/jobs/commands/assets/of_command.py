@@ -9,7 +9,7 @@ import dagster as dg
 from scheduler_defs import tags
 from scheduler_defs.declarations.models.declared import Asset, Job
 from scheduler_defs.declarations.names import dagster_name
-from scheduler_defs.jobs.commands.assets.made import GROUP, check_specs, key_of, make
+from scheduler_defs.jobs.commands.assets.outcome import GROUP, check_specs, key_of, make
 from scheduler_defs.jobs.commands.params import config_fields
 from scheduler_defs.jobs.commands.spec import of_job, op_name
 

@@ -14,7 +14,7 @@ import dagster as dg
 from scheduler_defs import tags
 from scheduler_defs.declarations.models.declared import Job, Step
 from scheduler_defs.declarations.names import dagster_name
-from scheduler_defs.jobs.commands.assets.made import GROUP, check_specs, key_of, make
+from scheduler_defs.jobs.commands.assets.outcome import GROUP, check_specs, key_of, make
 from scheduler_defs.jobs.commands.job import DONE
 from scheduler_defs.jobs.commands.params import config_fields
 from scheduler_defs.jobs.commands.retries import step_retries

@@ -16,9 +16,9 @@ import dagster as dg
 from dagster_pipes import PipesContextData, PipesDefaultContextLoader
 from dagster_shared.check import CheckError
 
+from scheduler_defs.jobs.commands.pipes.asset_reports import AssetReports
 from scheduler_defs.jobs.commands.pipes.messages import MessageFile
 from scheduler_defs.jobs.commands.pipes.metadata import harmless, of_messages
-from scheduler_defs.jobs.commands.pipes.reported import Reported
 
 
 class CommandPipes:
@@ -29,10 +29,10 @@ class CommandPipes:
         context: dg.OpExecutionContext,
         folder: Path,
         extras: Mapping[str, Any],
-        reported: Reported | None = None,
+        reported: AssetReports | None = None,
     ) -> None:
         self._context = context
-        self._reported = reported or Reported()
+        self._reported = reported or AssetReports()
         self._reader = MessageFile(folder / "messages")
         self._handler = dg.PipesMessageHandler(context, self._reader)
         self._data = PipesContextData(

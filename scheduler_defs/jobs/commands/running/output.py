@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
-from scheduler_defs.redaction.listed import hide
+from scheduler_defs.redaction.known_values import hide
 
 LONGEST_TAIL_BYTES = 16 * 1024
 LONGEST_LINE = 500

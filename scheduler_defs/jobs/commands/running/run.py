@@ -18,7 +18,7 @@ from scheduler_defs.execution.guard.outcome import Outcome
 from scheduler_defs.execution.guard.starting import NotStartedError
 from scheduler_defs.execution.life.terms import DEFAULT_GRACE
 from scheduler_defs.execution.storage.compute_logs import aside
-from scheduler_defs.jobs.commands.pipes.reported import Reported
+from scheduler_defs.jobs.commands.pipes.asset_reports import AssetReports
 from scheduler_defs.jobs.commands.pipes.session import CommandPipes
 from scheduler_defs.jobs.commands.retries import is_retriable
 from scheduler_defs.jobs.commands.running.failure import CommandFailure, explain
@@ -26,7 +26,7 @@ from scheduler_defs.jobs.commands.running.keeping import keep_artifacts
 from scheduler_defs.jobs.commands.running.output import CommandOutput, Tail
 from scheduler_defs.jobs.commands.running.prepare import Prepared, prepare, scratch_folder
 from scheduler_defs.jobs.commands.spec import CommandSpec
-from scheduler_defs.redaction.listed import hide
+from scheduler_defs.redaction.known_values import hide
 from scheduler_defs.settings import settings
 from scheduler_defs.tags import Failure
 from scheduler_defs.text import shortened, storable
@@ -39,7 +39,7 @@ LONGEST_COMMAND = 4000
 
 
 def run_command(
-    context: dg.OpExecutionContext, spec: CommandSpec, reported: Reported | None = None
+    context: dg.OpExecutionContext, spec: CommandSpec, reported: AssetReports | None = None
 ) -> dict[str, Any]:
     """Run the command to its end; the metadata of its run. `reported` is told what it says of its assets.
 
@@ -69,7 +69,7 @@ def _run(
     spec: CommandSpec,
     prepared: Prepared,
     metadata: dict[str, Any],
-    reported: Reported | None,
+    reported: AssetReports | None,
 ) -> tuple[Outcome, Tail]:
     """Start the command, wait for its end, and take what it leaves; `metadata` grows on the way."""
     secrets = prepared.environment.secrets
@@ -87,7 +87,7 @@ def _run(
             output.follow()
 
         if spec.grace > DEFAULT_GRACE:
-            from scheduler_defs.execution.leases.held import allow_grace
+            from scheduler_defs.execution.leases.current import allow_grace
 
             allow_grace(spec.grace)
         try:

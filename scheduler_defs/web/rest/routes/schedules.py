@@ -17,7 +17,7 @@ from scheduler_defs.acting.runs.launch import run_now
 from scheduler_defs.declarations.models.declared import Schedule
 from scheduler_defs.declarations.names import dagster_name
 from scheduler_defs.evaluation.facts.pauses import Pause, check_end, pause, read_pauses, resume
-from scheduler_defs.evaluation.recorded import read_recorded
+from scheduler_defs.evaluation.records import read_recorded
 from scheduler_defs.graphql.client import GraphQLClient
 from scheduler_defs.graphql.history import history
 from scheduler_defs.graphql.schedules import schedule_objects, switch

@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 from scheduler_defs.acting.agent_queues import claims
 from scheduler_defs.agents.deciding import Ending
 from scheduler_defs.agents.pool.leases import LONGEST_SECONDS, SECONDS
-from scheduler_defs.agents.task_queue.shown import task_object
+from scheduler_defs.agents.task_queue.objects import task_object
 from scheduler_defs.web.rest.asking import DryRun, Id, Steering
 from scheduler_defs.web.rest.routes.tasks.lease import Leased, LeaseHeader, Text, holder, settle
 from scheduler_defs.web.rest.routes.tasks.task import steerable

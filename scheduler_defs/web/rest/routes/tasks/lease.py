@@ -20,7 +20,7 @@ from scheduler_defs.acting.place import Place
 from scheduler_defs.agents.deciding import Ending
 from scheduler_defs.agents.pool.leases import TaskLease
 from scheduler_defs.agents.task_queue.models import Task
-from scheduler_defs.agents.task_queue.shown import task_object
+from scheduler_defs.agents.task_queue.objects import task_object
 from scheduler_defs.web.rest.asking import Steering
 from scheduler_defs.web.rest.routes.tasks.task import announce_change, steerable
 
@@ -59,7 +59,7 @@ def speaker(asking: Steering, task_id: int, given: Leased | None, header: str | 
     token = header or (given.lease if given else None)
     if token is None:
         return Speaker(place, task, None, asking.principal.name)
-    lease = claims.held(place, task_id, token)
+    lease = claims.lease_of(place, task_id, token)
     return Speaker(claims.on_behalf(place, lease), task, lease, lease.agent)
 
 

@@ -11,7 +11,7 @@ from scheduler_defs.access.table import Action, Subject
 from scheduler_defs.acting.agent_queues import tasks as acting
 from scheduler_defs.agents.deciding import Ending
 from scheduler_defs.agents.questions.answering import answer
-from scheduler_defs.agents.task_queue.shown import task_object
+from scheduler_defs.agents.task_queue.objects import task_object
 from scheduler_defs.web.rest.asking import LARGEST, DryRun, Id, Steering
 from scheduler_defs.web.rest.routes.tasks.lease import Leased, LeaseHeader, Text, settle, speaker
 

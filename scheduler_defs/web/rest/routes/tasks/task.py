@@ -16,7 +16,7 @@ from scheduler_defs.acting.place import Place, announce
 from scheduler_defs.agents.deciding import TaskStatus
 from scheduler_defs.agents.task_queue.models import Task, TaskQuery
 from scheduler_defs.agents.task_queue.new_task import NewTask, TaskChanges
-from scheduler_defs.agents.task_queue.shown import task_object
+from scheduler_defs.agents.task_queue.objects import task_object
 from scheduler_defs.web.rest.asking import LARGEST, Cursor, DryRun, Id, Limit, Looking, Steering, page
 
 router = APIRouter(prefix="/tasks", tags=["tasks"])

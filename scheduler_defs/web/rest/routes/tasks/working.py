@@ -17,7 +17,7 @@ from scheduler_defs.acting.agent_queues.agent_runs import GraphQLRuns
 from scheduler_defs.agents.deciding import Placement
 from scheduler_defs.agents.pool.passes import Pass, preview
 from scheduler_defs.agents.task_queue.new_task import Capabilities, Name, NewTask, Paths, Payload, Text
-from scheduler_defs.agents.task_queue.shown import task_object
+from scheduler_defs.agents.task_queue.objects import task_object
 from scheduler_defs.web.rest.asking import LARGEST, Asking, DryRun, Id, Looking, Steering
 from scheduler_defs.web.rest.routes.tasks.lease import Leased, LeaseHeader
 from scheduler_defs.web.rest.routes.tasks.task import announce_change, steerable
@@ -71,7 +71,7 @@ def add_subtask(
     place, task = steerable(asking, task_id)
     author = asking.principal.name
     if lease_token := token or given.lease:
-        author = claims.held(place, task_id, lease_token).agent
+        author = claims.lease_of(place, task_id, lease_token).agent
     queue = given.queue or task.queue
     asking.require(Action.STEER, Subject(queue=queue))
     values = given.model_dump(exclude={"lease", "queue"})

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from scheduler_defs import tags
 from scheduler_defs.declarations.models.declared import Schedule
-from scheduler_defs.evaluation.anticipated import all_anticipated
+from scheduler_defs.evaluation.early_runs import all_early_runs
 from scheduler_defs.evaluation.facts.pauses import Pause, read_pauses
 
 _LAST = sa.text(
@@ -46,7 +46,7 @@ _LAST = sa.text(
 
 
 @dataclass(frozen=True, slots=True)
-class Recorded:
+class ScheduleRecords:
     """Everything by schedule."""
 
     pauses: Mapping[str, Pause] = field(default_factory=dict)
@@ -56,13 +56,13 @@ class Recorded:
     """Runs by hand by the occurrence that they stand for."""
 
 
-def read_recorded(engine: sa.Engine, schedules: Sequence[Schedule], *, runs: bool = True) -> Recorded:
+def read_recorded(engine: sa.Engine, schedules: Sequence[Schedule], *, runs: bool = True) -> ScheduleRecords:
     """Three statements, however many schedules there are; two without the last `runs`."""
     once = [schedule.name for schedule in schedules if schedule.kind == "at"]
-    return Recorded(
+    return ScheduleRecords(
         read_pauses(engine),
         last_runs(engine, [schedule.name for schedule in schedules]) if runs else {},
-        all_anticipated(engine, once) if once else {},
+        all_early_runs(engine, once) if once else {},
     )
 
 

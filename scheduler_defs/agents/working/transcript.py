@@ -19,7 +19,7 @@ from scheduler_defs.agents.usage.tally import Tally, Used, document_of
 
 
 @dataclass(frozen=True, slots=True)
-class Printed:
+class Transcript:
     """What is known of a run from what its program printed. Counts only: no prompts, no answers.
 
     `tokens` are fresh ones in and out, `output` those of them that came out, `cached` those read from a
@@ -37,7 +37,7 @@ class Printed:
     output: int | None = None
 
 
-def together(turns: Sequence[Printed]) -> Printed:
+def together(turns: Sequence[Transcript]) -> Transcript:
     """Several turns of one run: what was used is added up, what is known of the end is the last one's."""
     last = turns[-1]
 
@@ -51,7 +51,7 @@ def together(turns: Sequence[Printed]) -> Printed:
 
 def understand(
     lines: Sequence[str], now: dt.datetime, patterns: Iterable[str] = (), *, used: Used | None = None
-) -> Printed:
+) -> Transcript:
     """Understand the lines that a program has printed, the first ones and the last ones.
 
     `used`: what was counted of all lines; by default that is counted of these.
@@ -78,7 +78,7 @@ def understand(
     if refusal is None or (found is not None and found.until is not None and refusal.until is None):
         refusal = found or refusal
     counts = (used.tokens, used.cached, used.turns, used.cost_usd, used.output)
-    return Printed(session, cli, refusal, messages.denied(texts), *counts)
+    return Transcript(session, cli, refusal, messages.denied(texts), *counts)
 
 
 def _event(document: Mapping[str, Any]) -> Rejection | None:

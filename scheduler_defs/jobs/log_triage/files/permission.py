@@ -17,7 +17,7 @@ from scheduler_defs.jobs.log_triage.files.finding import glob_regex
 _MAGIC = re.compile(r"[*?[]")
 
 
-class Allowed:
+class AllowedFiles:
     """The declared globs, with `~` and `{state}` already replaced."""
 
     def __init__(self, globs: Iterable[str]) -> None:

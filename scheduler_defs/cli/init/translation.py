@@ -20,7 +20,7 @@ _SHELL = frozenset(
 
 
 @dataclass
-class Carried:
+class Translation:
     """Jobs and schedules by name, and one line for each thing that has no place in them."""
 
     jobs: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -123,7 +123,7 @@ def named_after(words: Iterable[str]) -> str:
     return "job"
 
 
-def without_secrets(carried: Carried, place: str, variables: Mapping[str, str]) -> dict[str, str]:
+def without_secrets(carried: Translation, place: str, variables: Mapping[str, str]) -> dict[str, str]:
     """The variables that may stand in a file; the others are noted by name."""
     for name in filter(_SECRET.search, variables):
         why = "looks like a secret: set it for the workers, and name it in the job's env:"

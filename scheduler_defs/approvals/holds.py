@@ -27,7 +27,7 @@ class Hold:
     about: str
 
 
-def required(
+def holds_of(
     declarations: Declarations, job_name: str, run_tags: Mapping[str, str], agent: str | None = None
 ) -> list[Hold]:
     """One for each declaration that wants one: the job, the schedule, the agent, the limits that count it.
@@ -55,13 +55,13 @@ def required(
     return [_hold(f"{kind}:{name}", policy, said) for kind, name, policy in wanted if policy is not None]
 
 
-def required_now(job_name: str, run_tags: Mapping[str, str], run_config: Mapping[str, Any]) -> list[Hold]:
+def holds_now(job_name: str, run_tags: Mapping[str, str], run_config: Mapping[str, Any]) -> list[Hold]:
     """The same, by what is in force at this moment. Raises OSError when the files cannot be read at all."""
     from scheduler_defs.declarations import current
 
     place = settings()
     found = current(place.config, place.state).declarations
-    return required(found, job_name, run_tags, _agent_of(run_config))
+    return holds_of(found, job_name, run_tags, _agent_of(run_config))
 
 
 def _limits(

@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 _Found = TypeVar("_Found")
 
 
-class Remembered(Generic[_Found]):
+class TimedCache(Generic[_Found]):
     """One answer for so many seconds. One thread finds it out anew; the others take the old one meanwhile."""
 
     def __init__(self, seconds: float, *, clock: Callable[[], float] = monotonic) -> None:

@@ -9,17 +9,17 @@ from typing import Any
 
 from scheduler_defs.declarations import current
 from scheduler_defs.declarations.models.declared import Declarations
-from scheduler_defs.jobs.log_triage.files.allowed import Allowed
+from scheduler_defs.jobs.log_triage.files.permission import AllowedFiles
 from scheduler_defs.jobs.reports import op_name
 from scheduler_defs.settings import settings
 
 _JOB = "log_triage"
 
 
-def declared_files() -> Allowed:
+def declared_files() -> AllowedFiles:
     """All that a launch may name, by the declarations in force."""
     declared = _declarations()
-    return Allowed(_in_place([*declared.reports.log_files, *_named_by_schedules(declared)]))
+    return AllowedFiles(_in_place([*declared.reports.log_files, *_named_by_schedules(declared)]))
 
 
 def asked_files(globs: Sequence[str] | None) -> list[str]:

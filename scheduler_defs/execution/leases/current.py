@@ -83,7 +83,7 @@ def allow_grace(grace: timedelta) -> None:
 
 
 @contextmanager
-def held(claim: Claim, asked: float) -> Iterator[HeldLease]:
+def hold_lease(claim: Claim, asked: float) -> Iterator[HeldLease]:
     """Hold a lease for the length of the block, and give it back at its end, however it ends.
 
     `asked` is the instant (`clock.now`) before it was acquired.

@@ -27,7 +27,7 @@ _log = logging.getLogger("signalbox.declarations")
 
 
 @dataclass(frozen=True)
-class Passed:
+class LateInstants:
     """Of each schedule the instants that were declared too late, when these declarations are served."""
 
     declarations: Declarations
@@ -39,7 +39,7 @@ class Passed:
         written = self._written(schedule)
         if written is None or not schedule.enabled or schedule.when is not None:
             return ()
-        found = passed(schedule, written, self.served_since)
+        found = late_instants(schedule, written, self.served_since)
         for due in found:
             shown = due.isoformat(timespec="minutes")
             _log.warning(
@@ -59,7 +59,7 @@ class Passed:
         return dt.datetime.fromtimestamp(written, tz=dt.UTC)
 
 
-def passed(schedule: Schedule, written: dt.datetime, served: dt.datetime) -> Sequence[dt.datetime]:
+def late_instants(schedule: Schedule, written: dt.datetime, served: dt.datetime) -> Sequence[dt.datetime]:
     """The newest occurrences between the writing of the file and its being served; of `at` older ones."""
     after = max(written, served - LONGEST) if schedule.kind != "at" else served - LONGEST_AT
     if schedule.kind != "at" and served - written > LONGEST:

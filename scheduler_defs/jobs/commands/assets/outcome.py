@@ -9,7 +9,7 @@ from typing import Any
 import dagster as dg
 
 from scheduler_defs.declarations.models.declared import Asset
-from scheduler_defs.jobs.commands.pipes.reported import Reported
+from scheduler_defs.jobs.commands.pipes.asset_reports import AssetReports
 from scheduler_defs.jobs.commands.running.run import run_command
 from scheduler_defs.jobs.commands.spec import CommandSpec
 
@@ -33,7 +33,7 @@ def make(
 
     Raises dg.Failure as `run_command`; the checks have failed then.
     """
-    reported = Reported(frozenset(key_of(asset) for asset in assets))
+    reported = AssetReports(frozenset(key_of(asset) for asset in assets))
     try:
         metadata |= run_command(context, spec, reported)
     except dg.Failure:
@@ -54,7 +54,7 @@ def _in_order(assets: Collection[Asset]) -> Iterator[Asset]:
 
 
 def _checks(
-    assets: Collection[Asset], reported: Reported, *, succeeded: bool
+    assets: Collection[Asset], reported: AssetReports, *, succeeded: bool
 ) -> Iterator[dg.AssetCheckResult]:
     for asset in assets:
         for check in asset.checks:

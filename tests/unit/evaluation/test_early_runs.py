@@ -13,7 +13,7 @@ from scheduler_defs import tags
 from scheduler_defs.cli.schedules.run import to_anticipate
 from scheduler_defs.declarations.models.declared import Declarations, Position, Schedule
 from scheduler_defs.errors import SignalboxError
-from scheduler_defs.evaluation.anticipated import anticipated, taking
+from scheduler_defs.evaluation.early_runs import early_runs_of, taking
 from scheduler_defs.evaluation.facts.active_runs import ActiveRuns
 from scheduler_defs.evaluation.tick import Evaluator, TickOutcome
 from scheduler_defs.ledger.book import Book
@@ -66,7 +66,7 @@ def tick(engine: sa.Engine, what: Schedule, when: dt.datetime) -> TickOutcome:
         ActiveRuns(list, clock=lambda: 0.0),
         Book(lambda: engine),
         dict,
-        lambda name: anticipated(engine, name),
+        lambda name: early_runs_of(engine, name),
     )
     return evaluator.evaluate(Declarations(), what, when, when + dt.timedelta(seconds=1), dict)
 

@@ -9,7 +9,7 @@ import dagster as dg
 
 
 @dataclass
-class Reported:
+class AssetReports:
     """`own`: the assets that the command makes. Filled in by its Pipes session."""
 
     own: frozenset[dg.AssetKey] = frozenset()

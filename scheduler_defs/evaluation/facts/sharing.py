@@ -13,7 +13,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-class Shared(Generic[P, T]):
+class SharedReading(Generic[P, T]):
     """What `read` returned, at most a second ago, for all threads that ask: for the same thing."""
 
     def __init__(self, read: Callable[P, T]) -> None:

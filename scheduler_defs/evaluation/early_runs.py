@@ -36,7 +36,7 @@ _RUNS = sa.text(
 )
 
 
-def anticipated(engine: sa.Engine, schedule: str) -> Mapping[dt.datetime, str]:
+def early_runs_of(engine: sa.Engine, schedule: str) -> Mapping[dt.datetime, str]:
     """Run ids by occurrence, once no launch is on its way any more."""
     try:
         with taking(engine, schedule) as found:
@@ -44,10 +44,10 @@ def anticipated(engine: sa.Engine, schedule: str) -> Mapping[dt.datetime, str]:
     except OperationalError as error:
         if "lock timeout" not in str(error):
             raise
-    return all_anticipated(engine, [schedule]).get(schedule, {})
+    return all_early_runs(engine, [schedule]).get(schedule, {})
 
 
-def all_anticipated(engine: sa.Engine, schedules: Sequence[str]) -> Mapping[str, Mapping[dt.datetime, str]]:
+def all_early_runs(engine: sa.Engine, schedules: Sequence[str]) -> Mapping[str, Mapping[dt.datetime, str]]:
     """Run ids by schedule and occurrence, without waiting for launches on their way."""
     with engine.connect() as connection:
         return _read(connection, schedules)

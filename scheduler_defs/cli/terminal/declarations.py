@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from scheduler_defs.declarations.serving import Current
 
 
-def declared() -> Declarations:
+def load_declared() -> Declarations:
     """What is in force: the files, or the last good set while they have faults (said on stderr)."""
     found = _current()
     if found.problems:
