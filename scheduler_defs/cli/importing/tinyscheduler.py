@@ -6,7 +6,10 @@ import json
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from io import StringIO
 from typing import Any
+
+from dotenv.parser import parse_stream
 
 from scheduler_defs.declarations.names import name_fault
 from scheduler_defs.errors import SignalboxError
@@ -42,18 +45,15 @@ class Translated:
 
 
 def read_env(text: str) -> dict[str, str]:
-    """`NAME=value` lines of a dotenv file: comments, `export` and quotes as dotenv has them."""
+    """`NAME=value` lines as dotenv reads them; a variable in a value is left as it is written."""
     found: dict[str, str] = {}
-    for number, line in enumerate(text.splitlines(), start=1):
-        stripped = line.strip().removeprefix("export ").strip()
-        if not stripped or stripped.startswith("#"):
-            continue
-        name, separator, value = stripped.partition("=")
-        if not separator or not re.fullmatch(r"[A-Za-z_]\w*", name.strip()):
-            raise SignalboxError(f"line {number}: NAME=value is expected, not {line[:60]!r}")
-        quoted = re.match(r"""\s*(['"])(.*?)\1\s*(#.*)?$""", value)
-        value = quoted[2] if quoted else re.sub(r"(^|\s+)#.*", "", value).strip()
-        found[name.strip()] = value
+    for line in parse_stream(StringIO(text)):
+        if line.error or (line.key is not None and line.value is None):
+            written = line.original.string
+            number = line.original.line + written[: len(written) - len(written.lstrip())].count("\n")
+            raise SignalboxError(f"line {number}: NAME=value is expected, not {written.strip()[:60]!r}")
+        if line.key is not None:
+            found[line.key] = line.value or ""
     return found
 
 

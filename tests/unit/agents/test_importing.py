@@ -117,3 +117,22 @@ def test_given_a_faulty_control_file_then_the_entry_is_named(control: list[objec
 def test_given_a_faulty_env_file_then_the_line_is_named() -> None:
     with pytest.raises(SignalboxError, match="line 2: NAME=value is expected"):
         read_env("A=1\nwhat is this\n")
+
+
+def test_given_a_file_of_variables_then_it_is_read_as_dotenv_reads_it() -> None:
+    text = """# queues
+export A=1
+B="say \\"hi\\"" # greeting
+C='two
+lines'
+D=a#b
+E=$A
+"""
+    expected = {"A": "1", "B": 'say "hi"', "C": "two\nlines", "D": "a#b", "E": "$A"}
+    assert read_env(text) == expected
+
+
+@pytest.mark.parametrize(("text", "number"), [("A=1\n\nNAME\n", 3), ("A B=1\n", 1), ("\n=x\n", 2)])
+def test_given_a_line_that_is_no_variable_then_the_fault_names_it(text: str, number: int) -> None:
+    with pytest.raises(SignalboxError, match=rf"^line {number}: NAME=value is expected"):
+        read_env(text)
