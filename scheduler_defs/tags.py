@@ -42,6 +42,13 @@ REQUEST = "signalbox/request"
 OF_ONE_REQUEST = (REQUEST, DELIVERY)
 """Of each there is one run, however often and by how many servers the request is carried out."""
 
+GATES = "signalbox/gates"
+"""Of a run that goes on with a job: the steps to which people must agree before it starts."""
+AFTER_RUN = "signalbox/after_run"
+"""Of the same: the run whose steps it does not do again."""
+NEXT_STAGE = "signalbox/next_stage"
+"""Of a run that has come to such a step: whether another has gone on."""
+
 RETRIES = "signalbox/retries"
 ERROR = "signalbox/error"
 WORKER = "signalbox/worker"
@@ -53,7 +60,7 @@ TOKENS_COST_USD = "signalbox/tokens_cost_usd"
 """What an agent's program says that it has used, as counts: never what was asked or answered."""
 
 TOKENS = frozenset({TOKENS_FRESH, TOKENS_CACHED, TOKENS_TURNS, TOKENS_COST_USD})
-OF_ONE_ATTEMPT = frozenset({FAILURE, ERROR, EXIT_CODE, RETRY_AT, WORKER}) | TOKENS
+OF_ONE_ATTEMPT = frozenset({FAILURE, ERROR, EXIT_CODE, RETRY_AT, WORKER, NEXT_STAGE}) | TOKENS
 """What became of one attempt. No other run carries it, however much it copies from this one."""
 
 PRIORITY = "dagster/priority"

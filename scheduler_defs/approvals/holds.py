@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from scheduler_defs import tags
+from scheduler_defs.approvals.stages import gates_of
 from scheduler_defs.declarations.names import dagster_name
 from scheduler_defs.settings import settings
 
 if TYPE_CHECKING:
     from scheduler_defs.declarations.models.approvals import Approve
-    from scheduler_defs.declarations.models.declared import Declarations
+    from scheduler_defs.declarations.models.declared import Declarations, Job
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,11 @@ class Hold:
     seconds: float | None
     policy: str
     about: str
+
+    @property
+    def of_step(self) -> bool:
+        """Whether it is for a step of a job, and not for all of a run."""
+        return self.source.startswith("step:")
 
 
 def holds_of(
@@ -50,6 +56,7 @@ def holds_of(
         ("job", job.name if job else "", job.approve if job else None),
         ("schedule", schedule.name if schedule else "", schedule.approve if schedule else None),
         ("agent", doer.name if doer else "", doer.approve if doer else None),
+        *_steps(job, run_tags),
         *_limits(declarations, run_tags),
     ]
     return [_hold(f"{kind}:{name}", policy, said) for kind, name, policy in wanted if policy is not None]
@@ -62,6 +69,13 @@ def holds_now(job_name: str, run_tags: Mapping[str, str], run_config: Mapping[st
     place = settings()
     found = current(place.config, place.state).declarations
     return holds_of(found, job_name, run_tags, _agent_of(run_config))
+
+
+def _steps(job: Job | None, run_tags: Mapping[str, str]) -> Iterator[tuple[str, str, Approve | None]]:
+    gates = gates_of(run_tags)
+    for step in (job.steps or {}).values() if job and gates else ():
+        if dagster_name(step.name) in gates:
+            yield "step", f"{job.name if job else ''}/{step.name}", step.approve
 
 
 def _limits(

@@ -52,6 +52,7 @@ class Step(Model):
     cwd: str | None = None
     assets: Mapping[str, Asset] = Field(default_factory=dict)
     """What its command makes, by key."""
+    approve: Approve | None = None
 
 
 class StepExecutor(StrEnum):
@@ -94,6 +95,11 @@ class Job(Model):
     tags: Mapping[str, str] = Field(default_factory=dict)
     owner: str | None = None
     description: str | None = None
+
+    @property
+    def in_stages(self) -> bool:
+        """Whether people must agree to any of its steps."""
+        return any(step.approve is not None for step in (self.steps or {}).values())
 
     @property
     def all_assets(self) -> dict[str, Asset]:

@@ -88,6 +88,8 @@ class StepEntry(Written):
     """Working directory; absent: the job's."""
     assets: Annotated[dict[str, AssetEntry | None], Field(min_length=1)] | None = None
     """What the step has made when its command succeeds, by asset key: `sales/daily`."""
+    approve: ApproveField = None
+    """People who must agree before the step starts: the run ends before it, and another one goes on."""
 
 
 class JobEntry(Written):

@@ -24,7 +24,7 @@ from dagster._core.storage.tags import (
 )
 
 from scheduler_defs import tags
-from scheduler_defs.execution.admission.completing import is_by_tick
+from scheduler_defs.execution.admission.completing import is_by_tick, is_stage
 from scheduler_defs.tags import Trigger
 
 _LONGEST = 300
@@ -57,6 +57,8 @@ def claim_of(run: DagsterRun) -> Claim | None:
     given = run.tags
     trigger = given.get(tags.TRIGGER)
     due = given.get(tags.SCHEDULED_FOR)
+    if is_stage(run):
+        return _claim(Lasts.WHILE_STORED, given[RUN_KEY_TAG])
     if tags.SCHEDULE in given and due and (trigger == Trigger.RUN_NOW or _is_tick_of_ours(run)):
         return _claim(Lasts.FOR_EVER, "occurrence", given[tags.SCHEDULE], _utc(due))
     if not is_by_tick(run):

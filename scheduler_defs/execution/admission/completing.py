@@ -26,6 +26,7 @@ from dagster._core.storage.tags import (
 )
 
 from scheduler_defs import tags
+from scheduler_defs.approvals.stages import stage_key
 from scheduler_defs.retries.backoff import retry_key
 from scheduler_defs.tags import Trigger
 
@@ -57,6 +58,12 @@ def is_retry(run: DagsterRun) -> bool:
     return parent is not None and run.tags.get(RUN_KEY_TAG) == retry_key(parent)
 
 
+def is_stage(run: DagsterRun) -> bool:
+    """Whether the run goes on where its parent ended: before a step to which people must agree."""
+    parent = _parent(run)
+    return parent is not None and run.tags.get(RUN_KEY_TAG) == stage_key(parent)
+
+
 def is_by_tick(run: DagsterRun) -> bool:
     """Whether a tick of a schedule or sensor asks for the run, and not somebody who copies such a run's tags.
 
@@ -66,7 +73,7 @@ def is_by_tick(run: DagsterRun) -> bool:
         SCHEDULE_NAME_TAG in run.tags and SCHEDULED_EXECUTION_TIME_TAG not in run.tags
     ):
         return False
-    return is_retry(run) or not _parent(run)
+    return is_retry(run) or is_stage(run) or not _parent(run)
 
 
 def missing(run_tags: Mapping[str, str]) -> list[str]:
@@ -81,7 +88,7 @@ def complete(run: DagsterRun, declared: JobDeclares, person: str, *, asked: bool
 
     What the launch says wins over what its job declares. Doing it twice changes nothing.
     """
-    retry, parent = is_retry(run), _parent(run)
+    retry, parent = is_retry(run) or is_stage(run), _parent(run)
     given = {key: value for key, value in run.tags.items() if key not in tags.OF_ONE_ATTEMPT}
     if not retry and (parent or (not is_by_tick(run) and RUN_KEY_TAG in given)):
         # Copied from a run by a re-execution, or by "open in launchpad".
@@ -116,6 +123,8 @@ def _trigger(run: DagsterRun, given: Mapping[str, str]) -> str:
     said = given.get(tags.TRIGGER)
     if is_retry(run):
         return Trigger.RETRY
+    if is_stage(run):
+        return str(said) if said in tuple(Trigger) else Trigger.MANUAL
     if _parent(run):
         return Trigger.BACKFILL if BACKFILL_ID_TAG in given else Trigger.MANUAL
     if is_by_tick(run):

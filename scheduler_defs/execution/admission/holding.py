@@ -9,21 +9,24 @@ from dagster._core.storage.dagster_run import DagsterRun
 from scheduler_defs import tags
 from scheduler_defs.approvals.holds import Hold, holds_now
 from scheduler_defs.audit.entries import SYSTEM, acting
-from scheduler_defs.execution.admission.completing import is_retry
+from scheduler_defs.execution.admission.completing import is_retry, is_stage
 from scheduler_defs.execution.admission.job_settings import other_location
 from scheduler_defs.execution.process import is_persons_process
 
 
 def holds_of(run: DagsterRun) -> Sequence[Hold]:
-    """By the declarations in force now. The next attempt of a run goes on under what its first was given.
+    """By the declarations in force now. The next attempt of a run goes on under what its first was given;
+    a run that goes on with a job needs what people must say to its steps, and nothing else again.
 
     Only the daemon makes those: what a person launches is no attempt, whatever it says of itself.
     """
     if is_retry(run) and acting() == SYSTEM and not is_persons_process():
         return ()
+    goes_on = is_stage(run) and acting() == SYSTEM and not is_persons_process()
     location = other_location(run)
     job = run.job_name if location is None else f"{location}/{run.job_name}"
-    return holds_now(job, run.tags, run.run_config)
+    found = holds_now(job, run.tags, run.run_config)
+    return [each for each in found if each.of_step] if goes_on else found
 
 
 def requester(run: DagsterRun) -> str:

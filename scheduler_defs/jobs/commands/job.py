@@ -8,6 +8,7 @@ from typing import Any
 
 import dagster as dg
 
+from scheduler_defs import tags
 from scheduler_defs.declarations.models.declared import Job
 from scheduler_defs.declarations.names import dagster_name
 from scheduler_defs.jobs.commands.form import launch_form
@@ -15,6 +16,7 @@ from scheduler_defs.jobs.commands.params import config_fields
 from scheduler_defs.jobs.commands.retries import step_retries
 from scheduler_defs.jobs.commands.running.run import run_command
 from scheduler_defs.jobs.commands.spec import CommandSpec, of_job, op_name
+from scheduler_defs.jobs.commands.stages import Turn, turn
 from scheduler_defs.jobs.run_tags import job_tags
 
 DONE = "done"
@@ -48,13 +50,18 @@ def command_op(
 
     # Dagster reads the annotation of `context`, and not as a string.
     def compute(context, _inputs) -> Iterator[dg.Output[None]]:
-        yield dg.Output(None, output_name=DONE, metadata=run_command(context, spec))
+        now = turn(context, gated=spec.gated) if spec.in_stages else Turn.NOW
+        if now is Turn.NOW:
+            yield dg.Output(None, output_name=DONE, metadata=run_command(context, spec))
+        elif now is Turn.DONE:
+            before = context.run.tags[tags.AFTER_RUN]
+            yield dg.Output(None, output_name=DONE, metadata={"done by run": before})
 
     return dg.OpDefinition(
         name=name,
         compute_fn=compute,
         ins={input_name: dg.In(dg.Nothing) for input_name in after},
-        outs={DONE: dg.Out(dg.Nothing)},
+        outs={DONE: dg.Out(dg.Nothing, is_required=not spec.gated)},
         config_schema=config_fields(dagster_name(spec.job), spec.params),
         tags=op_tags,
         retry_policy=step_retries(spec.retries),

@@ -34,6 +34,9 @@ class CommandSpec:
     artifacts: tuple[str, ...]
     retries: Retries | None = None
     run_timeout: dt.timedelta | None = None
+    in_stages: bool = False
+    """Whether people must agree to any step of its job; `gated`: to this one."""
+    gated: bool = False
 
 
 def of_job(job: Job) -> CommandSpec:
@@ -76,6 +79,8 @@ def of_step(job: Job, step: Step) -> CommandSpec:
         artifacts=step.artifacts,
         retries=step.retries,
         run_timeout=job.timeout,
+        in_stages=job.in_stages,
+        gated=step.approve is not None,
     )
 
 

@@ -15,6 +15,11 @@ from tests.integration.running_stack import Stack, until
 GUARDED = """
 jobs:
   guarded: {command: [echo, done], approve: {within: 1h}}
+  staged:
+    steps:
+      build: {command: [echo, built]}
+      ship: {command: [echo, shipped], needs: [build], approve: yes}
+      tell: {command: [echo, told], needs: [ship]}
 """
 
 
@@ -35,11 +40,11 @@ def guarded(stack: Stack) -> Iterator[None]:
         file.unlink()
 
 
-def launched(stack: Stack) -> str:
+def launched(stack: Stack, job: str = "guarded") -> str:
     """A run of the guarded job; the code server may still be loading the declarations."""
     done = until(
         lambda: (
-            (found := stack.run("jobs", "launch", "guarded", "--json", check=False)).returncode == 0 and found
+            (found := stack.run("jobs", "launch", job, "--json", check=False)).returncode == 0 and found
         ),
         "launch",
     )
@@ -85,3 +90,25 @@ def test_a_guarded_run_that_is_denied_ends_cancelled_with_the_reason(stack: Stac
     )
     assert run["error"] == f"denied by {getpass.getuser()}: not today"
     assert stack.json("why", run_id)["because"][0]["text"] == run["error"]
+
+
+@pytest.mark.usefixtures("guarded")
+def test_a_step_that_is_agreed_to_is_done_by_another_run_which_waits_without_a_slot(
+    stack: Stack, api: httpx.Client
+) -> None:
+    first = launched(stack, "staged")
+    until(lambda: api.get(f"/runs/{first}").json()["status"] == "SUCCESS", "the steps before")
+    approval = until(
+        lambda: next((each for each in api.get("/approvals").json() if each["name"] == "staged/ship"), None),
+        "the run that goes on",
+    )
+    second = approval["run_id"]
+    assert api.get(f"/runs/{second}").json()["status"] == "QUEUED"
+    assert stack.json("why", second)["because"][0]["code"] == "waits_approval"
+    assert all(each["in_use"] == 0 for each in api.get("/limits").json() if each["value"] in ("runs", "steps"))
+    assert api.get(f"/runs/{first}/output/stdout").text.split() == ["built"]
+    api.post(f"/approvals/{approval['id']}/approve")
+    until(lambda: api.get(f"/runs/{second}").json()["status"] == "SUCCESS", "the steps after")
+    assert api.get(f"/runs/{second}/output/stdout").text.split() == ["shipped", "told"]
+    following = [each["run_id"] for each in api.get("/runs", params={"job": "staged"}).json()["items"]]
+    assert following == [second, first]
