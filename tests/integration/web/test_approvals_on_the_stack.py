@@ -43,9 +43,7 @@ def guarded(stack: Stack) -> Iterator[None]:
 def launched(stack: Stack, job: str = "guarded") -> str:
     """A run of the guarded job; the code server may still be loading the declarations."""
     done = until(
-        lambda: (
-            (found := stack.run("jobs", "launch", job, "--json", check=False)).returncode == 0 and found
-        ),
+        lambda: (found := stack.run("jobs", "launch", job, "--json", check=False)).returncode == 0 and found,
         "launch",
     )
     return json.loads(done.stdout)["run_id"]
@@ -105,7 +103,9 @@ def test_a_step_that_is_agreed_to_is_done_by_another_run_which_waits_without_a_s
     second = approval["run_id"]
     assert api.get(f"/runs/{second}").json()["status"] == "QUEUED"
     assert stack.json("why", second)["because"][0]["code"] == "waits_approval"
-    assert all(each["in_use"] == 0 for each in api.get("/limits").json() if each["value"] in ("runs", "steps"))
+    assert all(
+        each["in_use"] == 0 for each in api.get("/limits").json() if each["value"] in ("runs", "steps")
+    )
     assert api.get(f"/runs/{first}/output/stdout").text.split() == ["built"]
     api.post(f"/approvals/{approval['id']}/approve")
     until(lambda: api.get(f"/runs/{second}").json()["status"] == "SUCCESS", "the steps after")

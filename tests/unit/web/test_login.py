@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import logging
 from collections.abc import Iterator
 
 import pytest
@@ -118,6 +119,20 @@ def test_a_token_acts_within_its_role_and_no_longer_than_it_is_good(web: Web, en
     assert web.runs() == before
     assert posted(web.client(Authorization=f"Bearer {ci}"), LAUNCH).status_code == 200
     assert web.runs() == before + 1
+
+
+def test_no_password_token_or_cookie_is_in_any_log(
+    web: Web, engine: sa.Engine, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    client, token = web.client(), tokens.create(engine, "ci", Role.OPERATOR, created_by="ann")
+    log_in(client, "a wrong password of mine")
+    cookie = log_in(client).cookies[COOKIE]
+    posted(client, "{ version }")
+    posted(web.client(Authorization=f"Bearer {token}"), LAUNCH)
+    posted(web.client(Authorization="Bearer sbx_a_wrong_one"), "{ no_such_field }")
+    for secret in (PASSWORD, "a wrong password of mine", token, cookie, "sbx_a_wrong_one"):
+        assert secret not in caplog.text
 
 
 def test_the_stack_itself_comes_in_with_its_credential(web: Web) -> None:
