@@ -50,6 +50,9 @@ def check_retry(run: Mapping[str, Any]) -> None:
 
 
 def _call_off_retry(run_id: str) -> None:
+    from scheduler_defs import database
+    from scheduler_defs.audit.entries import Action, Entry
+    from scheduler_defs.audit.store import record
     from scheduler_defs.execution.lookups.retries_due import cancel_retry, runs_of
 
     url = settings().postgres_url
@@ -57,3 +60,5 @@ def _call_off_retry(run_id: str) -> None:
         raise NotReachableError(f"no database: set {POSTGRES_URL}")
     if not cancel_retry(runs_of(url), run_id):
         raise EndedError(f"run {run_id} has already ended: FAILURE")
+    with database.engine().begin() as connection:
+        record(connection, Entry(Action.RETRY_CALLED_OFF, f"run:{run_id}", run_id=run_id))

@@ -24,11 +24,11 @@ from scheduler_defs.web.pages import (
     overview,
     queues,
     records,
-    reports,
     runs,
     schedules,
     timeline,
 )
+from scheduler_defs.web.pages.parts import reports
 from scheduler_defs.web.pages.rendering import FOLDER, prefix, render
 from scheduler_defs.web.rest.asking import Answering
 

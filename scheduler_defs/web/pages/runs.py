@@ -14,8 +14,8 @@ from scheduler_defs.graphql.client import GraphQLClient
 from scheduler_defs.graphql.runs import FINISHED, list_runs
 from scheduler_defs.web.access.subjects import declared
 from scheduler_defs.web.pages.asking import client_of, may
+from scheduler_defs.web.pages.parts.reports import ENDINGS
 from scheduler_defs.web.pages.rendering import render
-from scheduler_defs.web.pages.reports import ENDINGS
 from scheduler_defs.web.pages.schedules import explain_subject
 from scheduler_defs.web.rest.routes.files import PICTURES, artifacts_of
 from scheduler_defs.web.rest.routes.runs import found_run, subject_of

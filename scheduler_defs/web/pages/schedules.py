@@ -25,9 +25,9 @@ from scheduler_defs.jobs.commands.params import describe
 from scheduler_defs.timing import occurrences
 from scheduler_defs.web.access.subjects import declared, of_schedule
 from scheduler_defs.web.pages.asking import asking, client_of, may, only, text_of
-from scheduler_defs.web.pages.charts import lengths
 from scheduler_defs.web.pages.form import form_of
-from scheduler_defs.web.pages.recorded import OUTCOMES, rules, sparks
+from scheduler_defs.web.pages.parts.charts import lengths
+from scheduler_defs.web.pages.parts.recorded import OUTCOMES, rules, sparks
 from scheduler_defs.web.pages.rendering import render
 from scheduler_defs.web.rest.edits import entry_of, etag
 

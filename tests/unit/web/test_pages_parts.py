@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from scheduler_defs.web.pages.charts import lengths, spark
 from scheduler_defs.web.pages.form import form_of
-from scheduler_defs.web.pages.reports import html
+from scheduler_defs.web.pages.parts.charts import lengths, spark
+from scheduler_defs.web.pages.parts.reports import html
 
 
 def test_a_spark_is_told_without_colours() -> None:

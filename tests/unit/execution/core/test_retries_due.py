@@ -7,7 +7,9 @@ import pytest
 import sqlalchemy as sa
 
 from resources import ClockResource, DatabaseResource
+from scheduler_defs.acting.runs import control
 from scheduler_defs.execution.lookups import retries_due
+from scheduler_defs.graphql.client import GraphQLClient
 from sensors.retries import retries_sensor
 from tests.unit.execution.core.setting import Setting
 
@@ -91,6 +93,20 @@ def test_given_a_cancelled_retry_then_it_is_not_launched(setting: Setting) -> No
     assert retries_due.cancel_retry(setting.instance.run_storage, run_id)
     assert not retries_due.cancel_retry(setting.instance.run_storage, run_id)
     assert _tick(setting)[0] == []
+
+
+def test_given_a_retry_that_a_person_calls_off_then_the_audit_says_so(
+    setting: Setting, connection: sa.Connection
+) -> None:
+    run_id = _failed(setting)
+    run = {"run_id": run_id, "status": "FAILURE", "retry_at": "2026-01-01T00:00:00+00:00"}
+    assert control.end_run(GraphQLClient("http://127.0.0.1:9"), run)["status"] == "FAILURE"
+    with pytest.raises(control.EndedError):
+        control.end_run(GraphQLClient("http://127.0.0.1:9"), run)
+    subjects = connection.execute(
+        sa.text("SELECT subject FROM signalbox.audit_log WHERE action = 'run.retry_called_off'")
+    ).scalars()
+    assert list(subjects) == [f"run:{run_id}"]
 
 
 def test_given_a_cancelled_run_then_there_is_nothing_to_retry(setting: Setting) -> None:

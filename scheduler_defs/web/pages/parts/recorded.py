@@ -12,7 +12,7 @@ from scheduler_defs.database.named_sql import NamedSql
 from scheduler_defs.declarations.normalising import restored
 from scheduler_defs.explaining.reading import sentence
 from scheduler_defs.timing import text
-from scheduler_defs.web.pages.charts import Spark, spark
+from scheduler_defs.web.pages.parts.charts import Spark, spark
 
 OUTCOMES = 20
 _MOST_RULES = 30
