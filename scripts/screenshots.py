@@ -105,7 +105,7 @@ def take(browser: Browser, stack: Stack, page: Page, run: str) -> None:
     ]
     browser.run(HIDE % json.dumps(names))
     picture = PICTURES / f"{page.name}.png"
-    browser.picture(picture)
+    picture.write_bytes(browser.screen())
     if picture.stat().st_size > LARGEST:
         raise SystemExit(f"{picture.name} has {picture.stat().st_size} bytes; {LARGEST} are allowed")
 

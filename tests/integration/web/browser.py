@@ -113,6 +113,10 @@ class Browser:
         assert isinstance(found, list), "axe-core has not run"
         return [str(each) for each in found]
 
+    def screen(self) -> bytes:
+        """What the window shows, as PNG."""
+        return base64.b64decode(self.call("Page.captureScreenshot", format="png")["data"])
+
     def picture(self, name: str) -> None:
         """Keep what the whole page looks like, as PNG."""
         whole = self.call("Page.getLayoutMetrics")["cssContentSize"]
