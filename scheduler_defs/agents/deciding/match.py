@@ -42,7 +42,7 @@ def match(
     for each kind of task, as many of the first as `demand` says, gives the same placements as the whole
     queue; of those that are kept apart `reservations.hidden` says when to look for more.
     """
-    pool, paths = _Pool(tuple(agents), now), Reserved(list(reserved))
+    pool, paths = _Pool(tuple(agents), now), Reserved(reserved)
     ordered = sorted(tasks, key=lambda task: rank(task, policy, now))
     placed: list[Placement] = []
     reasons: list[tuple[int, str | Kind]] = []

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scheduler_defs.agents.deciding import AgentView, Candidate, Policy, demand, match, rank
-from scheduler_defs.agents.deciding.reservations import Hidden, Reservation, hidden, overlap
+from scheduler_defs.agents.deciding.reservations import Hidden, Reservation, Reserved, hidden, overlap
 from tests.unit.matching.cases import NOW, agent, task
 
 names = st.text("ab*?", min_size=1, max_size=3).filter(lambda name: "**" not in name)
@@ -165,3 +165,18 @@ def test_given_a_window_that_is_read_again_while_tasks_may_be_hidden_then_it_pla
             break
     assert passed_over is None
     assert decided.placed == whole.placed
+
+
+@given(st.lists(st.lists(globs, min_size=1, max_size=3), max_size=6), st.lists(globs, min_size=1, max_size=3))
+def test_given_any_reservations_then_a_task_is_kept_apart_exactly_when_two_globs_overlap(
+    given_out: list[list[str]], wanted: list[str]
+) -> None:
+    reserved = Reserved([Reservation(number, tuple(paths)) for number, paths in enumerate(given_out)])
+    found = reserved.refusal(99, tuple(wanted))
+    holders = [
+        number
+        for number, paths in enumerate(given_out)
+        if any(overlap(one, other) for one in wanted for other in paths)
+    ]
+    assert (None if found is None else found.held_by) == next(iter(holders), None)
+    assert found is None or overlap(found.path, found.with_path)
