@@ -116,7 +116,7 @@ def prove(yard: Yard) -> None:
     done = yard.stack.run("prove", "--from", yard.begun.isoformat(), "--json", check=False)
     assert done.stdout, done.stderr
     found = json.loads(done.stdout)
-    assert found["ok"] and found["accounted"]["run"], found
+    assert found["ok"], found
 
 
 def declarations(
