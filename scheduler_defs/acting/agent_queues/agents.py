@@ -17,6 +17,7 @@ from scheduler_defs.agents.usage.records import quiet
 from scheduler_defs.audit.entries import Action, Entry, on_behalf_of
 from scheduler_defs.audit.store import record
 from scheduler_defs.declarations.models.declared import Agent
+from scheduler_defs.errors import SignalboxError
 
 
 def agent_objects(place: Place) -> list[dict[str, Any]]:
@@ -55,26 +56,72 @@ def agent_details(place: Place, agent: Agent) -> dict[str, Any]:
 
 
 def tell(
-    place: Place, name: str, mode: str, *, reason: str | None, actor: str, dry_run: bool = False
+    place: Place,
+    name: str,
+    mode: str,
+    *,
+    reason: str | None,
+    actor: str,
+    until: dt.datetime | None = None,
+    dry_run: bool = False,
 ) -> dict[str, Any]:
-    """`on`, `paused` or `draining`: `{name, state, changed}`. Raises UnknownAgentError."""
+    """`on`, `paused` or `draining`: `{name, state, changed}`. Raises UnknownAgentError, SignalboxError."""
     place.agent(name)
+    (told,) = _tell(place, [name], mode, reason, actor, until, dry_run)
+    return told
+
+
+def tell_all(
+    place: Place,
+    mode: str,
+    *,
+    reason: str | None,
+    actor: str,
+    until: dt.datetime | None = None,
+    dry_run: bool = False,
+) -> list[dict[str, Any]]:
+    """The same to every declared agent, all or none."""
+    return _tell(place, list(place.declarations.agents), mode, reason, actor, until, dry_run)
+
+
+def _tell(
+    place: Place,
+    names: list[str],
+    mode: str,
+    reason: str | None,
+    actor: str,
+    until: dt.datetime | None,
+    dry_run: bool,
+) -> list[dict[str, Any]]:
     wanted = AgentMode(mode)
+    if until is not None and until <= dt.datetime.now(dt.UTC):
+        raise SignalboxError(f"a pause until {until.isoformat()} is over already")
+    told: list[dict[str, Any]] = []
     with transaction(place.engine) as connection:
-        before = states(connection).get(name, AgentState())
-        changed = before.mode is not wanted or before.passed_over_until is not None
-        if not dry_run:
-            set_mode(connection, name, wanted, reason=reason, actor=actor)
-        if changed and not dry_run:
-            record(connection, _told(name, before, wanted, reason, actor))
-    return {"name": name, "state": wanted.value, "changed": changed}
+        known = states(connection)
+        for name in names:
+            before = known.get(name, AgentState())
+            stays = before.mode is wanted and before.passed_over_until is None and before.ends == until
+            told.append({"name": name, "state": wanted.value, "changed": not stays})
+            if not dry_run:
+                set_mode(connection, name, wanted, reason=reason, actor=actor, ends=until)
+                if not stays:
+                    record(connection, _told(name, before, wanted, reason, actor, until))
+    return told
 
 
-def _told(name: str, before: AgentState, wanted: AgentMode, reason: str | None, actor: str) -> Entry:
+def _told(
+    name: str,
+    before: AgentState,
+    wanted: AgentMode,
+    reason: str | None,
+    actor: str,
+    until: dt.datetime | None,
+) -> Entry:
     was: dict[str, Any] = {"state": before.mode.value}
     if before.passed_over_until is not None:
         was["passed_over_until"] = before.passed_over_until
-    after = {"state": wanted.value}
+    after: dict[str, Any] = {"state": wanted.value} | ({} if until is None else {"until": until})
     return Entry(Action.AGENT_STEERED, f"agent:{name}", was, after, acting=on_behalf_of(actor), reason=reason)
 
 
@@ -100,6 +147,7 @@ def _shown(agent: Agent, known: Any, live: list[Assignment], still: list[dict[st
         "state": "on" if view.takes_work(now) else agent_state(view, view.active, now),
         "reason": state.reason,
         "since": state.since,
+        "until": state.ends,
         "failed_starts": state.failed_starts,
         "last_given": state.last_given,
         "quiet": [

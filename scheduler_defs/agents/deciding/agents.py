@@ -35,6 +35,7 @@ class AgentView:
     max_attempts: int = 1
     enabled: bool = True
     mode: AgentMode = AgentMode.ON
+    mode_ends: dt.datetime | None = None
     in_working_hours: bool = True
     opens: dt.datetime | None = None
     failed_starts: int = 0

@@ -83,7 +83,7 @@ def agent_state(agent: AgentView, load: int, now: dt.datetime) -> str:
     if agent.pull:
         return "claims its tasks itself"
     if agent.mode is not AgentMode.ON:
-        return agent.mode.value
+        return agent.mode.value + (f" until {instant_text(agent.mode_ends, now)}" if agent.mode_ends else "")
     if not agent.in_working_hours:
         opening = f" until {instant_text(agent.opens, now)}" if agent.opens else ""
         return f"outside working hours{opening}"

@@ -27,6 +27,8 @@ class AgentState:
     last_given: dt.datetime | None = None
     failed_starts: int = 0
     passed_over_until: dt.datetime | None = None
+    ends: dt.datetime | None = None
+    """When a pause is over by itself."""
 
 
 def states(connection: sa.Connection) -> Mapping[str, AgentState]:
@@ -40,16 +42,23 @@ def states(connection: sa.Connection) -> Mapping[str, AgentState]:
             row.last_given,
             row.failed_starts,
             row.passed_over_until,
+            row.ends_at,
         )
         for row in connection.execute(statement("states"))
     }
 
 
 def set_mode(
-    connection: sa.Connection, agent: str, mode: AgentMode, *, reason: str | None, actor: str
+    connection: sa.Connection,
+    agent: str,
+    mode: AgentMode,
+    *,
+    reason: str | None,
+    actor: str,
+    ends: dt.datetime | None = None,
 ) -> None:
-    """Pause, drain or resume. Resuming also forgets failed starts."""
-    values = {"agent": agent, "state": mode.value, "reason": reason, "actor": actor}
+    """Pause (until `ends`, when it is given), drain or resume. Resuming also forgets failed starts."""
+    values = {"agent": agent, "state": mode.value, "reason": reason, "actor": actor, "ends_at": ends}
     connection.execute(statement("set_state"), values)
 
 

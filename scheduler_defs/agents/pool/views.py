@@ -81,6 +81,7 @@ def agent_view(
         enabled=agent.enabled,
         pull=agent.pull,
         mode=state.mode,
+        mode_ends=state.ends,
         in_working_hours=is_open,
         opens=opens,
         failed_starts=state.failed_starts,

@@ -11,7 +11,7 @@ from scheduler_defs.acting.place import Place, announce
 from scheduler_defs.cli.agents.opening import author, known_runs, open_place
 from scheduler_defs.cli.options import AsJson, DryRun
 from scheduler_defs.cli.terminal.output import print_json, print_table, say
-from scheduler_defs.errors import SignalboxError
+from scheduler_defs.errors import SignalboxError, UsageError
 
 if TYPE_CHECKING:
     from scheduler_defs.agents.pool.passes import Pass
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 app = typer.Typer(help="List, show, pause, drain and reconcile agents.")
 
 Name = Annotated[str, typer.Argument(help="The agent's name.")]
+OrAll = Annotated[str | None, typer.Argument(metavar="NAME", help="The agent's name.")]
+All = Annotated[bool, typer.Option("--all", help="Every declared agent.")]
 Reason = Annotated[str | None, typer.Option(help="Why; shown in the list.")]
 By = Annotated[str | None, typer.Option("--by", help="Who does this; default: the user.")]
 
@@ -79,15 +81,24 @@ def show_command(name: Name, as_json: AsJson = False) -> None:
 
 
 @app.command("pause")
-def pause_command(name: Name, reason: Reason = None, by: By = None, as_json: AsJson = False) -> None:
-    """Give the agent no new work until it is resumed; what runs goes on."""
-    _switch(name, "paused", reason, by, as_json)
+def pause_command(
+    name: OrAll = None,
+    everything: All = False,
+    reason: Reason = None,
+    until: Annotated[str | None, typer.Option(help="When it ends: an instant, or for how long: 2h.")] = None,
+    by: By = None,
+    as_json: AsJson = False,
+) -> None:
+    """Give the agent, or all, no new work until it is resumed, or `until`; what runs goes on."""
+    _switch(name, "paused", reason, by, as_json, everything=everything, until=until)
 
 
 @app.command("resume")
-def resume_command(name: Name, by: By = None, as_json: AsJson = False) -> None:
-    """Let the agent take work again, also when it is passed over for failed starts."""
-    _switch(name, "on", None, by, as_json)
+def resume_command(
+    name: OrAll = None, everything: All = False, by: By = None, as_json: AsJson = False
+) -> None:
+    """Let the agent, or all, take work again, also when it is passed over for failed starts."""
+    _switch(name, "on", None, by, as_json, everything=everything)
 
 
 @app.command("drain")
@@ -167,11 +178,31 @@ def _previews(place: Place, queue: str | None, limit: int) -> list[Pass]:
     ]
 
 
-def _switch(name: str, mode: str, reason: str | None, by: str | None, as_json: bool) -> None:
-    from scheduler_defs.acting.agent_queues.agents import tell
+def _switch(
+    name: str | None,
+    mode: str,
+    reason: str | None,
+    by: str | None,
+    as_json: bool,
+    *,
+    everything: bool = False,
+    until: str | None = None,
+) -> None:
+    import datetime as dt
 
-    answer = tell(open_place(), name, mode, reason=reason, actor=author(by))
-    if as_json:
-        print_json(answer)
+    from scheduler_defs.acting.agent_queues.agents import tell, tell_all
+    from scheduler_defs.agents.task_queue.new_task import instant
+
+    if (name is None) is not everything:
+        raise UsageError("name an agent, or give --all")
+    end = None if until is None else instant(until, now=dt.datetime.now(dt.UTC))
+    place, who = open_place(), author(by)
+    if name is None:
+        answers = tell_all(place, mode, reason=reason, actor=who, until=end)
     else:
-        say(f"{name} is {answer['state']}" + ("" if answer["changed"] else " already"))
+        answers = [tell(place, name, mode, reason=reason, actor=who, until=end)]
+    if as_json:
+        print_json(answers if everything else answers[0])
+        return
+    for answer in answers:
+        say(f"{answer['name']} is {answer['state']}" + ("" if answer["changed"] else " already"))

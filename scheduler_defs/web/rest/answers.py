@@ -430,6 +430,7 @@ ANSWERS: Mapping[str, Any] = {
     "GET /agents": list[Agent],
     "GET /agents/{name}": Agent,
     "GET /agents/{name}/next-task": NextTask,
+    **{f"POST /agents/{verb}": list[Set] for verb in ("pause", "resume")},
     **{f"POST /agents/{{name}}/{verb}": Set for verb in ("pause", "resume", "drain")},
     "GET /queues": list[Queue],
     "GET /limits": list[Limit],

@@ -312,6 +312,32 @@ def test_given_agents_when_steered_then_the_list_and_the_dry_run_say_so(
     assert (code, "did you mean 'vaela'" in err) == (1, True)
 
 
+def test_given_all_agents_paused_for_a_while_then_each_says_until_when_and_takes_work_again_after_that(
+    signalbox: Signalbox, queue: TaskQueue, queue_engine: sa.Engine
+) -> None:
+    add(queue)
+    told = signalbox("agents", "pause", "--all", "--reason", "broken", "--until", "2h", "--json")[1]
+    assert [(each["name"], each["state"], each["changed"]) for each in told] == [
+        (name, "paused", True) for name in ("vaela", "damien", "oscar")
+    ]
+    listed = signalbox("agents", "list", "--json")[1]
+    assert {each["reason"] for each in listed} == {"broken"}
+    assert all(each["state"].startswith("paused until ") and each["until"] for each in listed)
+    shown = signalbox("agents", "reconcile", "--queue", "dev", "--dry-run", "--json")[1]
+    assert shown["placed"] == []
+    assert "vaela paused until" in shown["waiting"][0]["reason"]
+    with queue_engine.begin() as connection:
+        connection.execute(sa.text("UPDATE signalbox.agent_states SET ends_at = now()"))
+    assert {each["state"] for each in signalbox("agents", "list", "--json")[1]} == {"on"}
+    assert len(signalbox("agents", "reconcile", "--queue", "dev", "--dry-run", "--json")[1]["placed"]) == 1
+    signalbox("agents", "pause", "--all")
+    assert {e["state"] for e in signalbox("agents", "resume", "--all", "--json")[1]} == {"on"}
+    assert signalbox("agents", "pause")[0] == 2
+    assert signalbox("agents", "pause", "vaela", "--all")[0] == 2
+    code, _, err = signalbox("agents", "pause", "--all", "--until", "2020-01-01T00:00Z")
+    assert (code, "is over already" in err) == (1, True)
+
+
 def test_given_open_tasks_when_reported_then_agents_priorities_and_ages_are_there(
     signalbox: Signalbox, queue: TaskQueue, tmp_path: Path
 ) -> None:

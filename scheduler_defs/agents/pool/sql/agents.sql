@@ -1,14 +1,17 @@
 -- What the agents have been told to do, and how they fare.
 
 -- name: states
-SELECT agent, state, reason, actor, since, last_given, failed_starts, passed_over_until
+-- A pause whose end has come is none.
+SELECT agent, CASE WHEN ends_at <= now() THEN 'on' ELSE state END AS state,
+       CASE WHEN ends_at <= now() THEN NULL ELSE reason END AS reason, actor, since, last_given, failed_starts,
+       passed_over_until, CASE WHEN ends_at > now() THEN ends_at END AS ends_at
 FROM signalbox.agent_states
 
 -- name: set_state
-INSERT INTO signalbox.agent_states (agent, state, reason, actor)
-VALUES (:agent, :state, :reason, :actor)
+INSERT INTO signalbox.agent_states (agent, state, reason, actor, ends_at)
+VALUES (:agent, :state, :reason, :actor, :ends_at)
 ON CONFLICT (agent) DO UPDATE
-SET state = :state, reason = :reason, actor = :actor, since = now(),
+SET state = :state, reason = :reason, actor = :actor, since = now(), ends_at = :ends_at,
     failed_starts = CASE WHEN :state = 'on' THEN 0 ELSE agent_states.failed_starts END,
     passed_over_until = CASE WHEN :state = 'on' THEN NULL ELSE agent_states.passed_over_until END
 

@@ -12,7 +12,7 @@ from scheduler_defs import database
 from scheduler_defs.access.table import Action, Subject
 from scheduler_defs.acting import forecast as forecasts
 from scheduler_defs.acting.agent_queues.agent_runs import GraphQLRuns
-from scheduler_defs.acting.agent_queues.agents import agent_details, agent_objects, tell
+from scheduler_defs.acting.agent_queues.agents import agent_details, agent_objects, tell, tell_all
 from scheduler_defs.acting.agent_queues.budgets import allow, budget_objects
 from scheduler_defs.acting.agent_queues.queues import pool_objects, queue_objects
 from scheduler_defs.acting.limits import limit_objects
@@ -34,6 +34,12 @@ class Telling(BaseModel):
     """Why."""
 
     reason: str | None = Field(None, max_length=500)
+
+
+class Pausing(Telling):
+    """Why, and until when."""
+
+    until: AwareDatetime | None = Field(None, description="Absent: until it is resumed.")
 
 
 @router.get("/capabilities")
@@ -73,11 +79,25 @@ def agent(asking: Looking, name: str) -> dict[str, Any]:
     return agent_details(place, place.agent(name))
 
 
+@router.post("/agents/pause")
+def pause_all(
+    asking: Steering, given: Pausing | None = None, dry_run: DryRun = False
+) -> list[dict[str, Any]]:
+    """Give no agent new work until they are resumed, or `until`; what runs goes on."""
+    return _tell_all(asking, "paused", given, dry_run)
+
+
+@router.post("/agents/resume")
+def resume_all(asking: Steering, dry_run: DryRun = False) -> list[dict[str, Any]]:
+    """Let all agents take work again, also those that are passed over for failed starts."""
+    return _tell_all(asking, "on", None, dry_run)
+
+
 @router.post("/agents/{name}/pause")
 def pause(
-    asking: Steering, name: str, given: Telling | None = None, dry_run: DryRun = False
+    asking: Steering, name: str, given: Pausing | None = None, dry_run: DryRun = False
 ) -> dict[str, Any]:
-    """Give it no new work until it is resumed; what runs goes on."""
+    """Give it no new work until it is resumed, or `until`; what runs goes on."""
     return _tell(asking, name, "paused", given, dry_run)
 
 
@@ -184,5 +204,26 @@ def _tell(asking: Asking, name: str, mode: str, given: Telling | None, dry_run: 
     place = asking.place()
     for queue in place.agent(name).queues:
         asking.require(Action.STEER, Subject(queue=queue))
-    reason = given.reason if given else None
-    return tell(place, name, mode, reason=reason, actor=asking.principal.name, dry_run=dry_run)
+    return tell(
+        place,
+        name,
+        mode,
+        reason=given.reason if given else None,
+        actor=asking.principal.name,
+        until=given.until if isinstance(given, Pausing) else None,
+        dry_run=dry_run,
+    )
+
+
+def _tell_all(asking: Asking, mode: str, given: Pausing | None, dry_run: bool) -> list[dict[str, Any]]:
+    place = asking.place()
+    for queue in place.declarations.served_queues:
+        asking.require(Action.STEER, Subject(queue=queue))
+    return tell_all(
+        place,
+        mode,
+        reason=given.reason if given else None,
+        actor=asking.principal.name,
+        until=given.until if given else None,
+        dry_run=dry_run,
+    )
