@@ -12,6 +12,7 @@ from scheduler_defs.acting.place import Place, UnknownAgentError
 from scheduler_defs.agents.deciding import AgentMode, Ending, TaskStatus
 from scheduler_defs.agents.pool import agent_states
 from scheduler_defs.agents.pool.passes import preview
+from scheduler_defs.agents.questions import inbox
 from scheduler_defs.agents.task_queue.protocol import LostTaskError, NotNeededError, TaskQueue
 from tests.unit.agents.yard import Yard, agent, declared, now
 from tests.unit.task_queue.asking import add, comments
@@ -142,6 +143,20 @@ def test_a_question_waits_for_its_answer_and_a_release_counts_no_attempt(place: 
     again = claims.lease_of(place, task, taken(place, task).token)
     freed = claims.settle(place, again, Ending.UNREADY, detail="released", now=now())
     assert (freed.status, freed.attempts) == (TaskStatus.IDLE, 0)
+
+
+@pytest.mark.parametrize("moved", ["complete", "cancel", "requeue", "resume"])
+def test_a_question_ends_with_its_task_when_a_person_moves_that_on(place: Place, moved: str) -> None:
+    if place.task_queue.backend != "postgres":
+        pytest.skip("of other task queues nobody is told when a task is moved on")
+    task, other = add(place.task_queue), add(place.task_queue)
+    for each in (task, other):
+        lease = claims.lease_of(place, each, taken(place, each).token)
+        claims.settle(place, lease, Ending.QUESTION, question="which schema?", now=now())
+    more = {"reason": "not needed"} if moved == "cancel" else {}
+    getattr(place.task_queue, moved)(task, author="ann", **more)
+    with place.engine.connect() as connection:
+        assert [each.subject for each in inbox.open_entries(connection)] == [f"task:{other}"]
 
 
 def test_a_token_is_for_its_own_task_only(place: Place) -> None:
