@@ -70,7 +70,7 @@ PAGES = (
     Page("overview", "/signalbox/", "heartbeat"),
     Page("schedules", "/signalbox/schedules", "morning-report"),
     Page("schedule", "/signalbox/schedules/heartbeat", "Occurrences"),
-    Page("timeline", "/signalbox/timeline?span=1h", "Most at once"),
+    Page("timeline", "/signalbox/timeline?span=1h", "went well"),
     Page("queues", "/signalbox/queues", "vaela"),
     Page("run", "/signalbox/runs/{run}", "the list is empty"),
     Page("inbox", "/signalbox/inbox", "deploy"),
