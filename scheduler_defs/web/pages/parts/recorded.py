@@ -17,7 +17,7 @@ from scheduler_defs.web.pages.parts.charts import Spark, spark
 OUTCOMES = 20
 _MOST_RULES = 30
 
-_statement = NamedSql(Path(__file__).parent)
+_statement = NamedSql(Path(__file__).parents[1])
 
 
 def sparks(engine: sa.Engine, names: Sequence[str]) -> Mapping[str, Spark]:
