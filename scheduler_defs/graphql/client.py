@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import json
 import re
-import urllib.error
-import urllib.request
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from scheduler_defs import settings
 from scheduler_defs.access import credential
 from scheduler_defs.errors import NotReachableError, SignalboxError
+from scheduler_defs.graphql.transport import Reply, code_server_away, first_line, send
 
 LOCATION = "signalbox"
 REPOSITORY = "__repository__"
 
-_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 _OPERATIONS = Path(__file__).with_name("operations.graphql")
 
 
@@ -27,8 +24,7 @@ class GraphQLClient:
     """Sends the operations of `operations.graphql` by name to one webserver.
 
     `url` is the webserver's address, e.g. `http://127.0.0.1:3000`. `headers` are sent with each request; by
-    default those that show who asks (`scheduler_defs.access.credential`). The standard library does the HTTP:
-    importing an HTTP client would cost a command more time than its request.
+    default those that show who asks (`scheduler_defs.access.credential`).
     """
 
     def __init__(
@@ -64,24 +60,18 @@ class GraphQLClient:
 
     def answer(self, body: Mapping[str, Any]) -> dict[str, Any]:
         """What the webserver answers to a GraphQL request."""
-        request = urllib.request.Request(  # noqa: S310 - the scheme is checked by _checked
-            _checked(self.url) + "/graphql",
-            data=json.dumps(body).encode(),
-            headers={"Content-Type": "application/json", **self._headers},
-        )
+        reply = self._send("/graphql", json.dumps(body).encode())
         try:
-            with _opener(self.url).open(request, timeout=self.timeout_seconds) as response:
-                return json.load(response)
-        except urllib.error.HTTPError as error:
-            text = error.read()
-            if message := _code_server_away(text):
-                raise NotReachableError(
-                    f"the code server is not there, or starts again: {message}"
-                ) from error
-            raise SignalboxError(f"{self.url} answered {error.code}: {_first_line(text)}") from error
-        except (OSError, ValueError) as error:
-            reason = getattr(error, "reason", error)
-            raise NotReachableError(f"no Dagster webserver at {self.url}: {reason}") from error
+            return json.loads(reply.body)
+        except ValueError as error:
+            raise NotReachableError(f"no Dagster webserver at {self.url}: {error}") from error
+
+    def get(self, path: str) -> Reply:
+        """What the webserver answers to a path, e.g. `/api/v1/schedules`. Raises as `send` does."""
+        return self._send(path)
+
+    def _send(self, path: str, body: bytes | None = None) -> Reply:
+        return send(self.url, path, body, headers=self._headers, timeout_seconds=self.timeout_seconds)
 
 
 def document(operation: str) -> str:
@@ -103,49 +93,12 @@ def operations() -> Mapping[str, str]:
     return {match[1]: block.strip() for match, block in zip(named, blocks, strict=True) if match}
 
 
-# How Dagster says that nobody answers for the code location.
-_AWAY = re.compile(
-    r"DagsterUserCodeUnreachableError|user code server|gRPC server|UNAVAILABLE|Could not reach"
-)
-
-
-def _code_server_away(text: bytes) -> str | None:
-    """What an answer of an unwell webserver says of a code server that it cannot reach, in one line."""
-    if not _AWAY.search(text.decode(errors="replace")):
-        return None
-    try:
-        (result,) = json.loads(text)["data"].values()
-        return _first_line(result["message"])
-    except (ValueError, KeyError, TypeError, AttributeError):
-        return "no answer"
-
-
 def _refuse(operation: str, result: Any) -> Any:
     kind = result.get("__typename", "") if isinstance(result, dict) else ""
     if kind == "RunConfigValidationInvalid":
         raise SignalboxError("; ".join(error["message"] for error in result["errors"]))
-    if kind == "PythonError" and _AWAY.search(str(result.get("message", ""))):
-        raise NotReachableError(
-            f"the code server is not there, or starts again: {_first_line(result['message'])}"
-        )
+    if kind == "PythonError" and (away := code_server_away(str(result.get("message", "")))):
+        raise away
     if kind.endswith(("Error", "Failure", "Conflict", "NotFound", "NotSupported")):
-        raise SignalboxError(f"{_first_line(result.get('message', kind))}")
+        raise SignalboxError(f"{first_line(result.get('message', kind))}")
     return result
-
-
-def _checked(url: str) -> str:
-    if not url.startswith(("http://", "https://")):
-        raise SignalboxError(f"{url!r} is not an http:// or https:// address")
-    return url
-
-
-def _opener(url: str) -> urllib.request.OpenerDirector:
-    """Through the environment's proxies, but never to this machine itself: a proxy's loopback is its own."""
-    if (urlsplit(url).hostname or "").lower() in _LOOPBACK:
-        return urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    return urllib.request.build_opener()
-
-
-def _first_line(text: str | bytes) -> str:
-    decoded = text.decode(errors="replace") if isinstance(text, bytes) else text
-    return next((line for line in decoded.splitlines() if line.strip()), "no message")[:500]

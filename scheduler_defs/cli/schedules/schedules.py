@@ -1,15 +1,16 @@
-"""`signalbox schedules`: list, show, run and switch schedules. `next` and `list --offline` need no stack."""
+"""`signalbox schedules`: list, show, run and switch schedules. `next` needs no stack."""
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from scheduler_defs.cli.options import AsJson, ScheduleName
 from scheduler_defs.cli.schedules.edits import add_command, remove_command, set_command
+from scheduler_defs.cli.schedules.list import list_command, recorded
 from scheduler_defs.cli.schedules.run import run_command
 from scheduler_defs.cli.terminal.completion import schedule_names
 from scheduler_defs.cli.terminal.connection import database_engine, graphql
@@ -19,35 +20,13 @@ from scheduler_defs.errors import NotReachableError, SignalboxError, UsageError
 
 if TYPE_CHECKING:
     from scheduler_defs.declarations.models.declared import Schedule
-    from scheduler_defs.evaluation.records import ScheduleRecords
 
 app = typer.Typer(help="List, show, run, switch and edit schedules.")
+app.command("list")(list_command)
 app.command("run")(run_command)
 app.command("add")(add_command)
 app.command("set")(set_command)
 app.command("remove")(remove_command)
-
-
-@app.command("list")
-def list_command(as_json: AsJson = False) -> None:
-    """Every declared schedule: its rule, whether it is on, when it is next due, its last run."""
-    from scheduler_defs.graphql.schedules import schedule_objects
-
-    declarations = load_declared()
-    now = dt.datetime.now(dt.UTC)
-    schedules = list(declarations.schedules.values())
-    rows = schedule_objects(graphql(), schedules, now, _recorded(schedules))
-    if as_json:
-        print_json(rows)
-        return
-    print_table(
-        ("NAME", "JOB", "RULE", "ZONE", "STATE", here("NEXT"), "LAST RUN"),
-        [
-            (r["name"], r["job"], r["spec"], r["timezone"], r["state"], local_time(r["next"]), _last(r))
-            for r in rows
-        ],
-        empty="no schedules are declared",
-    )
 
 
 @app.command("show")
@@ -58,7 +37,7 @@ def show_command(name: ScheduleName, as_json: AsJson = False) -> None:
     declarations = load_declared()
     schedule = declared_schedule(declarations, name)
     now = dt.datetime.now(dt.UTC)
-    (row,) = schedule_objects(graphql(), [schedule], now, _recorded([schedule]))
+    (row,) = schedule_objects(graphql(), [schedule], now, recorded([schedule]))
     row["next_five"] = upcoming(schedule, now, 5)
     row["declared"] = schedule.model_dump(mode="json", exclude={"timing", "policies"}, exclude_defaults=True)
     if as_json:
@@ -235,14 +214,3 @@ def _instant_or_duration(text: str, now: dt.datetime, zone: str) -> dt.datetime:
         raise SignalboxError(
             f"--until {text!r} is neither a duration such as 36h nor an instant: {error}"
         ) from error
-
-
-def _recorded(schedules: Sequence[Schedule]) -> ScheduleRecords:
-    from scheduler_defs.evaluation.records import read_recorded
-
-    return read_recorded(database_engine(), schedules)
-
-
-def _last(row: dict[str, Any]) -> str:
-    run = row["last_run"]
-    return f"{run['status']} {local_time(run['created'])}" if run else ""

@@ -30,6 +30,12 @@ def graphql() -> GraphQLClient:
     return GraphQLClient(url)
 
 
+def has_stack_declarations() -> bool:
+    """Whether the folder of the declarations is the running stack's, and not another one that was named."""
+    place = settings.settings()
+    return running_stack.exports(place.state).get(settings.CONFIG, str(place.config)) == str(place.config)
+
+
 def database_engine() -> Engine:
     """The running stack's database. Raises NotReachableError when nothing says where it is."""
     from scheduler_defs import database

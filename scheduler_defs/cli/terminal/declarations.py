@@ -17,12 +17,14 @@ if TYPE_CHECKING:
 def load_declared() -> Declarations:
     """What is in force: the files, or the last good set while they have faults (said on stderr)."""
     found = _current()
-    if found.problems:
-        say(
-            f"signalbox: {counted(len(found.problems), 'fault')} in the declarations;"
-            " `signalbox check` names them"
-        )
+    say_faults(len(found.problems))
     return found.declarations
+
+
+def say_faults(number: int) -> None:
+    """On stderr, if there are any."""
+    if number:
+        say(f"signalbox: {counted(number, 'fault')} in the declarations; `signalbox check` names them")
 
 
 def in_force() -> Declarations:

@@ -5,15 +5,25 @@ from __future__ import annotations
 from scheduler_defs.access.table import Subject
 from scheduler_defs.declarations import Declarations, current
 from scheduler_defs.declarations.names import dagster_name
+from scheduler_defs.declarations.serving import Current
 from scheduler_defs.settings import settings
 
 _QUEUE_SENSOR = "agent_queue_"
 
 
+def _current() -> Current:
+    place = settings()
+    return current(place.config, place.state)
+
+
 def declared() -> Declarations:
     """The declarations in force."""
-    place = settings()
-    return current(place.config, place.state).declarations
+    return _current().declarations
+
+
+def faults() -> int:
+    """How many faults the files of the declarations have."""
+    return len(_current().problems)
 
 
 def of_job(name: str) -> Subject:

@@ -1,7 +1,11 @@
 """What a user does with a running stack, through the command; seen again through GraphQL and Postgres."""
 
 import datetime as dt
+import json
+import re
+import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 import psycopg2
 import pytest
@@ -153,3 +157,26 @@ def test_run_now_obeys_overlap_and_limits_unless_forced_and_instead_completes_an
 @pytest.mark.parametrize("command", [["schedules", "list"], ["jobs", "list"], ["runs", "list"], ["limits"]])
 def test_lists_are_readable_tables_without_json(stack: Stack, command: list[str]) -> None:
     assert len(stack.run(*command).stdout.splitlines()) > 2
+
+
+def test_schedules_are_listed_by_name_the_same_from_the_stack_and_from_another_folder_and_faults_are_said(
+    stack: Stack, tmp_path: Path
+) -> None:
+    shutil.copytree(stack.config, tmp_path / "config")
+    broken = stack.config / "broken.yaml"
+    broken.write_text("jobs:\n  greet: {comand: [echo]}\n", encoding="utf-8")
+    try:
+        asked = stack.run("schedules", "list", "--json")
+    finally:
+        broken.unlink()
+    listed = json.loads(asked.stdout)
+    composed = stack.json("schedules", "list", "--config", str(tmp_path / "config"))
+    assert re.fullmatch(
+        r"signalbox: \d faults? in the declarations; `signalbox check` names them\n", asked.stderr
+    )
+    assert [row["name"] for row in listed] == sorted(row["name"] for row in listed)
+    lasting = ("name", "job", "spec", "timezone", "enabled", "state", "owner")
+    assert [[row[key] for key in lasting] for row in listed] == [
+        [row[key] for key in lasting] for row in composed
+    ]
+    assert [list(row) for row in listed] == [list(row) for row in composed]

@@ -20,6 +20,7 @@ from schemathesis.specs.openapi import checks
 from starlette.testclient import TestClient
 
 from scheduler_defs import database
+from scheduler_defs.graphql.rest import FAULTS_HEADER
 from scheduler_defs.web.rest import app as rest
 from tests.conftest import fresh_database
 from tests.standins.web import CREDENTIAL, UI
@@ -63,12 +64,12 @@ class Yard:
     """A yard in which each thing that a path names is there."""
 
     def __init__(self, file: Path, client: TestClient) -> None:
-        self._file = file
+        self.file = file
         self.client = client
 
     def restore(self, label: str) -> dict[str, Any]:
         """Names and ids for the operation's path, of things that are as at the beginning."""
-        self._file.write_text(YARD)
+        self.file.write_text(YARD)
         task = self.client.post("/api/v1/tasks", json={"title": "to do", "queue": "dev"})
         run = self.client.post("/api/v1/jobs/deploy/runs")
         waiting = self.client.get("/api/v1/approvals").json()
@@ -136,3 +137,17 @@ def test_given_any_request_then_the_answer_is_as_the_document_says(
         case.validate_response(yard.client.request(**request), checks=CHECKS)
 
     ask()
+
+
+def test_given_faults_in_the_files_then_the_list_of_schedules_says_how_many_in_a_described_header(
+    yard: Yard,
+) -> None:
+    yard.restore("GET /schedules")
+    whole = yard.client.get("/api/v1/schedules")
+    yard.file.write_text(YARD + "  other: {secret: TEST_HOOK_SECRET, jop: deploy}\n")
+    faulty = yard.client.get("/api/v1/schedules")
+    assert (whole.headers[FAULTS_HEADER], faulty.headers[FAULTS_HEADER]) == ("0", "2")
+    assert faulty.json() == whole.json()
+    described = OPERATIONS["GET /schedules"].definition.raw["responses"]["200"]
+    assert FAULTS_HEADER in described["headers"]
+    assert "content" in described

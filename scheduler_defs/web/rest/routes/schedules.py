@@ -20,9 +20,10 @@ from scheduler_defs.evaluation.facts.pauses import Pause, check_end, pause, read
 from scheduler_defs.evaluation.records import read_recorded
 from scheduler_defs.graphql.client import GraphQLClient
 from scheduler_defs.graphql.history import history
+from scheduler_defs.graphql.rest import FAULTS_HEADER
 from scheduler_defs.graphql.schedules import schedule_objects, switch
 from scheduler_defs.timing import occurrences
-from scheduler_defs.web.access.subjects import declared
+from scheduler_defs.web.access.subjects import declared, faults
 from scheduler_defs.web.rest.asking import Cursor, DryRun, Limit, Looking, Running, Switching, page
 from scheduler_defs.web.rest.edits import etag
 
@@ -44,9 +45,18 @@ class Pausing(BaseModel):
     until: AwareDatetime | None = None
 
 
-@router.get("")
-def list_schedules(asking: Looking, limit: Limit = 100, cursor: Cursor = None) -> dict[str, Any]:
+_FAULTS = {
+    "description": "How many faults the files of the declarations have; what is in force has none.",
+    "schema": {"type": "integer", "minimum": 0},
+}
+
+
+@router.get("", responses={200: {"headers": {FAULTS_HEADER: _FAULTS}}})
+def list_schedules(
+    asking: Looking, response: Response, limit: Limit = 100, cursor: Cursor = None
+) -> dict[str, Any]:
     """Declared schedules by name, with state, next occurrence and last run."""
+    response.headers[FAULTS_HEADER] = str(faults())
     found = sorted(declared().schedules.values(), key=lambda each: each.name)
     chosen = [each for each in found if cursor is None or each.name > cursor][: limit + 1]
     return page(_objects(asking.require(Action.LOOK), chosen), limit, "name")
