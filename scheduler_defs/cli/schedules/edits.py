@@ -49,7 +49,7 @@ def add_command(
         for parent in parents:
             place = place.setdefault(parent, {})
         place[last] = value
-    _finish(_editor().add(name, entry, file=file, command=command), dry_run, as_json)
+    finish(editor().add(name, entry, file=file, command=command), dry_run, as_json)
 
 
 def set_command(
@@ -65,12 +65,12 @@ def set_command(
     """Change a schedule: `signalbox schedules set nightly every=6h retries.max_attempts=3 --unset jitter`."""
     if not pairs and not unset:
         raise UsageError("nothing to change: give KEY=VALUE, or --unset KEY")
-    _finish(_editor().set(name, _changes(pairs or (), unset or ())), dry_run, as_json)
+    finish(editor().set(name, _changes(pairs or (), unset or ())), dry_run, as_json)
 
 
 def remove_command(name: ScheduleName, dry_run: DryRun = False, as_json: AsJson = False) -> None:
     """Take a schedule out of its file, with the comment right above it."""
-    _finish(_editor().remove(name), dry_run, as_json)
+    finish(editor().remove(name), dry_run, as_json)
 
 
 def _split(words: list[str]) -> tuple[list[str], list[str]]:
@@ -79,7 +79,8 @@ def _split(words: list[str]) -> tuple[list[str], list[str]]:
     return words[:number], words[number:]
 
 
-def _editor() -> Editor:
+def editor() -> Editor:
+    """Of the schedules of the folder that the command is about."""
     import datetime as dt
 
     from scheduler_defs import settings
@@ -121,7 +122,8 @@ def _changes(pairs: list[str] | tuple[()], unset: list[str] | tuple[()]) -> dict
     return changes
 
 
-def _finish(edit: Edit, dry_run: bool, as_json: bool) -> None:
+def finish(edit: Edit, dry_run: bool, as_json: bool, what: str = "") -> None:
+    """Write the edit, unless it is only to be shown; `what` is added to the line that says so."""
     from scheduler_defs.acting.editing import write
     from scheduler_defs.cli.terminal.output import print_json, print_text, say
 
@@ -143,4 +145,5 @@ def _finish(edit: Edit, dry_run: bool, as_json: bool) -> None:
     if not edit.changed:
         say(f"{edit.path}: nothing to change")
     else:
-        say(f"{edit.path}: {'would be changed' if dry_run else 'changed'}")
+        done = "would be changed" if dry_run else "changed"
+        say(f"{edit.path}: {done}; {what}" if what else f"{edit.path}: {done}")

@@ -23,9 +23,25 @@ def backup(
         Path | None,
         typer.Option("--to", metavar="DIR", help="Folder; else backups/ in the state folder."),
     ] = None,
+    schedule: Annotated[
+        str | None,
+        typer.Option(
+            "--schedule", metavar="WHEN", help="Declare that it is done at a cron rule, or every 6h."
+        ),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="With --schedule: show what would be declared.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Dump the whole database into one file, from one snapshot; a stack that runs goes on."""
+    if schedule is not None:
+        from scheduler_defs.cli.upkeep.backup_schedule import schedule_backup
+
+        schedule_backup(schedule, to, dry_run=dry_run, as_json=as_json)
+        return
+    if dry_run:
+        raise UsageError("--dry-run goes with --schedule")
     from scheduler_defs.upkeep.backup.dumping import back_up
 
     _as_person()
