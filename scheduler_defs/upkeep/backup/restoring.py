@@ -122,7 +122,6 @@ def pour(
         tools.program("psql"),
         "-X",
         "-q",
-        "-1",
         "-v",
         "ON_ERROR_STOP=1",
         *named,
@@ -139,13 +138,17 @@ def pour(
         assert writer.stdin is not None
         complete = False
         try:
-            _feed(writer, before)
+            # Not psql's own `-1`: it commits at the end of its input, which comes also when we are killed.
+            _feed(writer, f"BEGIN;\n{before}")
             reader = subprocess.Popen(
                 [*reading, str(file)], stdout=writer.stdin, stderr=read_said, env=dict(tools.environment)
             )
             complete = reader.wait() == 0
             # A backup that ends too early must not be committed.
-            _feed(writer, after if complete else "\\warn the backup ends too early\nSELECT 1/0;\n")
+            _feed(
+                writer,
+                f"{after}\nCOMMIT;\n" if complete else "\\warn the backup ends too early\nSELECT 1/0;\n",
+            )
         finally:
             _close(writer)
             ended = writer.wait()

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
-import os
-import signal
 import subprocess
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
 import sqlalchemy as sa
 
@@ -102,8 +101,9 @@ def test_given_a_backup_that_ends_too_early_then_nothing_is_changed(url: str, tm
     assert (tasks(), runs(url)) == (["first", "second"], 2)
 
 
+@pytest.mark.parametrize("spared", [(), ("psql",), ("psql", "pg_restore")])
 def test_given_a_restoration_that_is_killed_in_the_middle_then_nothing_is_changed(
-    url: str, tmp_path: Path
+    url: str, tmp_path: Path, spared: tuple[str, ...]
 ) -> None:
     made = back_up(url, tmp_path, NOW)
     add("second")
@@ -124,7 +124,10 @@ def test_given_a_restoration_that_is_killed_in_the_middle_then_nothing_is_change
         )
         with watching.connect().execution_options(isolation_level="AUTOCOMMIT") as looking:
             wait_until(lambda: looking.execute(waits).scalar_one() > 0)
-            os.killpg(restoring.pid, signal.SIGKILL)
+            its = psutil.Process(restoring.pid)
+            for each in (its, *its.children(recursive=True)):
+                if each.name() not in spared:
+                    each.kill()
             restoring.wait()
     nobody_connected(url)
     assert (tasks(), runs(url)) == (["first", "second"], 2)
