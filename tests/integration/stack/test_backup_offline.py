@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -44,7 +45,7 @@ def where(monkeypatch: pytest.MonkeyPatch) -> Iterator[Settings]:
 
 
 def signalbox(line: str) -> subprocess.CompletedProcess[str]:
-    argv = [sys.executable, "-m", "scheduler_defs.cli.main", *line.split()]
+    argv = [sys.executable, "-m", "scheduler_defs.cli.main", *shlex.split(line)]
     return subprocess.run(argv, capture_output=True, text=True, check=False, cwd=PROJECT_ROOT, env=os.environ)
 
 
@@ -68,6 +69,7 @@ def test_the_commands_of_the_guide_bring_the_database_back(where: Settings, tmp_
         "down",
         "restore",
         "restore",
+        "backup",
         "upgrade",
     ]
     first = signalbox(lines[0])
