@@ -115,34 +115,39 @@ def fill(state: Path, templates: list[str], runs: int, schedules: int, events: i
     began = time.monotonic()
     with offline_database(settings()) as url:
         engine = sa.create_engine(url, poolclass=sa.NullPool)
-        values = {
-            "templates": templates,
-            "events": events,
-            "schedules": schedules,
-            "jobs": JOBS,
-            "days": DAYS,
-            "runs": runs,
-            "schedule": tags.SCHEDULE,
-            "scheduled_for": tags.SCHEDULED_FOR,
-        }
-        with engine.begin() as connection:
-            values["now"] = connection.execute(sa.text("SELECT now() AT TIME ZONE 'UTC'")).scalar_one()
-            connection.execute(sa.text(_TEMPLATE_EVENTS), values)
-        with _without_indexes(engine):
-            for first in range(1, runs + 1, _BATCH):
-                batch = {**values, "first": first, "last": min(runs, first + _BATCH - 1)}
-                with engine.begin() as connection:
-                    # Neither triggers nor foreign keys: the copies are whole.
-                    connection.execute(sa.text("SET LOCAL session_replication_role = replica"))
-                    connection.execute(sa.text("SET LOCAL synchronous_commit = off"))
-                    connection.execute(sa.text(_CHOSEN), batch)
-                    for statement in _FILL:
-                        connection.execute(sa.text(statement), batch)
-        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            connection.execute(sa.text("DROP TABLE template_events"))
-            connection.execute(sa.text("VACUUM ANALYZE"))
+        fill_tables(engine, templates, runs, schedules, events)
         engine.dispose()
     print(f"filled in {time.monotonic() - began:.0f} s", flush=True)
+
+
+def fill_tables(engine: sa.Engine, templates: list[str], runs: int, schedules: int, events: int) -> None:
+    """The same, into a database that is there; `templates`: a run of each job, ended."""
+    values = {
+        "templates": templates,
+        "events": events,
+        "schedules": schedules,
+        "jobs": JOBS,
+        "days": DAYS,
+        "runs": runs,
+        "schedule": tags.SCHEDULE,
+        "scheduled_for": tags.SCHEDULED_FOR,
+    }
+    with engine.begin() as connection:
+        values["now"] = connection.execute(sa.text("SELECT now() AT TIME ZONE 'UTC'")).scalar_one()
+        connection.execute(sa.text(_TEMPLATE_EVENTS), values)
+    with _without_indexes(engine):
+        for first in range(1, runs + 1, _BATCH):
+            batch = {**values, "first": first, "last": min(runs, first + _BATCH - 1)}
+            with engine.begin() as connection:
+                # Neither triggers nor foreign keys: the copies are whole.
+                connection.execute(sa.text("SET LOCAL session_replication_role = replica"))
+                connection.execute(sa.text("SET LOCAL synchronous_commit = off"))
+                connection.execute(sa.text(_CHOSEN), batch)
+                for statement in _FILL:
+                    connection.execute(sa.text(statement), batch)
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(sa.text("DROP TABLE template_events"))
+        connection.execute(sa.text("VACUUM ANALYZE"))
 
 
 @contextmanager

@@ -28,8 +28,8 @@ LOADED = "from scheduler_defs.definitions import serve\n\ndefs = serve()\n"
 
 
 @contextmanager
-def serving_yard(folder: Path, url: str, access: Access | None = None) -> Iterator[Web]:
-    """The caller has put `url`, the declarations' folder and the state's into the environment."""
+def yard_context(folder: Path, url: str) -> Iterator[SignalboxProcessContext]:
+    """The instance and what it serves; the environment is as for `serving_yard`."""
     (folder / "yard.py").write_text(LOADED)
     place = InProcessCodeLocationOrigin(
         LoadableTargetOrigin(python_file=str(folder / "yard.py")), location_name=LOCATION
@@ -40,15 +40,20 @@ def serving_yard(folder: Path, url: str, access: Access | None = None) -> Iterat
         with SignalboxProcessContext(
             instance, InProcessWorkspaceLoadTarget(place), version="test"
         ) as context:
-            declared = access or Access()
-            yield Web(
-                SignalboxWebserver(
-                    context,
-                    hosts=allowed("127.0.0.1", [UI]),
-                    origins=frozenset({origin(UI)}),
-                    identities=Identities(
-                        access=lambda: declared, engine=database.engine, credential=CREDENTIAL
-                    ),
-                ),
-                instance,
-            )
+            yield context
+
+
+@contextmanager
+def serving_yard(folder: Path, url: str, access: Access | None = None) -> Iterator[Web]:
+    """The caller has put `url`, the declarations' folder and the state's into the environment."""
+    with yard_context(folder, url) as context:
+        declared = access or Access()
+        yield Web(
+            SignalboxWebserver(
+                context,
+                hosts=allowed("127.0.0.1", [UI]),
+                origins=frozenset({origin(UI)}),
+                identities=Identities(access=lambda: declared, engine=database.engine, credential=CREDENTIAL),
+            ),
+            context.instance,
+        )

@@ -102,6 +102,31 @@ def _nothing() -> None:
     pass
 
 
+_COPIES = sa.text(
+    """
+    INSERT INTO runs
+        (run_id, snapshot_id, pipeline_name, status, run_body, create_timestamp, update_timestamp)
+    SELECT run_id || '-' || n, snapshot_id, pipeline_name, status,
+        replace(run_body, run_id, run_id || '-' || n), create_timestamp, update_timestamp
+    FROM runs, generate_series(1, :number) AS n WHERE run_id = :run_id
+    """
+)
+_TAGS = sa.text(
+    """
+    INSERT INTO run_tags (run_id, key, value)
+    SELECT :run_id || '-' || n, key, value FROM run_tags, generate_series(1, :number) AS n
+    WHERE run_id = :run_id
+    """
+)
+
+
+def copy_run(url: str, run_id: str, number: int) -> None:
+    """So many more runs like this one."""
+    with database.engine(url).begin() as connection:
+        for statement in (_COPIES, _TAGS):
+            connection.execute(statement, {"run_id": run_id, "number": number})
+
+
 def add_worker(url: str, name: str, queues: Sequence[str], slots: int) -> None:
     """A worker that has just beaten."""
     with database.engine(url).begin() as connection:
