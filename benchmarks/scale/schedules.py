@@ -23,7 +23,9 @@ JOBS = 200
 DUE = 10
 _TIMES = 5
 _DECLARED_EARLIER = sa.text("UPDATE signalbox.schedule_rules SET since = since - interval '1 hour'")
-_MINUTELY = "schedules:\n" + "".join(f"  due-{n}: {{job: j-{n}, every: 1m, overlap: allow}}\n" for n in range(DUE))
+_MINUTELY = "schedules:\n" + "".join(
+    f"  due-{n}: {{job: j-{n}, every: 1m, overlap: allow}}\n" for n in range(DUE)
+)
 
 
 def reload(folder: Path, url: str, size: int) -> Iterator[Figure]:
