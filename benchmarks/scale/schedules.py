@@ -23,9 +23,7 @@ JOBS = 200
 DUE = 10
 _TIMES = 5
 _DECLARED_EARLIER = sa.text("UPDATE signalbox.schedule_rules SET since = since - interval '1 hour'")
-_MINUTELY = "schedules:\n" + "".join(
-    f"  due-{n}: {{job: j-{n}, every: 1m, overlap: allow}}\n" for n in range(DUE)
-)
+_MINUTELY = [f"  due-{n}: {{job: j-{n}, every: 1m, overlap: allow}}\n" for n in range(DUE)]
 
 
 def reload(folder: Path, url: str, size: int) -> Iterator[Figure]:
@@ -69,7 +67,7 @@ def reload(folder: Path, url: str, size: int) -> Iterator[Figure]:
 def loop(folder: Path, url: str, size: int) -> Iterator[Figure]:
     """Dagster's own pass with ours in it: the first, one with nothing due, and one with ten due."""
     write_yard(folder / "config", size)
-    (folder / "config" / "due.yaml").write_text(_MINUTELY)
+    (folder / "config" / "due.yaml").write_text("".join(["schedules:\n", *_MINUTELY]))
     from dagster._scheduler.scheduler import launch_scheduled_runs
 
     from scheduler_defs.execution.dagster_patches import schedule_loop
