@@ -36,6 +36,7 @@ from scheduler_defs.execution.worker.run import (
     is_somebodys,
     job_of,
     keep_warm,
+    write_collected,
 )
 
 logger = logging.getLogger(__name__)
@@ -43,6 +44,9 @@ logger = logging.getLogger(__name__)
 _ENDED, _NOT_ENDED = 0, 10
 """Exit codes of the process of a step: an event says how the step ended, or none does."""
 
+_BEGINS = frozenset(
+    kind.value for kind in (dg.DagsterEventType.STEP_START, dg.DagsterEventType.STEP_RESTARTED)
+)
 _ENDS = frozenset(
     kind.value
     for kind in (
@@ -99,6 +103,9 @@ def _execute(run: dg.DagsterRun, arguments: ExecuteStepArgs, key: str) -> int:
         for event in _events(run, arguments, key):
             if event.event_type_value in _ENDS:
                 ended = _ENDED
+            elif event.event_type_value in _BEGINS:
+                # Before its code runs: a step that is killed at once must not look as if it had not begun.
+                write_collected()
     return ended
 
 

@@ -48,6 +48,10 @@ class PooledEventLogStorage(Pooled, PostgresEventLogStorage):
         finally:
             self._buffer.end()
 
+    def write_collected(self) -> None:
+        """Write now what was collected. Raises what the database raises."""
+        self._buffer.flush()
+
     def collect_anew(self) -> None:
         """In a forked process, where the thread that writes what was collected is not."""
         vars(self).pop("_buffer", None)

@@ -297,6 +297,13 @@ def collecting(run_id: str, known: KnownRun | None = None) -> AbstractContextMan
     return nullcontext()
 
 
+def write_collected() -> None:
+    """Write the run's events of which the next one must not be lost, whatever becomes of this process."""
+    storage = instance().event_log_storage
+    if isinstance(storage, PooledEventLogStorage):
+        patiently(storage.write_collected)
+
+
 def _acquire(claim: Claim) -> str | None:
     def act() -> str | None:
         with connection(own_tables()) as found:

@@ -8,14 +8,18 @@ import time
 from pathlib import Path
 
 import dagster as dg
+import sqlalchemy as sa
 from dagster_celery import celery_executor
 
-from scheduler_defs import tags
+from scheduler_defs import database, tags
 from scheduler_defs.execution.leases.current import current_lease
 from scheduler_defs.execution.steps.executor_job import celery_steps_executor
 from scheduler_defs.execution.steps.timeout import TIMEOUT_TAG
 
 NOTES = "STEPS_TEST_NOTES"
+STARTS = sa.text(
+    "SELECT step_key FROM event_logs WHERE run_id = :run_id AND dagster_event_type = 'STEP_START'"
+)
 
 
 def note(what: str) -> None:
@@ -121,6 +125,18 @@ def waits_and_retries() -> None:
 @dg.job(executor_def=celery_steps_executor)
 def waiting_with_retry() -> None:
     waits_and_retries()
+
+
+@dg.op
+def reads_its_own_start() -> None:
+    with database.engine().connect() as connection:  # whoever asks through the instance has it written first
+        begun = connection.execute(STARTS, {"run_id": dg.OpExecutionContext.get().run_id}).scalars()
+        note(f"begun {list(begun)}")
+
+
+@dg.job(executor_def=celery_steps_executor)
+def reading_its_own_start() -> None:
+    reads_its_own_start()
 
 
 @dg.op

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import time
 
 import kombu
 import psutil
 
 from scheduler_defs.execution.worker import celery_app
+from scheduler_defs.stack.machine import processes
 from tests.integration.steps import jobs
 from tests.integration.steps.stack import Stack, until
 
 
 def kill_child(stack: Stack, line: str) -> None:
-    """SIGKILL to the pool child that noted this line."""
-    os.kill(int(line.split()[-1]), signal.SIGKILL)
+    """SIGKILL to the pool child that noted this line; returns when what it had forked is gone, too."""
+    child = psutil.Process(int(line.split()[-1]))
+    forked = child.children(recursive=True)
+    child.kill()
+    assert all(processes.ends_within(process, 30) for process in forked)
 
 
 def test_given_a_step_whose_process_is_killed_when_it_has_no_retries_then_the_run_fails_and_says_so(
@@ -31,6 +33,13 @@ def test_given_a_step_whose_process_is_killed_when_it_has_no_retries_then_the_ru
     print(f"killed step noticed, run failed: {time.monotonic() - killed:.1f} s")
     assert "worker lost" in stack.messages(run_id)
     assert until(lambda: not stack.rows("SELECT 1 FROM signalbox.leases"))
+
+
+def test_given_a_step_when_its_code_runs_then_its_start_is_in_the_database(stack: Stack) -> None:
+    """Killed right then, it would else be taken for one that was never begun, and run a second time."""
+    assert stack.wait(stack.launch(jobs.reading_its_own_start)) == "SUCCESS"
+    (line,) = stack.noted("begun")
+    assert line.startswith("begun ['reads_its_own_start']")
 
 
 def test_given_a_step_worker_that_is_killed_when_the_step_has_a_retry_then_another_worker_runs_it(
