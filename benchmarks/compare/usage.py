@@ -38,6 +38,7 @@ ROLES = {
     "webserver": ("dagster_webserver", "dagster-webserver", "scheduler_defs.web"),
     "code_server": ("dagster api grpc", "code-server start"),
     "workers": ("celery",),
+    "parent": ("scheduler_defs.stack.forking",),
     "postgres": ("postgres",),
     "broker": ("valkey",),
 }

@@ -41,6 +41,7 @@ class Component:
     and that a process has ended is seen at once, without asking.
     `useless_after_seconds`: a process that lives, was ready, and for so long does not answer as it should, is
     ended, to be started again. None: never; another start would help nobody, and cost what is connected.
+    `forked`: a module of this installation, which the stack's parent has imported, or most of it.
     `stops_nothing_else`: that it cannot be started, or reached, is no reason to end the stack.
     """
 
@@ -57,4 +58,5 @@ class Component:
     backoff: Backoff = field(default_factory=Backoff)
     asked_seconds: float = 15.0
     useless_after_seconds: float | None = None
+    forked: bool = False
     stops_nothing_else: bool = False

@@ -14,6 +14,7 @@ from scheduler_defs.errors import SignalboxError
 from scheduler_defs.settings import BROKER_URL, INSTALLATION, OWN_LOCATION, POSTGRES_URL, Settings
 from scheduler_defs.stack.components import code_server, locations, postgres, valkey
 from scheduler_defs.stack.components.component import Component, StopPhase, StopSignal
+from scheduler_defs.stack.forking import asking, marks, place
 from scheduler_defs.stack.machine import environment, folders
 from scheduler_defs.stack.machine.backoff import STORAGE_BACKOFF
 from scheduler_defs.stack.machine.database_url import check_readable, without_password
@@ -21,6 +22,7 @@ from scheduler_defs.stack.machine.ports import UI_PORT, Ports, check_address
 
 LOOPBACK = "127.0.0.1"
 LOCATION = OWN_LOCATION
+PARENT = place.COMPONENT_NAME
 MIGRATIONS = "migrations"
 RUNS_WORKER = "worker-runs"
 STEPS_WORKER = "worker-steps"
@@ -47,9 +49,9 @@ class Options:
 class Plan:
     """A stack that is ready to be started. The workers are added when their queues are known.
 
-    `storage`: the components that the migrations need. `code_server`: its socket. `workspace`: the file in
-    which webserver and daemon find it and those of other locations, whose sockets are in the folder
-    `locations`. `ports`: kept while the stack lives.
+    `parent`: from which others are forked. `storage`: the components that the migrations need.
+    `code_server`: its socket. `workspace`: the file in which webserver and daemon find it and those of other
+    locations, whose sockets are in the folder `locations`. `ports`: kept while the stack lives.
     """
 
     id: str
@@ -62,6 +64,7 @@ class Plan:
     workspace: Path
     locations: Path
     components: tuple[Component, ...]
+    parent: Component | None
     storage: tuple[str, ...]
     ports: Ports
     options: Options
@@ -89,6 +92,8 @@ def make(where: Settings, options: Options) -> Plan:
     listening = code_server.prepare(sockets / "code")
     elsewhere = sockets / "loc"
     code_server.prepare(elsewhere)
+    forking = place.folder(sockets)
+    folders.create_private(forking)
     workspace = where.state / "workspace.yaml"
     locations.write_workspace(workspace, listening, LOCATION, elsewhere, ())
     server = postgres.prepare(where.state, sockets / "pg") if where.postgres_url is None else None
@@ -124,6 +129,7 @@ def make(where: Settings, options: Options) -> Plan:
             _webserver(options, ui_port, ui, where.ui_url, workspace),
             _daemon(workspace),
         ),
+        parent=_parent(place.socket_of(where.state)) if asking.is_possible() else None,
         storage=tuple(component.name for component in storage),
         ports=ui_ports,
         options=options,
@@ -169,6 +175,7 @@ def worker(name: str, queues: Sequence[str], slots: int, stack_id: str, word: st
         # Without the supervisor nobody waits: commands must be gone within 2 s, without their grace.
         death_signal=signal.SIGKILL,
         useless_after_seconds=15.0,
+        forked=True,
     )
 
 
@@ -199,6 +206,21 @@ def _valkey(server: valkey.EmbeddedValkey) -> Component:
     )
 
 
+def _parent(socket: Path) -> Component:
+    """The process from which the others are forked. Without it they are started, and larger."""
+    return Component(
+        PARENT,
+        _python("scheduler_defs.stack.forking", str(socket), marks.RESERVED_ARGUMENT),
+        (),
+        str(socket),
+        stop_phase=StopPhase.USERS,
+        cwd=INSTALLATION,
+        variables={environment.COMPONENT: marks.reserved_name(PARENT)},
+        useless_after_seconds=20.0,
+        stops_nothing_else=True,
+    )
+
+
 def _code_server(socket: Path) -> Component:
     argv = _python(
         *("scheduler_defs.execution.dagster_patches.code_server", "code-server", "start"),
@@ -218,6 +240,7 @@ def _code_server(socket: Path) -> Component:
         # Nothing is scheduled meanwhile.
         asked_seconds=5.0,
         useless_after_seconds=5.0,
+        forked=True,
     )
 
 
@@ -237,6 +260,7 @@ def _webserver(options: Options, port: int, ui: str, public: str | None, workspa
         stop_phase=StopPhase.USERS,
         cwd=INSTALLATION,
         useless_after_seconds=10.0,
+        forked=True,
     )
 
 
@@ -251,6 +275,7 @@ def _daemon(workspace: Path) -> Component:
         cwd=INSTALLATION,
         # Its heartbeats, which it writes each 30 s, are all late when the clock has been set forward.
         useless_after_seconds=40.0,
+        forked=True,
     )
 
 

@@ -20,6 +20,7 @@ from scheduler_defs.access import credential
 from scheduler_defs.errors import NotReachableError, SignalboxError
 from scheduler_defs.execution.life.terms import terms
 from scheduler_defs.stack.components import code_server, locations, valkey
+from scheduler_defs.stack.forking import asking, place
 from scheduler_defs.stack.machine.database_url import connection_string
 
 # Dagster's daemons write a heartbeat every 30 s; a loop that is busy is late.
@@ -72,6 +73,9 @@ def check(name: str, variables: Mapping[str, str], pid: int | None, started: flo
         case "webserver":
             _listens(pid, urlsplit(variables[settings.UI_URL]).port)
             return webserver(variables[settings.UI_URL], postgres_url, Path(variables[settings.STATE]))
+        case place.COMPONENT_NAME:
+            asking.ping(place.socket_of(Path(variables[settings.STATE])))
+            return ""
         case "daemon":
             from scheduler_defs.stack.machine import processes
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 _PR_SET_PDEATHSIG = 1
 _PR_SET_KEEPCAPS = 8
 _PR_SET_SECUREBITS = 28
+_PR_SET_CHILD_SUBREAPER = 36
 _PR_CAP_AMBIENT = 47
 _PR_CAP_AMBIENT_RAISE = 2
 _CAPABILITY_VERSION_3 = 0x20080522
@@ -77,13 +78,25 @@ def in_child(account: Account | None = None, death_signal: int | None = None) ->
             if keeps:
                 _call("capset", ctypes.byref(header), sets)
                 _call("prctl", _PR_CAP_AMBIENT, _PR_CAP_AMBIENT_RAISE, _CAP_DAC_OVERRIDE, 0, 0)
-        if death_signal is not None and _libc is not None:
+        if death_signal is not None:
             # After the change of user, which would clear it.
-            _call("prctl", _PR_SET_PDEATHSIG, int(death_signal), 0, 0, 0)
-            if os.getppid() != parent:
-                os.kill(os.getpid(), signal.SIGKILL)
+            die_with(parent, death_signal)
 
     return setup
+
+
+def die_with(parent: int, death_signal: int) -> None:
+    """Have the kernel send this process a signal when its parent, with this pid, ends (Linux)."""
+    if _libc is None:
+        return
+    _call("prctl", _PR_SET_PDEATHSIG, int(death_signal), 0, 0, 0)
+    if os.getppid() != parent:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def adopt_orphans(on: bool) -> None:
+    """Whether processes below this one that lose their parent become its children, and not init's (Linux)."""
+    _call("prctl", _PR_SET_CHILD_SUBREAPER, int(on), 0, 0, 0)
 
 
 def _call(function: str, *arguments: object) -> None:

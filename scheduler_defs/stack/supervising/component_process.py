@@ -12,6 +12,8 @@ from pathlib import Path
 import psutil
 
 from scheduler_defs.stack.components.component import Component
+from scheduler_defs.stack.forking.asking import Forks, Process
+from scheduler_defs.stack.forking.messages import Order
 from scheduler_defs.stack.machine import environment, logs, processes
 from scheduler_defs.stack.machine.spawning import in_child
 
@@ -19,12 +21,20 @@ from scheduler_defs.stack.machine.spawning import in_child
 class ComponentProcess:
     """At most one process at a time. Everything but `sweep` runs on the supervisor's event loop."""
 
-    def __init__(self, component: Component, stack_id: str, exports: Mapping[str, str], folder: Path) -> None:
+    def __init__(
+        self,
+        component: Component,
+        stack_id: str,
+        exports: Mapping[str, str],
+        folder: Path,
+        forks: Forks | None = None,
+    ) -> None:
         self._component = component
         self._stack_id = stack_id
         self._exports = exports
         self._folder = folder
-        self._process: asyncio.subprocess.Process | None = None
+        self._forks = forks
+        self._process: Process | None = None
         self.started: float | None = None
         """When the last one was started, as the kernel has it."""
 
@@ -42,16 +52,18 @@ class ComponentProcess:
         """The task ends with the process, and gives its exit code."""
         name = self._component.name
         variables = environment.of_component(self._exports, self._stack_id, name)
+        variables |= self._component.variables
         log = logs.open_for_component(self._folder, name)
         try:
+            process = await self._forked(argv, variables, log)
             # On the main thread: the death signal is tied to the thread that starts the process.
-            self._process = await asyncio.create_subprocess_exec(
+            self._process = process or await asyncio.create_subprocess_exec(
                 *argv,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 cwd=self._component.cwd,
-                env={**variables, **self._component.variables},
+                env=variables,
                 start_new_session=True,
                 preexec_fn=in_child(self._component.account, self._component.death_signal),
             )
@@ -62,6 +74,15 @@ class ComponentProcess:
         except psutil.Error:
             self.started = time.time()
         return asyncio.create_task(self._process.wait())
+
+    async def _forked(self, argv: tuple[str, ...], variables: dict[str, str], log: int) -> Process | None:
+        component = self._component
+        if self._forks is None or not component.forked or component.cwd is None:
+            return None
+        _python, _as_module, *words = argv
+        folder, pid = str(component.cwd), os.getpid()
+        order = Order(tuple(words), variables, folder, component.death_signal, component.name, pid)
+        return await self._forks.start(order, log)
 
     def kill(self) -> None:
         """End it at once."""

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from scheduler_defs.errors import NotReachableError, SignalboxError
 from scheduler_defs.stack.components.component import Component
+from scheduler_defs.stack.forking.asking import Forks
 from scheduler_defs.stack.health import checks
 from scheduler_defs.stack.machine import logs
 from scheduler_defs.stack.machine.backoff import Backoff
@@ -37,7 +38,7 @@ class StackContext:
     """What all minders of a stack share.
 
     `changed` is called after every change of state. `ask(name, exports, pid, started)` says whether a
-    component is healthy, as `checks.check` does.
+    component is healthy, as `checks.check` does. `forks`: who forks processes; None: each is started.
     """
 
     id: str
@@ -46,6 +47,7 @@ class StackContext:
     ready: dict[str, asyncio.Event]
     changed: Callable[[], None]
     ask: Callable[[str, dict[str, str], int | None, float | None], str] = checks.check
+    forks: Forks | None = None
 
 
 class Minder:
@@ -59,7 +61,7 @@ class Minder:
         self._state = State.WAITING
         self._since = now()
         self._detail = ""
-        self._process = ComponentProcess(component, stack.id, stack.exports, stack.logs)
+        self._process = ComponentProcess(component, stack.id, stack.exports, stack.logs, stack.forks)
         self._ready_at: float | None = None
         self._useless_since: float | None = None
         self._limit = StartLimit()

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import datetime as dt
 import logging
 import os
 import signal
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 from scheduler_defs.errors import SignalboxError
 from scheduler_defs.execution.queue.capacity import AGENT_QUEUE, agent_slots_here, too_few_slots
@@ -18,15 +20,17 @@ from scheduler_defs.stack.components.plan import (
     AGENTS_WORKER,
     LOCATION,
     MIGRATIONS,
+    PARENT,
     RUNS_WORKER,
     STEPS_WORKER,
     Plan,
     worker,
 )
 from scheduler_defs.stack.components.queues import Queues, parse
+from scheduler_defs.stack.forking.asking import Forks
 from scheduler_defs.stack.machine import logs, processes, record
 from scheduler_defs.stack.machine.hangs import say_where_it_hangs
-from scheduler_defs.stack.machine.record import StackRecord
+from scheduler_defs.stack.machine.record import StackRecord, State
 from scheduler_defs.stack.supervising.alarms import KINDS, Alarms, keep_looking
 from scheduler_defs.stack.supervising.locations import LocationServers
 from scheduler_defs.stack.supervising.minder import Minder, StackContext
@@ -53,15 +57,19 @@ class Supervisor:
         self._asked_to_stop = asyncio.Event()
         self._ready = False
         awaited = (MIGRATIONS, locations.LOCATIONS, *(item.name for item in plan.components), RUNS_WORKER)
-        self._context = StackContext(
-            plan.id, plan.exports, plan.logs, {name: asyncio.Event() for name in awaited}, self._changed
-        )
+        forks = None if plan.parent is None else Forks(Path(plan.parent.address), self._is_parent_coming)
+        ready = {name: asyncio.Event() for name in awaited}
+        self._context = StackContext(plan.id, plan.exports, plan.logs, ready, self._changed, forks=forks)
         self._one_shots = OneShots(self._context)
         own = (plan.code_server, LOCATION)
         self._locations = LocationServers(
             self._context, workspace=plan.workspace, own=own, folder=plan.locations
         )
         self._minders = {item.name: Minder(item, self._context) for item in plan.components}
+        if plan.parent is not None:
+            # Who waits for the stack to be ready does not wait for it.
+            apart = dataclasses.replace(self._context, ready={PARENT: asyncio.Event()}, forks=None)
+            self._minders[PARENT] = Minder(plan.parent, apart)
 
     async def run(self) -> None:
         """Run until SIGINT, SIGTERM or SIGHUP. Raises SignalboxError when the stack cannot start.
@@ -104,6 +112,9 @@ class Supervisor:
             *self._locations.records(),
         )
         return StackRecord(plan.id, os.getpid(), self._since, self._ready, plan.ui, plan.exports, components)
+
+    def _is_parent_coming(self) -> bool:
+        return self._minders[PARENT].state in (State.WAITING, State.STARTING)
 
     async def _until_asked(self) -> None:
         await self._asked_to_stop.wait()

@@ -24,6 +24,7 @@ COMPONENTS = [
     "code-server",
     "webserver",
     "daemon",
+    "parent",
     "worker-runs",
     "worker-steps",
     "worker-agents",
