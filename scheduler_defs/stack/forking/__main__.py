@@ -18,7 +18,7 @@ _SECONDS_TO_SAY_IT = 5.0
 def main() -> None:
     """Import, listen and fork until the supervisor ends; in what was forked, run what was asked for."""
     path = Path(sys.argv[1])
-    marks.show_command((sys.executable, "-m", "scheduler_defs.stack.forking", str(path)))
+    marks.show_command((sys.executable, "-P", "-m", "scheduler_defs.stack.forking", str(path)))
     marks.show_component(COMPONENT_NAME)
     stamps = modules.load()
     # What is there now is not garbage: collecting it would give each process a copy of all these pages.

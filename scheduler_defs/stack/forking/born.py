@@ -31,7 +31,7 @@ def settle(connection: socket.socket, order: Order, log: int) -> None:
         _talk(connection, order)
     except OSError:
         os._exit(1)
-    marks.show_command((sys.executable, "-m", *order.words))
+    marks.show_command((sys.executable, "-P", "-m", *order.words))
     marks.show_component(order.component)
     for number in (1, 2):
         os.dup2(log, number)

@@ -79,9 +79,9 @@ class ComponentProcess:
         component = self._component
         if self._forks is None or not component.forked or component.cwd is None:
             return None
-        _python, _as_module, *words = argv
+        words = argv[argv.index("-m") + 1 :]
         folder, pid = str(component.cwd), os.getpid()
-        order = Order(tuple(words), variables, folder, component.death_signal, component.name, pid)
+        order = Order(words, variables, folder, component.death_signal, component.name, pid)
         return await self._forks.start(order, log)
 
     def kill(self) -> None:

@@ -129,7 +129,7 @@ def test_given_a_forked_process_then_it_is_found_by_its_own_mark_and_command_lin
         assert forked is not None
         process = psutil.Process(forked.pid)
         assert process.ppid() == os.getpid()
-        assert process.cmdline() == [sys.executable, "-m", "forked_program", "stay"]
+        assert process.cmdline() == [sys.executable, "-P", "-m", "forked_program", "stay"]
         assert [each.pid for each in processes.marked(yard.id, "worker-agents-2")] == [forked.pid]
         assert [each.pid for each in processes.marked(yard.id, "parent")] == [yard.process.pid]
         forked.send_signal(signal.SIGTERM)
@@ -242,7 +242,7 @@ def test_given_a_forked_component_when_it_and_then_its_parent_are_killed_then_it
         context = StackContext(
             yard.id, yard.variables, yard.folder, ready, lambda: None, lambda *_: "", forks=forks
         )
-        argv = (sys.executable, "-m", "forked_program", "stay")
+        argv = (sys.executable, "-P", "-m", "forked_program", "stay")
         component = Component(
             "worker-runs", argv, (), "", StopPhase.USERS, cwd=yard.folder, forked=True, backoff=Backoff(0.05)
         )
