@@ -30,6 +30,7 @@ OWN_STACK = (
     "tests/integration/agents/test_agents_lost.py",
     "tests/integration/machines/",
     "tests/integration/stack/test_broken_parts.py",
+    "tests/integration/stack/test_small.py",
     "tests/integration/stack/test_installed_wheel.py",
     "tests/integration/stack/test_backup_offline.py",
     "tests/integration/stack/test_tutorial.py",

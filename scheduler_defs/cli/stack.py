@@ -40,6 +40,10 @@ def up(
         str | None,
         typer.Option(help="Celery queues of runs that are served here; by default all that are declared."),
     ] = None,
+    small: Annotated[
+        bool,
+        typer.Option("--small", help="A third less memory: Python processes are forked from one (Linux)."),
+    ] = False,
     config: ConfigOption = None,
     state: StateOption = None,
 ) -> None:
@@ -55,6 +59,7 @@ def up(
         arguments += ["--port", str(port)] if port is not None else []
         arguments += ["--queues", queues] if queues else []
         arguments += ["--without-login"] if without_login else []
+        arguments += ["--small"] if small else []
         found = running.detach(arguments, where)
         say(f"Ready: {found.ui}  (supervisor pid {found.pid}; stop it with `signalbox down`)")
         faults = [item for item in found.components if item.state != "healthy"]
@@ -65,7 +70,7 @@ def up(
         return
     announcement = running.Announcement.from_environment()
     try:
-        options = Options(host, port, slots, served, without_login)
+        options = Options(host, port, slots, served, without_login, small)
         running.run(where, options, announcement)
     except SignalboxError as error:
         announcement.say(str(error))

@@ -23,7 +23,6 @@ FAULTS: dict[str, Callable[[Yard], object]] = {
     "daemon": partial(faults.kill, component="daemon"),
     "webserver": partial(faults.kill, component="webserver"),
     "code server": partial(faults.kill, component="code-server"),
-    "parent of the components": partial(faults.kill, component="parent"),
     "supervisor": faults.kill_supervisor,
     "worker frozen past its lease": partial(faults.freeze_worker, seconds=9),
     "postgres killed": faults.kill_postgres,

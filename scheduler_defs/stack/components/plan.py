@@ -35,7 +35,7 @@ class Options:
 
     `workers`: slots for runs, and as many for steps; those for agents follow their limits. `queues`: queues
     of runs that are served here; None: all that are declared. `without_login`: a `host` beyond loopback is
-    meant, though nobody is asked who he is.
+    meant, though nobody is asked who he is. `small`: Python processes are forked from one, where that can be.
     """
 
     host: str = LOOPBACK
@@ -43,6 +43,7 @@ class Options:
     workers: int = 2
     queues: tuple[str, ...] | None = None
     without_login: bool = False
+    small: bool = False
 
 
 @dataclass(frozen=True)
@@ -129,7 +130,7 @@ def make(where: Settings, options: Options) -> Plan:
             _webserver(options, ui_port, ui, where.ui_url, workspace),
             _daemon(workspace),
         ),
-        parent=_parent(place.socket_of(where.state)) if asking.is_possible() else None,
+        parent=_parent(place.socket_of(where.state)) if options.small and asking.is_possible() else None,
         storage=tuple(component.name for component in storage),
         ports=ui_ports,
         options=options,

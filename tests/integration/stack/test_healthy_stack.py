@@ -24,7 +24,6 @@ COMPONENTS = [
     "code-server",
     "webserver",
     "daemon",
-    "parent",
     "worker-runs",
     "worker-steps",
     "worker-agents",
