@@ -23,8 +23,8 @@ from scheduler_defs.alerting.channels import log as log_channel
 from scheduler_defs.declarations.models.alerts import Channel
 from scheduler_defs.declarations.models.base import Position
 from scheduler_defs.execution.lookups.stopped_sensors import stopped_sensors
-from scheduler_defs.graphql.client import _code_server_away
 from scheduler_defs.graphql.plan import Change, differences
+from scheduler_defs.graphql.transport import code_server_away
 from scheduler_defs.stack.health import connections, disk, waiting
 from scheduler_defs.stack.health.problems import problems
 from scheduler_defs.stack.health.status import _component_problems
@@ -158,8 +158,8 @@ def test_given_a_webserver_whose_code_server_is_away_then_the_answer_is_one_line
             }
         }
     }
-    assert "Could not reach" in (_code_server_away(json.dumps(answer).encode()) or "")
-    assert _code_server_away(b'{"data": {"x": {"message": "something else"}}}') is None
+    assert "Could not reach" in str(code_server_away(json.dumps(answer)))
+    assert code_server_away('{"data": {"x": {"message": "something else"}}}') is None
 
 
 @pytest.mark.case("recovery-X-alert-line")

@@ -11,6 +11,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy import event
 
+from scheduler_defs.web.cache import TimedCache
 from scheduler_defs.web.pages import health
 from tests.conftest import fresh_database
 from tests.standins.filled_yard import LONG, PREFIX, FilledYard, filled_yard
@@ -141,7 +142,7 @@ def test_the_doctor_is_asked_once_for_several_views(
     web: httpx.Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[object] = []
-    monkeypatch.setattr(health, "_examined", health.Remembered(health.EXAMINED_SECONDS))
+    monkeypatch.setattr(health, "_examined", TimedCache(health.EXAMINED_SECONDS))
     monkeypatch.setattr(health, "examine", lambda patient: asked.append(patient) or [])
     for _ in range(3):
         shown(web, "/health")
@@ -158,7 +159,7 @@ def test_the_inbox_has_what_the_review_finds(yard: FilledYard, web: httpx.Client
         )
     from scheduler_defs.web.rest import asking
 
-    asking._findings = asking.Remembered(0.0)  # pyright: ignore[reportPrivateUsage]
+    asking._findings = TimedCache(0.0)  # pyright: ignore[reportPrivateUsage]
     page = shown(web, "/inbox")
     assert "ignored: monthly: paused since" in page
     assert "Red or green?" in page and 'value="week"' in page

@@ -124,4 +124,4 @@ def test_dagster_calls_as_expected() -> None:
 def test_the_stack_starts_this_code_server() -> None:
     argv = plan._code_server(Path("/run/grpc")).argv
     assert argv is not None
-    assert argv[1:5] == ("-m", code_server.__name__, "code-server", "start")
+    assert argv[1:6] == ("-P", "-m", code_server.__name__, "code-server", "start")
