@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.scale import __main__ as scale
-from benchmarks.scale import plot
-from benchmarks.scale.figures import Figure, growth, series, table
+from benchmarks import scale
+from benchmarks.growth import plot
+from benchmarks.growth.figures import Figure, growth, series, table
 
 
 def curve(power: float, *sizes: int) -> list[Figure]:

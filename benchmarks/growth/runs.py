@@ -10,8 +10,8 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
+from benchmarks.growth.figures import Figure, median_seconds
 from benchmarks.history.filling import JOBS, fill_tables, write_yard
-from benchmarks.scale.figures import Figure, median_seconds
 from benchmarks.stack_bars import seconds
 from scheduler_defs import database, tags
 from tests.standins.web import Web

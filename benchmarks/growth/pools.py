@@ -6,8 +6,8 @@ import statistics
 from collections.abc import Iterator
 from pathlib import Path
 
+from benchmarks.growth.figures import Figure, median_seconds
 from benchmarks.matching import MadeUpQueue
-from benchmarks.scale.figures import Figure, median_seconds
 from scheduler_defs import database
 from scheduler_defs.execution.queue.choice.read import live_run_slots
 from scheduler_defs.stack.health.workers import live_workers

@@ -6,7 +6,7 @@ import html
 import math
 from collections.abc import Sequence
 
-from benchmarks.scale.figures import Figure, curves
+from benchmarks.growth.figures import Figure, curves
 
 WIDTH, HEIGHT = 1000, 560
 LEFT, RIGHT, TOP, BOTTOM = 70, 430, 20, 45

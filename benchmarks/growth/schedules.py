@@ -12,8 +12,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from benchmarks.bars import yard
+from benchmarks.growth.figures import Figure, median_seconds
 from benchmarks.history.filling import write_yard
-from benchmarks.scale.figures import Figure, median_seconds
 from benchmarks.stack_bars import seconds
 from scheduler_defs import database
 from tests.standins.yard_web import yard_context

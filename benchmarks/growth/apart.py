@@ -11,9 +11,9 @@ from pathlib import Path
 
 import psutil
 
+from benchmarks.growth import pools, runs, schedules
+from benchmarks.growth.figures import Figure
 from benchmarks.postgres import embedded_postgres
-from benchmarks.scale import pools, runs, schedules
-from benchmarks.scale.figures import Figure
 from scheduler_defs.settings import CONFIG, POSTGRES_URL, STATE
 
 Part = Callable[[Path, str, int], Iterator[Figure]]

@@ -16,9 +16,9 @@ from dataclasses import asdict
 from multiprocessing import get_context
 from pathlib import Path
 
-from benchmarks.scale import plot
-from benchmarks.scale.apart import PARTS, measure
-from benchmarks.scale.figures import Figure, series, table
+from benchmarks.growth import plot
+from benchmarks.growth.apart import PARTS, measure
+from benchmarks.growth.figures import Figure, series, table
 
 SIZES = {"schedules": 10_000, "queued": 100_000, "runs": 1_000_000, "tasks": 1_000_000, "workers": 200}
 
