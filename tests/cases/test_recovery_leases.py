@@ -25,6 +25,7 @@ from scheduler_defs.execution.life.terms import Terms
 from scheduler_defs.execution.worker.beat import Beat, Pool
 from scheduler_defs.execution.worker.launcher import SignalboxRunLauncher
 from scheduler_defs.execution.worker.registry import Worker
+from scheduler_defs.stack.machine import processes
 from tests.patience import wait_until
 from tests.unit.execution.core.conftest import connection as connection
 from tests.unit.execution.core.conftest import setting as setting
@@ -182,6 +183,6 @@ def test_given_a_frozen_guard_whose_worker_is_dead_then_its_command_is_ended_by_
     assert end_orphans(worker_id, worker.pid) == 1
 
     # Its guard is frozen: nobody has taken its exit code yet.
-    wait_until(lambda: not command.is_running() or command.status() == psutil.STATUS_ZOMBIE)
+    wait_until(lambda: not processes.lives(command))
     guard.kill()
     worker.stdout.close()

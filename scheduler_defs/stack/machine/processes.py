@@ -46,7 +46,7 @@ def same_process(pid: int | None, started: float | None) -> psutil.Process | Non
     try:
         process = psutil.Process(pid)
         same = abs(process.create_time() - started) <= _START_TOLERANCE_SECONDS
-        return process if same and _lives(process) else None
+        return process if same and lives(process) else None
     except psutil.Error:
         return None
 
@@ -85,14 +85,15 @@ def ends_within(process: psutil.Process, seconds: float) -> bool:
     In a container the first process often reaps nobody: what was started detached stays a zombie for ever.
     """
     end = time.monotonic() + seconds
-    while _lives(process):
+    while lives(process):
         if time.monotonic() > end:
             return False
         time.sleep(0.02)
     return True
 
 
-def _lives(process: psutil.Process) -> bool:
+def lives(process: psutil.Process) -> bool:
+    """Whether the process goes on: not of one that has ended and that nobody has reaped."""
     try:
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:

@@ -12,6 +12,7 @@ import psutil
 from scheduler_defs.agents.deciding import TaskStatus
 from scheduler_defs.agents.task_queue.new_task import NewTask
 from scheduler_defs.agents.task_queue.tinytask.queue import TinyTaskQueue
+from scheduler_defs.stack.machine import processes
 from tests.integration.agents.agents_at_work import AtWork
 from tests.integration.running_stack import until
 from tests.standins.tinytask import TinyTaskServer
@@ -26,7 +27,7 @@ def test_given_an_agent_at_work_when_its_worker_is_killed_then_the_task_is_done_
     worker = guard.parent() if guard else None
     assert worker is not None and "celery" in " ".join(worker.cmdline())
     worker.send_signal(signal.SIGKILL)
-    until(lambda: not sleep.is_running() or sleep.status() == psutil.STATUS_ZOMBIE, "its end", 10)
+    until(lambda: not processes.lives(sleep), "its end", 10)
     (task,) = at_work.wait([id], TaskStatus.COMPLETE)
     assert task.attempts == 1
     shown = at_work.stack.json("tasks", "show", str(id))

@@ -107,7 +107,7 @@ def test_given_a_run_in_progress_when_the_stack_is_told_to_end_then_everything_i
     begun = time.monotonic()
     own_stack.run("down")
     assert time.monotonic() - begun < 10 * PATIENCE
-    assert [process for process in everything if is_alive(process)] == []
+    assert [process for process in everything if processes.lives(process)] == []
     assert processes.marked(stack_id) == []
     assert record.read(own_stack.state) is None
     own_stack.run("up", "--detach", "--workers", "1")
@@ -139,7 +139,7 @@ def test_given_a_stack_in_the_foreground_when_a_signal_comes_then_it_ends_well_i
         lines += process.stdout.readlines()
         assert process.wait(15) == 0
         assert time.monotonic() - begun < 10 * PATIENCE
-    assert [item for item in found if is_alive(item)] == []
+    assert [item for item in found if processes.lives(item)] == []
     assert processes.marked(stack_id) == []
     healthy = [line.split()[1] for line in lines if " healthy " in line]
     assert healthy.index("postgres") < healthy.index("valkey") < healthy.index("code-server")
@@ -226,11 +226,3 @@ def ended_run(stack: Stack, run_id: str) -> dict[str, str] | None:
     """The run, once it is over."""
     run = stack.json("runs", "show", run_id)
     return run if run["status"] in ("SUCCESS", "FAILURE", "CANCELED") else None
-
-
-def is_alive(process: psutil.Process) -> bool:
-    """Whether the process is there, and not just a zombie that its parent has not looked at."""
-    try:
-        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
-    except psutil.Error:
-        return False

@@ -62,7 +62,7 @@ def test_given_running_and_waiting_steps_when_the_run_is_cancelled_then_all_end_
     assert stack.instance.run_coordinator.cancel_run(first)
     assert stack.wait(first, 10) == "CANCELED"
     print(f"cancelled after {time.monotonic() - began:.2f} s")
-    until(lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE, 15)
+    until(lambda: not processes.lives(child), 15)
     assert until(lambda: not stack.rows("SELECT 1 FROM signalbox.leases"), 15)
     assert stack.wait(stack.launch(jobs.diamond)) == "SUCCESS"
 

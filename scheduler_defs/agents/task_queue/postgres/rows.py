@@ -48,20 +48,7 @@ def task_of(row: sa.Row[Any]) -> Task:
 
 def candidate_of(row: sa.Row[Any]) -> Candidate:
     """A row of the statements `window` and `window_unblocked`: it waits for nothing but a slot."""
-    return Candidate(
-        id=row.id,
-        created=row.created_at,
-        priority=row.priority,
-        assigned_to=row.assigned_to,
-        capabilities=tuple(row.capabilities),
-        paths=tuple(row.paths),
-        deadline=row.deadline,
-        frees=row.frees,
-        ready=row.ready_at,
-        attempts=row.attempts,
-        max_attempts=row.max_attempts,
-        last_agent=row.agent,
-    )
+    return _candidate(row, ready=row.ready_at)
 
 
 def waiting_of(
@@ -72,6 +59,17 @@ def waiting_of(
         Blocker(id, f"{state}, which {roots[row.id, id]}" if (row.id, id) in roots else state)
         for id, state in row.blockers or ()
     )
+    return _candidate(
+        row,
+        not_before=row.not_before,
+        blocked=bool(blockers),
+        blockers=blockers,
+        requested_for=row.agent or "an agent" if requested else None,
+    )
+
+
+def _candidate(row: sa.Row[Any], **more: Any) -> Candidate:
+    """What the statements of waiting tasks have in common, and what one of them has besides."""
     return Candidate(
         id=row.id,
         created=row.created_at,
@@ -81,13 +79,10 @@ def waiting_of(
         paths=tuple(row.paths),
         deadline=row.deadline,
         frees=row.frees,
-        not_before=row.not_before,
         attempts=row.attempts,
         max_attempts=row.max_attempts,
         last_agent=row.agent,
-        blocked=bool(blockers),
-        blockers=blockers,
-        requested_for=row.agent or "an agent" if requested else None,
+        **more,
     )
 
 
