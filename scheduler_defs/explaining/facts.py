@@ -20,6 +20,7 @@ from scheduler_defs.explaining.tasks import explain_queue, explain_task
 if TYPE_CHECKING:
     import sqlalchemy as sa
 
+    from scheduler_defs.agents.pool.passes import Pass
     from scheduler_defs.agents.pool.runs import Runs
     from scheduler_defs.agents.task_queue.protocol import TaskQueue
     from scheduler_defs.execution.queue.choice.read import QueueState
@@ -162,7 +163,7 @@ def _task(task_id: int, sources: Sources, now: dt.datetime) -> Explanation:
     task = task_object(details.task)
     waiting = None
     if task["status"] == "idle" and task["queue"] in sources.declarations.served_queues:
-        waiting = _reasons(task["queue"], sources, now).get(task_id)
+        waiting = _reasons(_next_pass(task["queue"], sources, now)).get(task_id)
     comments = [comment.content for comment in reversed(details.comments)]
     with sources.engine.connect() as connection:
         waits = [
@@ -190,8 +191,6 @@ def _chain(task_queue: TaskQueue, task: Mapping[str, Any]) -> list[dict[str, Any
 
 
 def _queue(name: str, sources: Sources, now: dt.datetime) -> Explanation:
-    import dataclasses
-
     from scheduler_defs.agents.deciding.eligibility import agent_state
     from scheduler_defs.agents.pool import agent_states, assignments
     from scheduler_defs.agents.pool.views import agent_view
@@ -211,17 +210,21 @@ def _queue(name: str, sources: Sources, now: dt.datetime) -> Explanation:
         view = agent_view(agent, load=loads.get(agent.name, 0), state=state, now=now)
         on = "on" if view.takes_work(now) else agent_state(view, view.active, now)
         rows.append({"name": agent.name, "state": on, "active": view.active, "limit": agent.limit})
-    reasons = list(_reasons(name, sources, now).values())[:_MOST_LINKS] if agents else []
-    return explain_queue(name, rows, dataclasses.asdict(counts) if counts else None, reasons, ())
+    coming = _next_pass(name, sources, now)
+    reasons = list(_reasons(coming).values())[:_MOST_LINKS] if agents else []
+    return explain_queue(name, rows, counts.idle if counts else 0, reasons, coming.view.faults)
 
 
-def _reasons(queue: str, sources: Sources, now: dt.datetime) -> dict[int, str]:
+def _reasons(preview: Pass) -> dict[int, str]:
+    return {waiting.task: waiting.reason for waiting in preview.decided.waiting}
+
+
+def _next_pass(queue: str, sources: Sources, now: dt.datetime) -> Pass:
     from scheduler_defs.agents.pool.passes import preview
 
-    seen = preview(
+    return preview(
         sources.engine, sources.task_queue(), sources.declarations, queue, runs=sources.runs(), now=now
     )
-    return {waiting.task: waiting.reason for waiting in seen.decided.waiting}
 
 
 def _declared(schedules: Mapping[str, Schedule], name: str) -> Schedule:

@@ -53,13 +53,14 @@ def explain_task(
 def explain_queue(
     name: str,
     agents: Sequence[Mapping[str, Any]],
-    counts: Mapping[str, Any] | None,
+    waiting: int,
     reasons: Sequence[str],
     faults: Sequence[str],
 ) -> Explanation:
     """Why a queue does, or does not, get on.
 
-    `agents`: as `agents list` shows them. `reasons`: why its first tasks wait, as the next pass would say.
+    `agents`: as `agents list` shows them. `waiting`: how many tasks are to be started. `reasons`: why the
+    first of them wait, as the next pass would say.
     """
     links = [Link("fault", fault) for fault in faults]
     if not agents:
@@ -74,7 +75,6 @@ def explain_queue(
         for a in agents
     ]
     links += [Link("waits", reason) for reason in dict.fromkeys(reasons)]
-    waiting = int(counts["idle"]) if counts else 0
     if not waiting and not reasons:
         links.append(Link("empty", "no task waits in it"))
     state = "empty" if not waiting else "waiting" if reasons else "moving"

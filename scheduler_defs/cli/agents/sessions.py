@@ -37,7 +37,7 @@ def list_command(
 
 
 @app.command("dump")
-def dump_command() -> None:
+def dump_command(as_json: AsJson = True) -> None:
     """All sessions as one JSON document. It renews none."""
     from scheduler_defs.acting.place import transaction
     from scheduler_defs.agents.sessions.registry import sessions

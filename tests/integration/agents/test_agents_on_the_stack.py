@@ -67,6 +67,9 @@ def test_given_a_paused_agent_when_tasks_come_then_they_wait_and_the_tick_says_w
 
         until(lambda: "noop-1 paused, paused-1 disabled" in reason(), "a tick that says so")
         assert at_work.queue.get(id).status is TaskStatus.IDLE
+        why = at_work.stack.json("why", "queue:noop")
+        assert why["state"] == "waiting"
+        assert "signalbox agents resume noop-1" in why["commands"]
     finally:
         at_work.stack.json("agents", "resume", "noop-1")
     at_work.wait([id], TaskStatus.COMPLETE)

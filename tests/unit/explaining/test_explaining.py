@@ -157,7 +157,7 @@ def test_given_a_failed_task_then_its_last_comment_says_why() -> None:
 
 def test_given_a_queue_whose_agent_is_paused_then_that_is_said_with_the_way_out() -> None:
     agent = {"name": "vaela", "state": "paused by ada", "active": 0, "limit": 2}
-    found = explain_queue("dev", [agent], {"idle": 3}, ["no free slot: vaela paused by ada"] * 3, [])
+    found = explain_queue("dev", [agent], 3, ["no free slot: vaela paused by ada"] * 3, [])
     assert found.state == "waiting"
     assert [link.code for link in found.because] == ["agent", "waits"]
     assert found.commands[0] == "signalbox agents resume vaela"
