@@ -201,8 +201,8 @@ def _answer(
     declarations: Declarations, schedule: Schedule, found: Sequence[Known], standing: Standing
 ) -> TickOutcome:
     """What the ledger says of a tick that was decided before."""
-    entries = [each.entry for each in (*standing.ordered, *found) if each.is_to_be_launched]
-    launches = _launches(declarations, schedule, entries)
+    asked = [each for each in (*standing.ordered, *found) if each.is_to_be_launched]
+    launches = _launches(declarations, schedule, [each.entry for each in asked], _told(asked))
     if launches:
         return TickOutcome(launches)
     own = found[-1].entry if found else None
@@ -219,9 +219,10 @@ def _outcome(
     others: Sequence[Known],
 ) -> TickOutcome:
     mine = [each for each in entries if each.outcome is Outcome.LAUNCHED]
-    before = [each.entry for each in others if each.is_to_be_launched]
+    before = [each for each in others if each.is_to_be_launched]
     told = {mine[0].due: decision.missed} if mine and decision.missed is not None else {}
-    launches = _launches(declarations, schedule, [*before, *mine], told)
+    entries = [*(each.entry for each in before), *mine]
+    launches = _launches(declarations, schedule, entries, {**_told(before), **told})
     said = [
         text(
             reason,
@@ -232,6 +233,15 @@ def _outcome(
     ]
     reason = "; ".join(filter(None, said))
     return TickOutcome(launches, reason, decision.cancel, decision.failed and not launches)
+
+
+def _told(known: Sequence[Known]) -> dict[dt.datetime, Missed]:
+    """What the first run of each tick stands for, as that tick has said: it may have died before its runs."""
+    found: dict[dt.datetime | None, tuple[dt.datetime, Missed]] = {}
+    for each in sorted(known, key=lambda each: each.entry.due):
+        if isinstance(each.entry.reason, Missed):
+            found.setdefault(each.tick, (each.entry.due, each.entry.reason))
+    return dict(found.values())
 
 
 def _launches(

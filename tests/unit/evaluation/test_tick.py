@@ -113,6 +113,21 @@ def test_after_an_outage_the_latest_missed_occurrence_runs_and_says_what_it_stan
     assert outcome.launches[0].tags[tags.MISSED] == "4 missed collapsed into the latest"
 
 
+@pytest.mark.parametrize("again", [at(14), at(15)])
+def test_given_a_tick_that_died_before_its_runs_when_they_are_asked_for_again_then_they_still_say_what_was_missed(
+    yard: Yard, again: dt.datetime
+) -> None:
+    hourly = schedule(overlap=Overlap.ALLOW)
+    yard.tick(hourly, at(9))
+    soon = at(14) + dt.timedelta(seconds=1)
+    yard.evaluator.evaluate(Declarations(), hourly, at(14), soon, lambda: yard.on_since)
+    yard.restart()
+    first, *others = yard.tick(hourly, again).launches
+    assert first.tags[tags.SCHEDULED_FOR] == "2026-03-02T14:00:00+00:00"
+    assert first.tags[tags.MISSED] == "4 missed collapsed into the latest"
+    assert not [launch for launch in others if tags.MISSED in launch.tags]
+
+
 def test_catch_up_all_runs_every_missed_occurrence_in_its_window(yard: Yard) -> None:
     policies = Policies(catch_up=CatchUp.ALL, catch_up_window=dt.timedelta(hours=2, minutes=30))
     yard.tick(schedule(policies=policies), at(9))
