@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import sys
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -19,6 +19,22 @@ def why(
     as_json: AsJson = False,
 ) -> None:
     """Why it ran, did not run, waits or failed; what happens next, and what changes it."""
+    from scheduler_defs.cli.terminal.connection import quick_answer
+
+    found = quick_answer("why", subject) or _explained(subject)
+    if as_json:
+        print_json(found)
+        return
+    lines = [f"{found['subject']}: {found['state']}"]
+    lines += [f"  because {link['text']}" for link in found["because"]]
+    if (coming := found["next"]) is not None:
+        when = f" at {coming['when']}" if coming["when"] else ""
+        lines.append(f"  next: {coming['what']}{when}")
+    lines += [f"  $ {command}" for command in found["commands"]]
+    sys.stdout.write("\n".join(lines) + "\n")
+
+
+def _explained(subject: str) -> dict[str, Any]:
     from scheduler_defs.agents.task_queue.opening import open_task_queue
     from scheduler_defs.cli.agents.opening import known_runs
     from scheduler_defs.cli.terminal.connection import database_engine, graphql
@@ -33,14 +49,4 @@ def why(
         lambda: open_task_queue(declarations.task_queue),
         known_runs,
     )
-    found = explain(subject, sources, dt.datetime.now(dt.UTC).astimezone())
-    if as_json:
-        print_json(found.document())
-        return
-    lines = [f"{found.subject}: {found.state}"]
-    lines += [f"  because {link.text}" for link in found.because]
-    if found.next is not None:
-        when = f" at {found.next.when}" if found.next.when else ""
-        lines.append(f"  next: {found.next.what}{when}")
-    lines += [f"  $ {command}" for command in found.commands]
-    sys.stdout.write("\n".join(lines) + "\n")
+    return explain(subject, sources, dt.datetime.now(dt.UTC).astimezone()).document()

@@ -13,7 +13,7 @@ from scheduler_defs.cli.schedules.edits import add_command, remove_command, set_
 from scheduler_defs.cli.schedules.list import list_command, recorded
 from scheduler_defs.cli.schedules.run import run_command
 from scheduler_defs.cli.terminal.completion import schedule_names
-from scheduler_defs.cli.terminal.connection import database_engine, graphql
+from scheduler_defs.cli.terminal.connection import database_engine, graphql, quick_answer
 from scheduler_defs.cli.terminal.declarations import declared_schedule, load_declared
 from scheduler_defs.cli.terminal.output import here, local_time, print_json, print_record, print_table
 from scheduler_defs.errors import NotReachableError, SignalboxError, UsageError
@@ -137,10 +137,11 @@ def history_command(
     as_json: AsJson = False,
 ) -> None:
     """What became of each occurrence, the newest first."""
-    from scheduler_defs.graphql.history import history
+    rows = quick_answer("schedules", name, "history", limit=limit)
+    if rows is None:
+        from scheduler_defs.graphql.history import history
 
-    schedule = declared_schedule(load_declared(), name)
-    rows = history(graphql(), database_engine(), schedule, limit)
+        rows = history(graphql(), database_engine(), declared_schedule(load_declared(), name), limit)
     if as_json:
         print_json(rows)
         return

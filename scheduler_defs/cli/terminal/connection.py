@@ -8,6 +8,8 @@ from scheduler_defs import running_stack, settings
 from scheduler_defs.errors import NotReachableError
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from sqlalchemy import Engine
 
     from scheduler_defs.graphql.client import GraphQLClient
@@ -34,6 +36,25 @@ def has_stack_declarations() -> bool:
     """Whether the folder of the declarations is the running stack's, and not another one that was named."""
     place = settings.settings()
     return running_stack.exports(place.state).get(settings.CONFIG, str(place.config)) == str(place.config)
+
+
+def quick_answer(*path: str, **query: object) -> Any:
+    """What the running stack's webserver, which has all of it loaded, answers to a path of our API.
+
+    None when it does not, or when the declarations that were named are not the stack's.
+    """
+    from urllib.parse import quote, urlencode
+
+    from scheduler_defs.graphql.rest import quick_answer
+
+    try:
+        client = graphql()
+    except NotReachableError:
+        return None
+    if not has_stack_declarations():
+        return None
+    place = "".join(f"/{quote(part, safe='')}" for part in path)
+    return quick_answer(client, f"{place}?{urlencode(query)}")
 
 
 def database_engine() -> Engine:

@@ -15,7 +15,7 @@ import pytest
 
 from scheduler_defs.errors import NotReachableError, SignalboxError
 from scheduler_defs.graphql.client import GraphQLClient
-from scheduler_defs.graphql.rest import FAULTS_HEADER, Listed, listed_schedules
+from scheduler_defs.graphql.rest import FAULTS_HEADER, Listed, listed_schedules, quick_answer
 
 Answer = tuple[int, str, dict[str, str]]
 JSON = "application/json"
@@ -113,3 +113,20 @@ def test_the_command_asks_the_webserver_and_loads_neither_database_nor_declarati
     assert done.returncode == 0, done.stderr
     assert [row["name"] for row in json.loads(done.stdout)] == ["a", "b & c", "d"]
     assert done.stderr == "signalbox: 2 faults in the declarations; `signalbox check` names them\n"
+
+
+@pytest.mark.parametrize(
+    ("answer", "found"),
+    [
+        ((200, '{"state": "on"}', {"Content-Type": JSON}), {"state": "on"}),
+        ((200, "[]", {"Content-Type": JSON}), []),
+        ((200, "<html>", {"Content-Type": "text/html"}), None),
+        ((404, '{"detail": "no such"}', {"Content-Type": PROBLEM}), None),
+        ((409, '{"detail": "not so"}', {"Content-Type": PROBLEM}), None),
+        ((503, '{"detail": "no database"}', {"Content-Type": PROBLEM}), None),
+    ],
+)
+def test_a_quick_answer_is_the_api_s_or_none(answer: Answer, found: object) -> None:
+    with answering(lambda _: answer) as url:
+        assert quick_answer(GraphQLClient(url, headers={}), "/why/queue%3Adev") == found
+    assert quick_answer(GraphQLClient(url, headers={}), "/why/queue%3Adev") is None, "nobody listens any more"
