@@ -46,8 +46,8 @@ def listed_schedules(client: GraphQLClient) -> Listed | None:
 def quick_answer(client: GraphQLClient, path: str) -> Any:
     """What our API answers to a path that reads.
 
-    None from a webserver that is plain Dagster's, is away, or refuses: asking in the slow way, the command says
-    why in its own words.
+    None from a webserver that is plain Dagster's, is away, or refuses: asking in the slow way, a command
+    says why in its own words.
     """
     try:
         reply = _reply(client, path)
