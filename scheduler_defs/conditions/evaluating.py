@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from scheduler_defs.conditions.operators import compare, wanted_text
@@ -19,6 +19,8 @@ from scheduler_defs.redaction import redact_secrets
 
 DEADLINE = dt.timedelta(seconds=5)
 _SHORTEST_LOOK_SECONDS = 0.001
+_SHARE_OF_THE_PROBE = 0.8
+"""Of the time that is left: a probe that waits for so long can still say so, before it is left behind."""
 _watchdog = Watchdog()
 
 
@@ -104,8 +106,9 @@ def _compare(
     try:
         probe, argument = find(comparison.subject)
         now = look()
+        given = replace(now, seconds=now.seconds * _SHARE_OF_THE_PROBE)
         observed = normalised(
-            watchdog.call(comparison.subject, lambda: probe.read(argument, now), now.seconds)
+            watchdog.call(comparison.subject, lambda: probe.read(argument, given), now.seconds)
         )
         holds = compare(
             observed,

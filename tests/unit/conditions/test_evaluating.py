@@ -155,6 +155,15 @@ def test_hanging_probe_ends_in_an_error_at_the_deadline(gate: threading.Event) -
     assert "an earlier look has been hanging" in again.text
 
 
+def test_given_a_probe_that_waits_as_long_as_it_may_then_what_it_says_counts() -> None:
+    @probe("waits", argument="n", kind="number")
+    def waits(argument: str, look: Look) -> float:
+        return look.seconds
+
+    told = Comparison(subject="waits:1", op=Operator.LTE, value=8)
+    assert evaluate(told, deadline=dt.timedelta(seconds=10)).result is Result.TRUE
+
+
 def test_deadline_is_for_the_whole_tree(gate: threading.Event) -> None:
     @probe("hangs", argument="n")
     def hangs(argument: str, look: Look) -> bool:

@@ -175,6 +175,7 @@ def test_address_that_does_not_answer() -> None:
 def test_slow_answer_is_not_waited_for(site: str) -> None:
     with pytest.raises(NotReachableError, match="no answer: timed out"):
         look(f"http.status:{site}/slow", seconds=0.2)
+    assert look(f"http.reachable:{site}/slow", seconds=0.2) is False
 
 
 @pytest.mark.parametrize(
