@@ -32,6 +32,7 @@ from dagster_graphql.schema.instigation import GrapheneDryRunInstigationTick
 from scheduler_defs import tags
 from scheduler_defs.execution.dagster_patches import elsewhere_runs, ordered_runs, schedule_times, tick_times
 from scheduler_defs.execution.dagster_patches.instigators import is_dry_run
+from scheduler_defs.settings import PROJECT_ROOT
 from scheduler_defs.web import next_ticks
 
 NOON = dt.datetime(2026, 3, 2, 12, tzinfo=dt.UTC)
@@ -150,3 +151,8 @@ def test_the_webserver_asks_for_the_next_tick_through_the_name_that_is_replaced(
         )
         monkeypatch.setattr(next_ticks, "_next_tick", lambda _info, _state, found=tick: found)
         assert (next_ticks.next_tick(None, None) is tick) is shown
+
+
+def test_the_daemon_forgets_the_switch_of_a_schedule_that_is_gone_after_twelve_hours() -> None:
+    assert scheduler.RETAIN_ORPHANED_STATE_INTERVAL_SECONDS == 12 * 3600
+    assert "not ticked for 12 hours" in " ".join((PROJECT_ROOT / "docs" / "concepts.md").read_text().split())
