@@ -157,7 +157,7 @@ def test_given_the_program_then_all_that_reads_prints_json_but_for_what_the_page
     acting = {"up", "down", "open", "completion", "mcp"} | {
         f"people {each}" for each in ("add", "password", "remove", "log-out")
     }
-    named = {"env", "tasks logs", "sessions dump", "tasks follow", "audit export"}
+    named = {"env", "tasks logs", "tasks follow", "audit export"}
     assert without == acting | named
     (sentence,) = re.findall(r"Without it are only (.*?)\n- ", (DOCS / "cli.md").read_text(), re.DOTALL)
     assert set(re.findall(r"`([^`]+)`", sentence)) == named
