@@ -12,9 +12,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
-from scheduler_defs.declarations.models.jobs import StepExecutor
 from scheduler_defs.execution.queue.capacity import AGENT_QUEUE, RUN_QUEUE, STEP_QUEUE
-from scheduler_defs.launching import agent_limits
 from scheduler_defs.stack.components import locations
 from scheduler_defs.stack.components.locations import Served
 
@@ -60,8 +58,12 @@ def declared_queues(declarations: Declarations) -> Queues:
     """Every queue that a run or a step can be sent to, the default first.
 
     A name that both use is served as a queue of runs. Without a job that has steps there is no queue of
-    steps: an idle worker costs 200 MB.
+    steps: an idle worker costs memory.
     """
+    # Imported here: the supervisor reads what is printed, and does without the declarations' models (11 MB).
+    from scheduler_defs.declarations.models.jobs import StepExecutor
+    from scheduler_defs.launching import agent_limits
+
     jobs, agents = declarations.jobs.values(), declarations.agents.values()
     limits = agent_limits(declarations)
     runs = {job.queue for job in jobs} | {agent.celery_queue for agent in agents}

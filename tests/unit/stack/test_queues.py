@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 from scheduler_defs.declarations import load
+from scheduler_defs.settings import INSTALLATION
 from scheduler_defs.stack.components.queues import Queues, declared_queues
 from scheduler_defs.stack.health.problems import unserved
 
@@ -45,3 +48,13 @@ def test_given_a_queue_without_a_worker_then_that_is_a_problem() -> None:
         "queue gpu: no worker serves it; its runs wait",
         "queue steps: no worker serves it; its runs wait",
     ]
+
+
+def test_given_the_supervisor_then_it_has_imported_nothing_that_reads_declarations_or_executes_them() -> None:
+    code = "import sys, scheduler_defs.stack.supervising.running\n"
+    code += "print(*{'dagster', 'pydantic', 'sqlalchemy', 'celery'} & set(sys.modules))"
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", code], cwd=INSTALLATION, capture_output=True, text=True
+    )
+    assert done.stdout.strip() == "", "each is memory that is never given back"
+    assert done.returncode == 0, done.stderr
