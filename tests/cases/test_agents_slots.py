@@ -105,8 +105,8 @@ def test_given_limits_that_grow_then_a_worker_with_the_further_slots_is_added(
         name: minder.component for name, minder in supervisor._minders.items() if name.startswith("worker-a")
     }
     assert list(workers) == ["worker-agents", "worker-agents-3"]
-    slots = [each.argv[each.argv.index("--concurrency") + 1] for each in workers.values() if each.argv]
-    assert slots == ["2", "2"]
+    slots = [each.argv[each.argv.index("--autoscale") + 1] for each in workers.values() if each.argv]
+    assert slots == ["2,0", "2,0"]
     assert workers["worker-agents"].address == "queues agents"
     assert workers["worker-agents-3"].address.startswith("queues agents; the agents' limits come to 5")
 

@@ -37,6 +37,7 @@ class Consumer(SimpleNamespace):
             blueprint=SimpleNamespace(state=RUN),
             controller=SimpleNamespace(blueprint=SimpleNamespace(state=RUN)),
             connection=object(),
+            pool=SimpleNamespace(num_processes=1),
             timer=SimpleNamespace(call_repeatedly=lambda _seconds, act: self.ticks.append(act)),
         )
 
@@ -81,11 +82,13 @@ def test_given_a_loop_that_stands_still_then_the_worker_is_deaf_unless_it_waits_
 
 
 @pytest.mark.case("attack-c2-dead-worker-beats")
-def test_given_a_pool_without_processes_then_the_worker_is_deaf(consumer: Consumer) -> None:
+def test_given_a_pool_without_its_processes_then_the_worker_is_deaf(consumer: Consumer) -> None:
     found = Hearing(list)
     assert found.why_deaf() is None
     found.connected(consumer)
     assert found.why_deaf() == "it has no processes"
+    consumer.pool.num_processes = 0
+    assert found.why_deaf() is None, "it has no work"
 
 
 HEARTBEATS = sa.text("SELECT count(*) FROM signalbox.workers WHERE heartbeat > now() - interval '1 second'")

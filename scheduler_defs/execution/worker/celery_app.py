@@ -19,6 +19,7 @@ RUN_TASK = "signalbox.run"
 STEP_TASK = "signalbox.step"
 CHECKED = "scheduler_defs.execution.worker.poison:strategy"
 """How a worker takes messages of these tasks in: those that are no calls of them are dropped."""
+_SLOTS = "scheduler_defs.execution.worker.slots:Slots"
 _TASKS = ("scheduler_defs.execution.worker.processes", "scheduler_defs.execution.steps.task")
 
 # Redis and Valkey hand an unacknowledged message to somebody else after this time. Ours are acknowledged on
@@ -74,6 +75,9 @@ def make_app(url: str | None) -> Celery:
         worker_send_task_events=False,
         worker_cancel_long_running_tasks_on_connection_loss=False,
         worker_enable_remote_control=True,
+        worker_autoscaler=_SLOTS,
+        # A process that is forked while the machine is busy, or the database away, is not ended for that.
+        worker_proc_alive_timeout=30.0,
         broker_transport_options=transport_options(broker),
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,

@@ -45,7 +45,8 @@ class Hearing:
             return "its consumer has ended"
         if CLOSE <= (consumer.controller.blueprint.state or 0) <= TERMINATE:
             return "it has ended all but its process"
-        if not any(psutil.pid_exists(pid) for pid in self._children()):
+        # One that has no work needs none.
+        if consumer.pool.num_processes and not any(psutil.pid_exists(pid) for pid in self._children()):
             return "it has no processes"
         # Without a connection the loop waits for the broker, as long as it takes.
         if consumer.connection is not None and clock.now() - self._ticked > STANDS_STILL_SECONDS:

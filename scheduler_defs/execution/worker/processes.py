@@ -74,7 +74,7 @@ def begin_to_beat(sender: Any, **_: Any) -> None:
         host=found.host,
         pid=found.pid,
         queues=tuple(sorted(sender.app.amqp.queues.consume_from)),
-        slots=sender.pool.limit or 1,
+        slots=sender.controller.max_concurrency or sender.pool.limit or 1,
         versions=identities.versions(),
     )
     pool = Pool(children=lambda: _children(sender.pool), why_deaf=_hearing.why_deaf)

@@ -159,7 +159,7 @@ def worker(name: str, queues: Sequence[str], slots: int, stack_id: str, word: st
     """
     argv = _python(
         *("celery", "-A", "scheduler_defs.execution.worker.celery_app", "worker"),
-        *("--pool", "prefork", "--concurrency", str(slots), "--queues", ",".join(queues)),
+        *("--pool", "prefork", "--autoscale", f"{slots},0", "--queues", ",".join(queues)),
         *("--hostname", f"{name}-{stack_id[:8]}@%h", "--loglevel", "INFO"),
         # Workers know each other through the database; these three are chatter through the broker.
         *("--without-gossip", "--without-mingle", "--without-heartbeat"),

@@ -40,3 +40,16 @@ def test_given_a_step_that_prints_then_its_output_is_readable_while_it_runs(work
     assert printed == b"hello\nchild says hello\n"
     assert b"HELLO\n" in errors
     assert worked_yard.wait(run_id) == "SUCCESS"
+
+
+def test_given_a_worker_then_its_processes_come_with_its_work_and_go_without(worked_yard: Yard) -> None:
+    worker = worked_yard.start_worker(
+        slots=2, app="tests.integration.execution.hasty_app", environment={"AUTOSCALE_KEEPALIVE": "0.3"}
+    )
+    assert not worker.children()
+    for _ in range(3):
+        both = [worked_yard.launch("work_job", {"marks": str(worked_yard.state / "marks")}) for _ in range(2)]
+        assert [worked_yard.wait(run_id) for run_id in both] == ["SUCCESS", "SUCCESS"]
+        assert worked_yard.column("SELECT slots FROM signalbox.workers") == [2]
+        worked_yard.wait_for(lambda: not worker.children(), "the processes to end")
+    assert worked_yard.column("SELECT heartbeat > now() - interval '6 s' FROM signalbox.workers") == [True]

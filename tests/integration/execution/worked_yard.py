@@ -79,13 +79,17 @@ class Yard:
     workers: list[WorkerProcess] = field(default_factory=list)
 
     def start_worker(
-        self, slots: int = 2, queues: str = "runs", environment: Mapping[str, str] | None = None
+        self,
+        slots: int = 2,
+        queues: str = "runs",
+        environment: Mapping[str, str] | None = None,
+        app: str = "scheduler_defs.execution.worker.celery_app",
     ) -> WorkerProcess:
         name = f"w{len(self.workers)}-{uuid.uuid4().hex[:6]}"
         log = self.state / f"{name}.log"
         argv = [
-            *(sys.executable, "-m", "celery", "-A", "scheduler_defs.execution.worker.celery_app", "worker"),
-            *("-P", "prefork", "-Q", queues, "-c", str(slots), "-n", f"{name}@%h", "-l", "INFO"),
+            *(sys.executable, "-m", "celery", "-A", app, "worker"),
+            *("-P", "prefork", "-Q", queues, "--autoscale", f"{slots},0", "-n", f"{name}@%h", "-l", "INFO"),
             *("--without-gossip", "--without-mingle", "--without-heartbeat"),
         ]
         with log.open("wb") as file:

@@ -110,6 +110,6 @@ def test_given_a_worker_then_it_is_a_prefork_worker_of_its_queues_that_is_asked_
     worker = plan.worker("worker-runs", ("runs", "gpu"), 3, "0123456789abcdef")
     assert worker.argv is not None
     line = " ".join(worker.argv)
-    assert "--pool prefork --concurrency 3 --queues runs,gpu" in line
+    assert "--pool prefork --autoscale 3,0 --queues runs,gpu" in line
     assert "--hostname worker-runs-01234567@%h" in line
     assert [step.number for step in worker.stop_signals] == [signal.SIGTERM, signal.SIGQUIT]
