@@ -42,7 +42,7 @@ def up(
     ] = None,
     small: Annotated[
         bool,
-        typer.Option("--small", help="A fifth less memory: Python processes are forked from one (Linux)."),
+        typer.Option("--small", help="A quarter less memory: Python processes are forked from one (Linux)."),
     ] = False,
     config: ConfigOption = None,
     state: StateOption = None,
