@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -43,6 +44,7 @@ PERMISSIONS: Mapping[str, Action] = {
     Permissions.UPDATE_SENSOR_CURSOR: Action.ADMINISTER,
     Permissions.EDIT_CONCURRENCY_LIMIT: Action.ADMINISTER,
 }
+_NO_CHARACTER_OF_ASSETS, _LONGEST_OF_ASSETS = re.compile(r"[^A-Za-z0-9_.-]"), 63
 NOBODYS = frozenset({Permissions.EDIT_APP_MANAGED_COMPONENTS})
 """Features of Dagster+ only."""
 
@@ -97,7 +99,8 @@ class SignalboxRequestContext(WorkspaceRequestContext):
 
     @override
     def get_reporting_user_tags(self) -> dict[str, str]:
-        return self.get_viewer_tags()
+        """What is reported of an asset carries this; Dagster takes fewer characters there than for a run."""
+        return {tags.ACTOR: _NO_CHARACTER_OF_ASSETS.sub("_", self.principal.name)[:_LONGEST_OF_ASSETS]}
 
     def _answer(self, permission: str, subject: Subject) -> PermissionResult:
         action = PERMISSIONS.get(permission)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+import dagster as dg
 import pytest
 from dagster._core.workspace.permissions import Permissions
 from graphql import parse
@@ -168,6 +169,19 @@ def test_who_launches_is_what_his_request_says_of_him(web: Web) -> None:
     scope = {"type": "http", "headers": [], "signalbox.principal": admin("ann")}
     with web.server.request_context(HTTPConnection(scope)) as context:
         assert context.get_viewer_tags() == {"signalbox/actor": "ann"}
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("ann", "ann"), ("Ann Smith <ann@x.org>", "Ann_Smith__ann_x.org_"), ("\u00e9" * 80, "_" * 63)],
+)
+def test_whoever_reports_an_asset_is_named_as_dagster_takes_it_there(web: Web, name: str, said: str) -> None:
+    from starlette.requests import HTTPConnection
+
+    scope = {"type": "http", "headers": [], "signalbox.principal": admin(name)}
+    with web.server.request_context(HTTPConnection(scope)) as context:
+        reported = dg.AssetMaterialization("sales", tags=context.get_reporting_user_tags())
+    assert reported.tags == {"signalbox/actor": said}
 
 
 def test_actions_are_all_in_the_table() -> None:
