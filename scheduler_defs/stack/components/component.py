@@ -41,7 +41,7 @@ class Component:
     and that a process has ended is seen at once, without asking.
     `useless_after_seconds`: a process that lives, was ready, and for so long does not answer as it should, is
     ended, to be started again. None: never; another start would help nobody, and cost what is connected.
-    `forked`: a module of this installation, which the stack's parent has imported, or most of it.
+    `forked`: a module of this installation or of Dagster's, most of which the stack's parent has imported.
     `stops_nothing_else`: that it cannot be started, or reached, is no reason to end the stack.
     """
 

@@ -164,5 +164,6 @@ def component(served: Served, socket: Path) -> Component:
         # What one that ended has left is swept by its mark: not those of the one that serves meanwhile.
         variables={COMPONENT: f"{served.component}{socket.suffix}"},
         useless_after_seconds=30.0,
+        forked=served.executable == sys.executable,
         stops_nothing_else=True,
     )

@@ -9,6 +9,7 @@ import runpy
 import socket
 import sys
 import time
+from pathlib import Path
 
 from scheduler_defs.stack.forking import marks
 from scheduler_defs.stack.forking.messages import GO, SETTLED, Order
@@ -31,7 +32,7 @@ def settle(connection: socket.socket, order: Order, log: int) -> None:
         _talk(connection, order)
     except OSError:
         os._exit(1)
-    marks.show_command((sys.executable, "-P", "-m", *order.words))
+    marks.show_command((sys.executable, *(() if order.imports_here else ("-P",)), "-m", *order.words))
     marks.show_component(order.component)
     for number in (1, 2):
         os.dup2(log, number)
@@ -59,6 +60,8 @@ def _talk(connection: socket.socket, order: Order) -> None:
 def run(order: Order) -> None:
     """As `python -m` does it. Returns, or raises SystemExit, when the program has ended."""
     gc.enable()
+    if order.imports_here:
+        import_from(Path(order.folder))
     module, *arguments = order.words
     sys.argv[1:] = arguments
     found = sys.modules.get(module)
@@ -66,3 +69,13 @@ def run(order: Order) -> None:
         # What is run is not what others import.
         del sys.modules[module]
     runpy.run_module(module, run_name="__main__", alter_sys=True)
+
+
+def import_from(folder: Path) -> None:
+    """Have modules of the folder imported first, also in the place of those that the parent has imported."""
+    its_own = {
+        each.stem for each in folder.iterdir() if each.suffix == ".py" or (each / "__init__.py").exists()
+    }
+    for name in [name for name in sys.modules if name.partition(".")[0] in its_own]:
+        del sys.modules[name]
+    sys.path.insert(0, str(folder))

@@ -14,7 +14,10 @@ _LENGTH_BYTES = 4
 
 @dataclass(frozen=True)
 class Order:
-    """A process to be forked. `words`: the module and its arguments. `supervisor`: the pid of who asks."""
+    """A process to be forked. `words`: the module and its arguments. `supervisor`: the pid of who asks.
+
+    `imports_here`: what lies in `folder` is imported before what is installed, as without Python's `-P`.
+    """
 
     words: tuple[str, ...]
     variables: dict[str, str]
@@ -22,6 +25,7 @@ class Order:
     death_signal: int
     component: str
     supervisor: int
+    imports_here: bool = False
 
 
 def send(connection: socket.socket, order: Order | None, log: int | None = None) -> None:

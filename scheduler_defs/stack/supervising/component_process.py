@@ -13,6 +13,7 @@ import psutil
 
 from scheduler_defs.stack.components.component import Component
 from scheduler_defs.stack.forking.asking import Forks, Process
+from scheduler_defs.stack.forking.marks import LONGEST_NAME
 from scheduler_defs.stack.forking.messages import Order
 from scheduler_defs.stack.machine import environment, logs, processes
 from scheduler_defs.stack.machine.spawning import in_child
@@ -77,11 +78,21 @@ class ComponentProcess:
 
     async def _forked(self, argv: tuple[str, ...], variables: dict[str, str], log: int) -> Process | None:
         component = self._component
+        mark = variables[environment.COMPONENT]
         if self._forks is None or not component.forked or component.cwd is None:
             return None
-        words = argv[argv.index("-m") + 1 :]
-        folder, pid = str(component.cwd), os.getpid()
-        order = Order(words, variables, folder, component.death_signal, component.name, pid)
+        if len(mark) > LONGEST_NAME:
+            return None
+        at = argv.index("-m")
+        order = Order(
+            words=argv[at + 1 :],
+            variables=variables,
+            folder=str(component.cwd),
+            death_signal=component.death_signal,
+            component=mark,
+            supervisor=os.getpid(),
+            imports_here="-P" not in argv[:at],
+        )
         return await self._forks.start(order, log)
 
     def kill(self) -> None:

@@ -28,7 +28,7 @@ from scheduler_defs.stack.supervising.minder import Minder, StackContext
 
 DEADLINE_SECONDS = 30.0
 PARENT = """
-import sys
+import http, json, sys
 from scheduler_defs.stack.forking import __main__ as program, modules
 modules.load = lambda: {sys.argv[3]: modules._stamp(sys.argv[3])}
 program.main()
@@ -119,6 +119,33 @@ def test_when_a_process_is_forked_then_it_is_the_asker_s_child_with_its_environm
         assert forked is not None
         assert await forked.wait() == 7
         assert yard.said.strip() == f"['end', '7'] __main__ word {yard.folder} True forked"
+
+    story(told)
+
+
+def test_given_a_project_with_modules_of_its_own_then_those_are_imported_and_not_the_parents(
+    yard: Yard,
+) -> None:
+    """The parent has imported `http` and `scheduler_defs`, as a fresh Python could have from elsewhere."""
+    project = yard.folder / "project"
+    (project / "http").mkdir(parents=True)
+    (project / "json").mkdir()  # without a module in it, it is no package that comes before an installed one
+    (project / "http" / "__init__.py").write_text("whose = 'theirs'")
+    (project / "beside.py").write_text("word = 'beside'")
+    (project / "of_a_location.py").write_text(
+        "import beside, http, json, sys\nprint(http.whose, beside.word, json.dumps(sys.argv[1:]), flush=True)"
+    )
+
+    async def told() -> None:
+        order = Order(
+            *(("of_a_location", "word"), {**yard.variables, COMPONENT: "location-ml.1"}, str(project)),
+            *(signal.SIGTERM, "location-ml.1", os.getpid(), True),
+        )
+        with (yard.folder / "log").open("ab") as log:
+            forked = await Forks(yard.socket, lambda: False).start(order, log.fileno())
+        assert forked is not None
+        assert await forked.wait() == 0
+        assert yard.said.strip() == 'theirs beside ["word"]'
 
     story(told)
 
@@ -238,6 +265,11 @@ def test_given_a_component_whose_name_has_no_room_then_it_is_not_forked_and_noth
 def test_given_a_forked_component_when_it_and_then_its_parent_are_killed_then_it_comes_back_each_time(
     yard: Yard,
 ) -> None:
+    log = yard.folder / "worker-runs.log"
+
+    def said(lines: int) -> bool:
+        return len(log.read_text().splitlines()) == lines
+
     async def told() -> None:
         ready = {"worker-runs": asyncio.Event()}
         forks = Forks(yard.socket, lambda: False)
@@ -253,18 +285,19 @@ def test_given_a_forked_component_when_it_and_then_its_parent_are_killed_then_it
         await until(lambda: minder.state is State.HEALTHY)
         first = psutil.Process(minder.record().pid)
         assert first.cmdline()[1:] == list(argv[1:])
+        await until(lambda: said(1))
         first.kill()
         await until(lambda: minder.restarts == 1 and minder.state is State.HEALTHY)
         second = psutil.Process(minder.record().pid)
         assert second.ppid() == os.getpid()
+        await until(lambda: said(2))
         yard.process.kill()
         yard.process.wait()
         second.kill()
         await until(lambda: minder.restarts == 2 and minder.state is State.HEALTHY)
         third = psutil.Process(minder.record().pid)
         assert third.cmdline()[1:] == list(argv[1:])
-        log = yard.folder / "worker-runs.log"
-        await until(lambda: len(log.read_text().splitlines()) == 3)
+        await until(lambda: said(3))
         await minder.stop(5)
         await minding
         assert not psutil.pid_exists(third.pid)
