@@ -10,12 +10,13 @@ from __future__ import annotations
 
 from dagster._core.execution import context_creation_job
 from dagster._core.execution.context_creation_job import ContextCreationData
+from dagster._core.execution.plan.plan import ExecutionPlan
 from dagster._core.execution.retries import RetryMode
 from dagster._core.executor.base import Executor
 from dagster._core.executor.in_process import InProcessExecutor
 from dagster._core.executor.multiprocess import MultiprocessExecutor
 
-from scheduler_defs import database
+from scheduler_defs import database, tags
 from scheduler_defs.execution.life.terms import terms
 from scheduler_defs.execution.queue.capacity import STEP_QUEUE
 from scheduler_defs.execution.steps.executor import CeleryStepsExecutor
@@ -32,16 +33,18 @@ def install() -> None:
 
 def create_executor(context_creation_data: ContextCreationData) -> Executor:
     """As Dagster's; in the place of an executor that starts processes or asks another broker, ours."""
-    made = _create(context_creation_data)
+    made, plan = _create(context_creation_data), context_creation_data.execution_plan
+    sent = False
     if isinstance(made, MultiprocessExecutor):
         most, tag_limits = made._max_concurrent, made._tag_concurrency_limits
     elif type(made).__module__ == _CELERY:
         most, tag_limits = None, None
+        sent = names_a_queue(plan)
     else:
         return made
-    if len(context_creation_data.execution_plan.step_keys_to_execute) < 2:
+    if not sent and len(plan.step_keys_to_execute) < 2:
         return in_process(made.retries)
-    if not _steps_are_served():
+    if not sent and not _steps_are_served():
         context_creation_data.instance.report_engine_event(
             f"No live worker serves the queue {STEP_QUEUE!r}: the steps are executed one after the other.",
             context_creation_data.dagster_run,
@@ -49,6 +52,13 @@ def create_executor(context_creation_data: ContextCreationData) -> Executor:
         return in_process(made.retries)
     return CeleryStepsExecutor(
         retries=made.retries, max_concurrent=most, tag_concurrency_limits=tag_limits or None
+    )
+
+
+def names_a_queue(plan: ExecutionPlan) -> bool:
+    """Whether a step is meant for workers of a queue of its own: elsewhere it may not be executed."""
+    return any(
+        tags.CELERY_QUEUE in (plan.get_step_by_key(key).tags or {}) for key in plan.step_keys_to_execute
     )
 
 

@@ -181,6 +181,17 @@ def for_dagster_celery() -> None:
     bottom(left=side.alias("left")(start), right=side.alias("right")(start))
 
 
+@dg.op(tags={tags.CELERY_QUEUE: "apart"})
+def set_apart() -> None:
+    note("set apart")
+
+
+@dg.job(executor_def=celery_executor)
+def one_step_on_its_queue() -> None:
+    """One step, which the workers of another queue must not execute."""
+    set_apart()
+
+
 @dg.job
 def by_default() -> None:
     """No executor is named: Dagster's own, a process per step."""
