@@ -33,6 +33,7 @@ from scheduler_defs.execution.dagster_patches import schedule_times
 from scheduler_defs.execution.dagster_patches.schedule_loop import WokenByLoading
 from scheduler_defs.execution.storage.postgres import SignalboxStorage
 from scheduler_defs.stack.health.clock import clock_problems
+from scheduler_defs.tags import DECLARED
 from scheduler_defs.timing import EverySpec
 from tests.cases.ticking import Yard, at, due, schedule
 
@@ -104,6 +105,22 @@ def test_given_what_dagster_has_noted_in_the_future_then_it_begins_a_minute_befo
         ScheduleInstigatorData("", NOW - 5, NOW - 1),
     )
     assert schedule_times.beginning(past, NOW) is past
+
+
+@pytest.mark.parametrize(("metadata", "seconds"), [({DECLARED: "nightly"}, 15), ({}, 0)])
+def test_what_falls_due_before_the_daemons_first_look_is_asked_of_ours_and_of_nobody_elses_schedules(
+    monkeypatch: pytest.MonkeyPatch, metadata: dict[str, str], seconds: int
+) -> None:
+    begun: list[Any] = []
+    monkeypatch.setattr(
+        schedule_times, "_launch", lambda *given, **_: iter([begun.append(given[3].instigator_data)])
+    )
+    served: Any = Served()
+    served.metadata = metadata
+    data = ScheduleInstigatorData("* * * * *", NOW)
+    state = InstigatorState(ORIGIN, InstigatorType.SCHEDULE, InstigatorStatus.DECLARED_IN_CODE, data)
+    list(schedule_times.launch(None, None, served, state, at(10)))
+    assert [each.start_timestamp for each in begun] == [NOW - seconds]
 
 
 @pytest.mark.case("recovery-X-clock-back")

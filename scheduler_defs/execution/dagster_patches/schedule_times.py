@@ -24,6 +24,7 @@ from dagster._daemon import (
 from dagster._scheduler import scheduler
 from dagster._scheduler.scheduler import ScheduleIterationTimes
 
+from scheduler_defs import tags
 from scheduler_defs.execution.dagster_patches.tick_times import is_waiting
 
 STEP_SECONDS = 5.0
@@ -77,7 +78,7 @@ def launch(
         workspace_process_context,
         logger,
         remote_schedule,
-        beginning(schedule_state, now),
+        beginning(schedule_state, now, UNSEEN_SECONDS if tags.DECLARED in remote_schedule.metadata else 0.0),
         end_datetime_utc,
         *arguments,
         in_memory_last_iteration_timestamp=in_memory_last_iteration_timestamp,
@@ -85,18 +86,19 @@ def launch(
     )
 
 
-def beginning(state: InstigatorState, now: float) -> InstigatorState:
+def beginning(state: InstigatorState, now: float, unseen_seconds: float = 0.0) -> InstigatorState:
     """The state, with the instants from which Dagster counts moved to where they belong.
 
     One in the future goes back to the minute before. A schedule that nobody has switched counts from the
-    daemon's first look, which is a moment after it was served: what fell due between is for us to decide.
+    daemon's first look, which is a moment (`unseen_seconds`) after it was served: of one that is declared
+    here, what fell due between is for us to decide.
     """
     data = state.instigator_data
     if not isinstance(data, ScheduleInstigatorData):
         return state
     start, last = data.start_timestamp, data.last_iteration_timestamp
     if start is not None and state.status is InstigatorStatus.DECLARED_IN_CODE:
-        start -= UNSEEN_SECONDS
+        start -= unseen_seconds
     start, last = (
         _minute_before(now) if each is not None and _is_ahead(each, now) else each for each in (start, last)
     )
