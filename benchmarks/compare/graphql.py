@@ -67,6 +67,7 @@ class Client:
         return answer["run"]["runId"]
 
     def location_is_loaded(self) -> bool:
+        """Whether this client's location can be launched from."""
         entries = self.ask(LOCATIONS)["workspaceOrError"]["locationEntries"]
         return any(
             entry["name"] == self._location

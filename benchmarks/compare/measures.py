@@ -5,14 +5,15 @@ from __future__ import annotations
 import datetime as dt
 import os
 import signal
+import statistics
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from benchmarks.compare.graphql import launch_at_once
+from benchmarks.compare.graphql import Client, launch_at_once
 from benchmarks.compare.stacks import Stack, until
 from benchmarks.compare.usage import cpu_by_role, memory_megabytes, tree
-from benchmarks.compare.work import PYTHON_JOB
+from benchmarks.compare.work import DIAMOND_JOB, PYTHON_JOB, SECOND
 
 LONGEST_SECONDS = 1800
 
@@ -70,20 +71,72 @@ def queued_beforehand(stack: Stack, sizes: Sizes) -> Numbers:
 
 def idle_latency(stack: Stack, sizes: Sizes) -> Numbers:
     """From a run's creation to its first line of user code, one run at a time."""
-    seconds = []
-    for n in range(sizes.idle_launches):
-        run_id = stack.client().launch(PYTHON_JOB)
-        _await_end(stack, [run_id])
-        ((created,),) = stack.rows(
-            "SELECT extract(epoch FROM create_timestamp) FROM runs WHERE run_id = :id", id=run_id
-        )
-        seconds.append(_python_starts(stack)[run_id] - float(created))
-        time.sleep(0.2 + 0.137 * (n % 7))  # not in step with anybody's interval
-    seconds.sort()
+    seconds = sorted(_first_line(stack, stack.client(), n) for n in range(sizes.idle_launches))
     return {
         "first_line_p50_seconds": seconds[len(seconds) // 2],
         "first_line_p99_seconds": seconds[-1],
     }
+
+
+def second_location(stack: Stack, sizes: Sizes) -> Numbers:
+    """A small location beside the first: its memory, at rest and once its code is warm, and its first lines.
+
+    One run at a time, in this location and in that one in turn; and a diamond on Dagster's default executor.
+    """
+    is_there = stack.client(SECOND).location_is_loaded()
+    memory = {} if is_there else _memory_of_one_more(stack, sizes)
+    seconds: dict[str, list[float]] = {stack.location: [], SECOND: []}
+    for n in range(sizes.idle_launches):
+        for location, taken in seconds.items():
+            taken.append(_first_line(stack, stack.client(location), n))
+    first, second = (statistics.median(taken) for taken in seconds.values())
+    diamonds = [_diamond(stack) for _ in range(max(1, sizes.idle_launches // 2))]
+    return {
+        **memory,
+        "first_line_here_p50_seconds": first,
+        "first_line_second_location_p50_seconds": second,
+        "first_line_second_location_times": second / first,
+        "default_executor_diamond_seconds": statistics.median(diamonds),
+    }
+
+
+def _memory_of_one_more(stack: Stack, sizes: Sizes) -> Numbers:
+    time.sleep(sizes.idle_seconds / 2)
+    before = memory_megabytes(tree(stack.roots))
+    stack.add_location()
+    until(lambda: stack.client(SECOND).location_is_loaded(), 180, f"{stack.name}: the second location")
+    time.sleep(sizes.idle_seconds / 2)
+    loaded = memory_megabytes(tree(stack.roots))
+    _await_end(stack, launch_at_once(stack.url, SECOND, PYTHON_JOB, 2 * stack.slots))
+    for _ in range(2):
+        _diamond(stack)
+    time.sleep(sizes.idle_seconds / 2)
+    warm = memory_megabytes(tree(stack.roots))
+    return {
+        "second_location_megabytes": loaded - before,
+        "second_location_warm_megabytes": warm - before,
+    }
+
+
+def _first_line(stack: Stack, client: Client, n: int) -> float:
+    """Seconds from a run's creation to its first line of user code; then a pause, the `n`-th of several."""
+    run_id = client.launch(PYTHON_JOB)
+    _await_end(stack, [run_id])
+    ((created,),) = stack.rows(
+        "SELECT extract(epoch FROM create_timestamp) FROM runs WHERE run_id = :id", id=run_id
+    )
+    time.sleep(0.2 + 0.137 * (n % 7))  # not in step with anybody's interval
+    return _python_starts(stack)[run_id] - float(created)
+
+
+def _diamond(stack: Stack) -> float:
+    """Seconds from creation to end of four steps."""
+    run_id = stack.client(SECOND).launch(DIAMOND_JOB)
+    ended = _await_end(stack, [run_id])
+    ((created,),) = stack.rows(
+        "SELECT extract(epoch FROM create_timestamp) FROM runs WHERE run_id = :id", id=run_id
+    )
+    return ended - float(created)
 
 
 def due_together(stack: Stack, sizes: Sizes) -> Numbers:
@@ -165,7 +218,7 @@ def _lines(log: Path) -> int:
     return log.read_bytes().count(b" duration: ")
 
 
-ALL = (at_once, queued_beforehand, idle_latency, due_together, idle_cost, statements)
+ALL = (at_once, queued_beforehand, idle_latency, due_together, idle_cost, statements, second_location)
 
 
 def _cpu_per_run(stack: Stack, before: dict[str, float], runs: int, name: str) -> Numbers:

@@ -20,7 +20,7 @@ def main(slots: int) -> None:
     where = settings()
     folders.create_state(where.state)
     with lock.acquire(where.state):
-        planned = plan.make(where, plan.Options(workers=slots))
+        planned = plan.make(where, plan.Options(workers=slots, small=True))
         components = tuple(_with_python_job(item) for item in planned.components)
         asyncio.run(Supervisor(replace(planned, components=components), display.Lines()).run())
 

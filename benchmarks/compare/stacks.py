@@ -20,7 +20,7 @@ import sqlalchemy as sa
 
 from benchmarks.compare import stock_environment
 from benchmarks.compare.graphql import Client
-from benchmarks.compare.work import FOLDER
+from benchmarks.compare.work import FOLDER, SECOND, SECOND_MODULE
 from scheduler_defs.settings import PROJECT_ROOT
 from scheduler_defs.stack.machine.accounts import ensure_user
 
@@ -93,8 +93,12 @@ class Stack(ABC):
         """The processes whose trees are the whole stack."""
         return [process.pid for process in self.processes.values()]
 
-    def client(self) -> Client:
-        return Client(self.url, self.location)
+    @abstractmethod
+    def add_location(self) -> None:
+        """Serve the second location as well; ask `client(SECOND)` whether it is there."""
+
+    def client(self, location: str | None = None) -> Client:
+        return Client(self.url, location or self.location)
 
     def rows(self, statement: str, **parameters: object) -> list[Any]:
         if self._engine is None:
@@ -219,6 +223,11 @@ class OwnStack(Stack):
         beside.replace(file)
         until(lambda: self.client().schedules_with(cron) == number, 60, "signalbox: the schedules")
 
+    def add_location(self) -> None:
+        (self.folder / "config" / "locations.yaml").write_text(
+            f"locations:\n  {SECOND}: {{python_module: {SECOND_MODULE}, working_directory: {self.folder}}}\n"
+        )
+
 
 class StockStack(Stack):
     """Stock Dagster: webserver and daemon with a code server each, a Celery worker for steps."""
@@ -274,8 +283,7 @@ class StockStack(Stack):
             f"execution:\n  config:\n    broker: '{broker}'\n    backend: '{broker}'\n"
         )
         (self.folder / "workspace.yaml").write_text(
-            "load_from:\n  - python_module:\n      module_name: benchmarks.compare.stock_location\n"
-            f"      location_name: {self.location}\n"
+            f"load_from:\n{_entry('benchmarks.compare.stock_location', self.location)}"
         )
         programs = stock_environment.programs()
         self.environment |= {
@@ -290,10 +298,13 @@ class StockStack(Stack):
                 *("-y", "celery.yaml", "--", "--concurrency", str(self.slots)),
             ],
         )
-        webserver = str(programs / "dagster-webserver")
-        self.start_process("webserver", [webserver, "-w", "workspace.yaml", "-p", str(self._port)])
+        self._start_webserver()
         self._start_daemon()
         self.wait_for_webserver()
+
+    def _start_webserver(self) -> None:
+        webserver = str(stock_environment.programs() / "dagster-webserver")
+        self.start_process("webserver", [webserver, "-w", "workspace.yaml", "-p", str(self._port)])
 
     def _start_daemon(self) -> None:
         daemon = str(stock_environment.programs() / "dagster-daemon")
@@ -312,9 +323,24 @@ class StockStack(Stack):
         self.client().reload_location()
         until(lambda: self.client().schedules_with(cron) == number, 60, "stock: the schedules")
 
+    def add_location(self) -> None:
+        """Its entry is read when webserver and daemon start."""
+        with (self.folder / "workspace.yaml").open("a") as workspace:
+            workspace.write(_entry(SECOND_MODULE, SECOND))
+        for name in ("daemon", "webserver"):
+            self.stop_process(name)
+        self._start_webserver()
+        self._start_daemon()
+        self.wait_for_webserver()
+
     def stop(self) -> None:
         super().stop()
         if self._services:
             postgres, valkey = self._services
             postgres.cleanup()
             valkey.stop()
+
+
+def _entry(module: str, location: str) -> str:
+    """Of a workspace.yaml."""
+    return f"  - python_module:\n      module_name: {module}\n      location_name: {location}\n"

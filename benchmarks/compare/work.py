@@ -11,6 +11,10 @@ import dagster as dg
 FOLDER = "BENCH_FOLDER"
 PYTHON_JOB = "python_step"
 COMMAND_JOB = "command_step"
+DIAMOND_JOB = "diamond"
+SECOND = "second"
+"""Another location, and its module."""
+SECOND_MODULE = "benchmarks.compare.second_location"
 
 
 def starts(kind: str) -> Path:

@@ -6,36 +6,44 @@ import subprocess
 import sys
 import tarfile
 from importlib.metadata import version
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
-PACKAGES = ("dagster", "dagster-postgres")
+PACKAGES = ("dagster", "dagster-postgres", "dagster-graphql", "dagster-webserver", "dagster-celery")
 HELPERS = ("objgraph",)
 """What Dagster's tests import and ours do not."""
+OWN = "ours"
+"""Not a package: tests that this repository has of Dagster's suites."""
 
 
-def fetch(folder: Path) -> list[Path]:
-    """Have them under `folder`, and return what goes on Python's path. A second call fetches nothing.
+def fetch(folder: Path) -> dict[str, Path]:
+    """Have them under `folder`; returns what goes on Python's path, by package. A second call fetches nothing.
 
-    Raises SystemExit with pip's last line when it cannot be had.
+    Of each package only the tests are unpacked: what they test is what is installed. Raises SystemExit with
+    pip's last line when it cannot be had.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    places = []
-    for package in PACKAGES:
-        pinned = version(package)
-        place = folder / f"{package.replace('-', '_')}-{pinned}"
-        if not place.is_dir():
-            _pip(
-                "download", "--no-deps", "--no-binary", package, "--dest", str(folder), f"{package}=={pinned}"
-            )
-            (archive,) = folder.glob(f"{package.replace('-', '_')}-{pinned}.tar.gz")
-            with tarfile.open(archive) as opened:
-                opened.extractall(folder, filter="data")
-            archive.unlink()
-        places.append(place)
+    places = {package: _tests_of(package, folder) for package in PACKAGES}
     helpers = folder / "helpers"
     if not helpers.is_dir():
         _pip("install", "--no-deps", "--target", str(helpers), *HELPERS)
-    return [*places, helpers]
+    return {**places, "helpers": helpers, OWN: Path(__file__).parent}
+
+
+def _tests_of(package: str, folder: Path) -> Path:
+    pinned = version(package)
+    place = folder / f"tests-{package}-{pinned}"
+    if not place.is_dir():
+        _pip("download", "--no-deps", "--no-binary", package, "--dest", str(folder), f"{package}=={pinned}")
+        (archive,) = folder.glob(f"{package.replace('-', '_')}-{pinned}.tar.gz")
+        beside = folder / f"{place.name}.new"
+        with tarfile.open(archive) as opened:
+            for member in opened.getmembers():
+                inside = PurePosixPath(*PurePosixPath(member.name).parts[1:])
+                if inside.parts and inside.parts[0].endswith("_tests"):
+                    opened.extract(member.replace(name=str(inside), deep=False), beside, filter="data")
+        beside.rename(place)
+        archive.unlink()
+    return place
 
 
 def _pip(*words: str) -> None:

@@ -13,7 +13,8 @@ _found: dict[str, str] = {}
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     """A test has passed when its setup, call and teardown have."""
-    name = report.nodeid.partition("::")[2]
+    file, _, test = report.nodeid.partition("::")
+    name = f"{Path(file).stem}::{test}"
     if report.when == "call" or report.outcome != "passed":
         _found[name] = report.outcome if _found.get(name, "passed") == "passed" else _found[name]
 

@@ -27,10 +27,11 @@ def is_installed() -> bool:
 
 
 @contextmanager
-def rabbitmq() -> Iterator[str]:
-    """The URL of a running node (user guest)."""
+def rabbitmq(port: int | None = None) -> Iterator[str]:
+    """The URL of a running node (user guest), on a free port unless one is named."""
     folder = Path(tempfile.mkdtemp(prefix="sb-mq-"))
-    port, distribution, epmd = _free_ports(3)
+    free, distribution, epmd = _free_ports(3)
+    port = port or free
     (folder / "rabbitmq.conf").write_text(
         f"listeners.tcp.1 = 127.0.0.1:{port}\nloopback_users.guest = true\nlog.console = false\n"
     )

@@ -43,7 +43,8 @@ KEPT = (
 """The program around the definitions: it is running, and holds leases. A worker is restarted for new ones."""
 
 _INSTALLED = tuple({sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")})
-_OURS = ("scheduler_defs", "sensors", "resources")
+_SHARED = ("scheduler_defs",)
+_OURS = (*_SHARED, "sensors", "resources")
 # Seconds between the clock of the file system and ours.
 _CLOCKS_DIFFER = 0.1
 
@@ -153,8 +154,8 @@ def project_modules(modules: Mapping[str, ModuleType]) -> dict[str, ModuleType]:
 
 
 def _shelved(modules: Mapping[str, ModuleType]) -> dict[str, ModuleType]:
-    """The user's modules of a location: not the program's own, which every location may import."""
-    return {name: module for name, module in project_modules(modules).items() if not _starts(name, _OURS)}
+    """The modules of a location: not the program's package. `sensors` and `resources` are common names."""
+    return {name: module for name, module in project_modules(modules).items() if not _starts(name, _SHARED)}
 
 
 def _is_project(name: str, module: ModuleType) -> bool:

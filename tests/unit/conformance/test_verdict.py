@@ -33,5 +33,15 @@ def test_a_suite_that_does_not_run_is_no_success() -> None:
     assert judge("s", {}, {}, {}).problems == ("s: stock passed nothing: the suite itself does not run",)
 
 
+def test_a_deviation_of_a_test_is_one_of_all_its_variants() -> None:
+    stock = {"t[1]": "passed", "t[2]": "passed", "other": "passed"}
+    verdict = judge("s", stock, {"t[1]": "passed", "t[2]": "failed", "other": "passed"}, {"t": "why"})
+    assert (verdict.problems, verdict.deviations) == ((), 1)
+    assert judge("s", stock, dict(stock), {"t": "why"}).problems == (
+        "s: t: listed as a deviation, and ours passes",
+    )
+
+
 def test_the_table_has_a_line_for_each_suite() -> None:
-    assert table([judge("s", STOCK, {"a": "passed"}, {"b": "why"})]).splitlines()[-1] == "| s | 2 | 1 | 1 |"
+    lines = table({"s": "what it is about"}, [judge("s", STOCK, {"a": "passed"}, {"b": "why"})]).splitlines()
+    assert lines[-1] == "| s: what it is about | 2 | 1 | 1 |"

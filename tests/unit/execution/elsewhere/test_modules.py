@@ -46,6 +46,23 @@ def test_given_two_locations_then_each_finds_its_own_module_again(
         assert "shared_helper_of_a_test" not in sys.modules
 
 
+def test_given_a_location_with_a_package_of_the_programs_name_then_it_finds_its_own(
+    tmp_path: Path, own: None
+) -> None:
+    with definitions.loading():
+        import sensors as ours
+    (tmp_path / "sensors").mkdir()
+    (tmp_path / "sensors" / "__init__.py").write_text("WORD = 'theirs'\n")
+    (tmp_path / "defs_of_a_test.py").write_text("from sensors import WORD\n")
+    with Freshness(None).loading():
+        assert (
+            FileCodePointer(str(tmp_path / "defs_of_a_test.py"), "WORD", str(tmp_path)).load_target()
+            == "theirs"
+        )
+    with definitions.loading():
+        assert sys.modules["sensors"] is ours
+
+
 def test_given_a_change_in_one_location_then_that_one_is_not_loaded_any_more(
     tmp_path: Path, own: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:

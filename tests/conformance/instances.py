@@ -1,0 +1,103 @@
+"""A pytest plugin: the instances that Dagster's tests ask for are of the classes under test.
+
+`instance_for_test` makes one on SQLite files. Here it is on a Postgres database of its own: with $CONFORMANCE_CLASSES
+`stock` in dagster-postgres' storage, with `ours` in ours, on a database that has all that a running stack has in it.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+from dagster._core import instance_for_test as where_it_is
+from dagster._core import test_utils
+
+from tests.conformance import broker
+from tests.conformance.databases import Databases
+
+OURS = os.environ["CONFORMANCE_CLASSES"] == "ours"
+SUITE = os.environ["CONFORMANCE_SUITE"]
+WITH_WORKERS = ("launcher", "celery")
+"""Suites whose runs our workers execute. These know one database, so all instances share it."""
+_STORAGES = ("run_storage", "event_log_storage", "schedule_storage")
+_dagsters = where_it_is.instance_for_test
+_running = ExitStack()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Before anything of Dagster's tests is imported: they keep the function that they find."""
+    databases = _running.enter_context(Databases.running(OURS, shared=OURS and SUITE in WITH_WORKERS))
+    os.environ |= _surroundings(_running.enter_context(tempfile.TemporaryDirectory()))
+
+    @contextmanager
+    def instance_for_test(
+        overrides: Mapping[str, Any] | None = None, *positional: Any, **named: Any
+    ) -> Iterator[dg.DagsterInstance]:
+        wanted = dict(overrides or {})
+        if not _asks_for_storage(wanted):
+            for name in _STORAGES:
+                wanted.pop(name, None)
+            with databases.fresh() as url:
+                of_the_classes = _classes(wanted, synchronous=named.get("synchronous_run_coordinator", False))
+                with _dagsters({**of_the_classes, **_storage(url)}, *positional, **named) as found:
+                    yield found
+        else:
+            with _dagsters(overrides, *positional, **named) as found:
+                yield found
+
+    for module in (where_it_is, test_utils, dg):
+        module.__dict__["instance_for_test"] = instance_for_test
+    if OURS:
+        from tests.conformance.ours import substitutes, workers
+
+        substitutes.install()
+        if SUITE in WITH_WORKERS:
+            _running.enter_context(workers.on(databases.url, SUITE))
+    elif SUITE == "celery":
+        _running.enter_context(broker.of_dagster_celery())
+
+
+def pytest_unconfigure() -> None:
+    _running.close()
+
+
+def _surroundings(folder: str) -> dict[str, str]:
+    """A yard with nothing declared in it."""
+    found = {name: Path(folder) / name for name in ("config", "state")}
+    for place in found.values():
+        place.mkdir()
+    return {f"SIGNALBOX_{name.upper()}": str(place) for name, place in found.items()}
+
+
+def _asks_for_storage(overrides: Mapping[str, Any]) -> bool:
+    """Whether a test is about a storage of its own: one that is none of Dagster's on SQLite."""
+    named = [overrides[name]["class"] for name in _STORAGES if name in overrides]
+    return "storage" in overrides or not all("Sqlite" in name for name in named)
+
+
+def _classes(overrides: dict[str, Any], synchronous: bool) -> dict[str, Any]:
+    if not OURS or synchronous:
+        return overrides
+    from tests.conformance.ours import substitutes
+
+    return substitutes.classes(overrides, SUITE)
+
+
+def _storage(url: str) -> dict[str, Any]:
+    if not OURS:
+        return {"storage": {"postgres": {"postgres_url": url}}}
+    return {
+        "storage": {
+            "custom": {
+                "module": "scheduler_defs.execution.storage.postgres",
+                "class": "SignalboxStorage",
+                "config": {"postgres_url": url},
+            }
+        }
+    }

@@ -1,0 +1,1 @@
+"""Our classes in the places where Dagster's tests name Dagster's."""

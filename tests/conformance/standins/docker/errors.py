@@ -1,0 +1,1 @@
+"""For dagster-celery's conftest: its images are for tests that are not run here."""
