@@ -9,7 +9,7 @@ import typer
 from scheduler_defs import settings
 from scheduler_defs.cli.options import AsJson
 from scheduler_defs.cli.terminal.declarations import load_declared, unknown
-from scheduler_defs.cli.terminal.output import local_time, print_json, print_table, say
+from scheduler_defs.cli.terminal.output import here, local_time, print_json, print_table, say
 
 if TYPE_CHECKING:
     from scheduler_defs.alerting.delivery.history import History
@@ -36,13 +36,13 @@ def list_alerts(as_json: AsJson = False) -> None:
         print_json({"channels": channels, "rules": rules, "notify": notify})
         return
     print_table(
-        ("CHANNEL", "TYPE", "TO", "LAST SENT", "WAITING", "GIVEN UP", "FAULT"),
+        ("CHANNEL", "TYPE", "TO", here("LAST SENT"), "WAITING", "GIVEN UP", "FAULT"),
         [_channel_row(channel) for channel in channels],
         empty="no alert channels are declared",
     )
     if rules or notify:
         rows = [_rule_row(rule) for rule in rules] + [_notify_row(each) for each in notify]
-        print_table(("RULE", "ON", "OF", "CHANNELS", "AFTER", "LAST SENT"), rows, empty="")
+        print_table(("RULE", "ON", "OF", "CHANNELS", "AFTER", here("LAST SENT")), rows, empty="")
 
 
 @app.command("test")

@@ -9,7 +9,7 @@ import typer
 
 from scheduler_defs.cli.options import AsJson
 from scheduler_defs.cli.terminal.connection import database_engine
-from scheduler_defs.cli.terminal.output import local_time, print_json, print_table, say
+from scheduler_defs.cli.terminal.output import here, local_time, print_json, print_table, say
 from scheduler_defs.errors import SignalboxError
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def list_command(
         print_json(found)
         return
     print_table(
-        ("ID", "FOR", "RUN", "ASKED BY", "SINCE", "UNTIL", "GIVEN", "STATE", "BY WHOM"),
+        ("ID", "FOR", "RUN", "ASKED BY", here("SINCE"), "UNTIL", "GIVEN", "STATE", "BY WHOM"),
         [
             (
                 each["id"],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from scheduler_defs.cli.agents.opening import open_place
 from scheduler_defs.cli.options import AsJson
-from scheduler_defs.cli.terminal.output import local_time, print_json, print_table, say
+from scheduler_defs.cli.terminal.output import here, local_time, print_json, print_table, say
 
 
 def inbox(as_json: AsJson = False) -> None:
@@ -27,7 +27,7 @@ def inbox(as_json: AsJson = False) -> None:
         print_json(rows)
         return
     print_table(
-        ("ID", "KIND", "SUBJECT", "ASKED BY", "SINCE", "TEXT"),
+        ("ID", "KIND", "SUBJECT", "ASKED BY", here("SINCE"), "TEXT"),
         [
             (row["id"], row["kind"], row["subject"], row["asked_by"], local_time(row["since"]), row["text"])
             for row in rows

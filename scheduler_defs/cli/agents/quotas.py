@@ -9,7 +9,7 @@ import typer
 from scheduler_defs.acting.place import transaction
 from scheduler_defs.cli.agents.opening import open_place
 from scheduler_defs.cli.options import AsJson
-from scheduler_defs.cli.terminal.output import local_time, print_json, print_table, say
+from scheduler_defs.cli.terminal.output import here, local_time, print_json, print_table, say
 from scheduler_defs.errors import SignalboxError
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def quotas(context: typer.Context, as_json: AsJson = False) -> None:
         print_json(rows)
         return
     print_table(
-        ("POOL", "STATE", "OPENS", "AGENTS", "REASON"),
+        ("POOL", "STATE", here("OPENS"), "AGENTS", "REASON"),
         [
             (row["name"], row["state"], local_time(row["opens"]), ", ".join(row["agents"]), row["reason"])
             for row in rows

@@ -8,7 +8,15 @@ import typer
 
 from scheduler_defs.cli.agents.opening import announcing, author, open_place
 from scheduler_defs.cli.options import AsJson, DryRun
-from scheduler_defs.cli.terminal.output import counted, local_time, print_json, print_record, print_table, say
+from scheduler_defs.cli.terminal.output import (
+    counted,
+    here,
+    local_time,
+    print_json,
+    print_record,
+    print_table,
+    say,
+)
 from scheduler_defs.errors import SignalboxError
 
 if TYPE_CHECKING:
@@ -136,5 +144,7 @@ def _answer(found: list[Session], as_json: bool) -> None:
         for each in found
     ]
     print_table(
-        ("ID", "TASK", "AGENT", "CLI", "HOST", "STATE", "TOKENS", "LAST SEEN"), rows, empty="no sessions"
+        ("ID", "TASK", "AGENT", "CLI", "HOST", "STATE", "TOKENS", here("LAST SEEN")),
+        rows,
+        empty="no sessions",
     )

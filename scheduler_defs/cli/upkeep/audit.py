@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from scheduler_defs.cli.options import AsJson
-from scheduler_defs.cli.terminal.output import local_time, print_json, print_table, say
+from scheduler_defs.cli.terminal.output import here, local_time, print_json, print_table, say
 from scheduler_defs.cli.terminal.progress import working
 from scheduler_defs.errors import SignalboxError, UsageError
 
@@ -47,7 +47,7 @@ def list_entries(
         print_json(as_rows(found))
         return
     print_table(
-        ("SEQUENCE", "AT", "ACTOR", "CHANNEL", "ACTION", "SUBJECT", "REASON"),
+        ("SEQUENCE", here("AT"), "ACTOR", "CHANNEL", "ACTION", "SUBJECT", "REASON"),
         [
             (
                 entry.sequence or "new",

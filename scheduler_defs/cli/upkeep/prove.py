@@ -9,7 +9,7 @@ import typer
 
 from scheduler_defs.cli.options import AsJson
 from scheduler_defs.cli.terminal.connection import database_engine
-from scheduler_defs.cli.terminal.output import local_time, print_json, print_table, say
+from scheduler_defs.cli.terminal.output import here, local_time, print_json, print_table, say
 from scheduler_defs.cli.terminal.progress import working
 from scheduler_defs.errors import UsageError
 
@@ -51,7 +51,7 @@ def prove(
                 (each["schedule"], local_time(each["due"]), each["problem"], each["detail"])
                 for each in document["problems"]
             ]
-            print_table(("SCHEDULE", "DUE", "PROBLEM", "WHAT IS KNOWN"), rows, empty="")
+            print_table(("SCHEDULE", here("DUE"), "PROBLEM", "WHAT IS KNOWN"), rows, empty="")
     if not found.ok:
         raise typer.Exit(1)
 

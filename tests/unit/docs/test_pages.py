@@ -161,3 +161,12 @@ def test_given_the_program_then_all_that_reads_prints_json_but_for_what_the_page
     assert without == acting | named
     (sentence,) = re.findall(r"Without it are only (.*?)\n- ", (DOCS / "cli.md").read_text(), re.DOTALL)
     assert set(re.findall(r"`([^`]+)`", sentence)) == named
+
+
+def test_given_the_program_then_tables_with_local_times_name_their_zone() -> None:
+    sources = {
+        path: path.read_text(encoding="utf-8") for path in (PROJECT_ROOT / "scheduler_defs/cli").rglob("*.py")
+    }
+    shown = [path for path, text in sources.items() if "local_time(" in text and "print_table(" in text]
+    assert len(shown) > 10
+    assert [str(path) for path in shown if "here(" not in sources[path]] == []
