@@ -51,7 +51,7 @@ from scheduler_defs.web.pages.parts import recorded
 from scheduler_defs.web.rest import idempotency
 from sensors import alerts, audit, maintenance
 
-WORDS = {2: "two", 3: "three", 4: "four", 5: "five", 10: "ten", 20: "twenty"}
+WORDS = {2: "two", 3: "three", 4: "four", 5: "five", 8: "eight", 10: "ten", 20: "twenty"}
 TIMES = {2: "twice"}
 HALF = {30.0: "half a minute"}
 
@@ -88,6 +88,7 @@ SAID = {
         f"newest {history.MOST_COMMENTS} comments",
         f"its last {history.MOST_ATTEMPTS} attempts",
         f"could not be started {WORDS[agents.COOL_DOWN_AFTER]} times in a row",
+        f"more than {WORDS[quotas.LONGEST_TOLD.days]} days away counts as not told",
         f"closed for a {named(quotas.FIRST_PAUSE)}, then longer, up to an {named(quotas.LONGEST_PAUSE)}",
         f"{TIMES[turns.NUDGES]}, then it is a failed attempt",
         f"needs {HALF[idling.PROMPTED_SECONDS]} of quiet",

@@ -13,6 +13,7 @@ from typer.main import get_command
 
 from scheduler_defs.cli.folders import GLOBAL_OPTIONS
 from scheduler_defs.cli.main import COMMANDS, build
+from scheduler_defs.declarations import load
 from scheduler_defs.declarations.published import environment
 from scheduler_defs.settings import PROJECT_ROOT
 
@@ -120,6 +121,21 @@ def test_given_a_page_then_the_files_modules_and_targets_it_names_are_there(page
 def is_module(name: str) -> bool:
     path = PROJECT_ROOT.joinpath(*name.split("."))
     return path.with_suffix(".py").exists() or (path / "__main__.py").exists()
+
+
+ELSEWHERE = re.compile(r": there is no (?:location|alert channel|file|budget|quota) ")
+"""What an example may name that stands in another one, or in a folder beside it."""
+
+
+def test_given_a_page_then_its_declarations_have_no_faults(page: Path, tmp_path: Path) -> None:
+    faults: list[str] = []
+    for _, language, block in FENCE.findall(page.read_text(encoding="utf-8")):
+        if language == "yaml" and not block.startswith("# defs.yaml"):
+            declared = set(re.findall(r"^  ([\w-]+): *(?:\{command|$)", block, re.MULTILINE))
+            jobs = set(re.findall(r"job: ([\w-]+)", block)) - declared
+            (tmp_path / "page.yaml").write_text(block)
+            faults += [str(each) for each in load(tmp_path, known_jobs=jobs).problems]
+    assert [each for each in faults if not ELSEWHERE.search(each)] == []
 
 
 def leaves(found: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any]]:
