@@ -54,13 +54,9 @@ def up(
     where = _folders(config, state)
     slots = workers or max(_FEWEST_SLOTS, min(_MOST_SLOTS, os.cpu_count() or 1))
     served = tuple(name.strip() for name in queues.split(",") if name.strip()) if queues else None
+    options = Options(host, port, slots, served, without_login, small)
     if detach:
-        arguments = ["--host", host, "--workers", str(slots)]
-        arguments += ["--port", str(port)] if port is not None else []
-        arguments += ["--queues", queues] if queues else []
-        arguments += ["--without-login"] if without_login else []
-        arguments += ["--small"] if small else []
-        found = running.detach(arguments, where)
+        found = running.detach(where, options)
         say(f"Ready: {found.ui}  (supervisor pid {found.pid}; stop it with `signalbox down`)")
         faults = [item for item in found.components if item.state != "healthy"]
         for item in faults:
@@ -70,7 +66,6 @@ def up(
         return
     announcement = running.Announcement.from_environment()
     try:
-        options = Options(host, port, slots, served, without_login, small)
         running.run(where, options, announcement)
     except SignalboxError as error:
         announcement.say(str(error))

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import os
 import shutil
 import subprocess
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 import psutil
@@ -99,8 +101,8 @@ def left_by_a_stack(state: Path) -> StackRecord | None:
     return found if found is not None and found.exports.get(STATE) == str(state) else None
 
 
-def detach(arguments: list[str], where: Settings) -> StackRecord:
-    """Start `signalbox up` with the arguments as a process of its own, and wait until all is ready.
+def detach(where: Settings, options: Options) -> StackRecord:
+    """Start the supervisor as a process of its own, and wait until all is ready.
 
     Raises SignalboxError with what the supervisor says when it fails.
     """
@@ -109,7 +111,7 @@ def detach(arguments: list[str], where: Settings) -> StackRecord:
     log = logs.open_for_component(where.logs, "supervisor")
     try:
         process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "scheduler_defs.cli.main", "up", *arguments],
+            [sys.executable, "-P", "-m", "scheduler_defs.stack.supervising", json.dumps(asdict(options))],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

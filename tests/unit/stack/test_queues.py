@@ -51,8 +51,8 @@ def test_given_a_queue_without_a_worker_then_that_is_a_problem() -> None:
 
 
 def test_given_the_supervisor_then_it_has_imported_nothing_that_reads_declarations_or_executes_them() -> None:
-    code = "import sys, scheduler_defs.stack.supervising.running\n"
-    code += "print(*{'dagster', 'pydantic', 'sqlalchemy', 'celery'} & set(sys.modules))"
+    code = "import sys, scheduler_defs.stack.supervising.__main__\n"
+    code += "print(*{'dagster', 'pydantic', 'sqlalchemy', 'celery', 'typer'} & set(sys.modules))"
     done = subprocess.run(
         [sys.executable, "-P", "-c", code], cwd=INSTALLATION, capture_output=True, text=True
     )
