@@ -16,7 +16,7 @@ def test_given_a_worker_when_a_run_is_launched_then_a_child_of_it_executes_it(
     assert worked_yard.wait(run_id) == "SUCCESS", "\n".join(worked_yard.messages(run_id))
     pid = int(marks.read_text().split()[1])
     assert pid not in worker.children(), "a process of its own"
-    assert not psutil.pid_exists(pid)
+    worked_yard.wait_for(lambda: not psutil.pid_exists(pid), "it to end")
     worked_yard.wait_for(lambda: not worked_yard.leases(), "the lease to be given back")
     assert worked_yard.tags(run_id)["signalbox/worker"].startswith("w0-")
 
