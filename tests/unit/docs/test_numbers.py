@@ -9,6 +9,7 @@ import pytest
 
 from scheduler_defs.access import people, rate
 from scheduler_defs.access.oidc import pending
+from scheduler_defs.acting import forecast
 from scheduler_defs.agents.deciding import agents, idling, quotas, settling
 from scheduler_defs.agents.working import history, turns, watching
 from scheduler_defs.agents.workspaces import store
@@ -27,6 +28,8 @@ from scheduler_defs.execution.life.terms import Terms
 from scheduler_defs.execution.queue import capacity
 from scheduler_defs.execution.storage import log_reading
 from scheduler_defs.execution.worker import apart, beat
+from scheduler_defs.forecasting import history as durations
+from scheduler_defs.forecasting import replay
 from scheduler_defs.jobs.commands import one_command
 from scheduler_defs.jobs.commands.artifacts import keep
 from scheduler_defs.jobs.commands.pipes import messages, metadata
@@ -40,6 +43,7 @@ from scheduler_defs.stack.supervising import alarms, minder, sources
 from scheduler_defs.timing import decision, format_duration, policies, specs
 from scheduler_defs.timing.rrule import rules
 from scheduler_defs.upkeep.backup import drilling
+from scheduler_defs.upkeep.metrics import collecting
 from scheduler_defs.upkeep.review import reading
 from scheduler_defs.web import run_rows
 from scheduler_defs.web.access import identity
@@ -144,7 +148,11 @@ SAID = {
         f" and {private(connections, '_SPARE')} more",
         f"SIGKILL {WORDS[int(apart.LEFT_GRACE_SECONDS)]} seconds later",
     ],
-    "prove.md": [f"within the last {WORDS[proving.SETTLED_SECONDS // 60]} minutes"],
+    "metrics.md": [f"at most {collecting.MOST_QUEUES} queues and agents are told apart"],
+    "prove.md": [
+        f"At most {replay.MOST_PROBLEMS:,} problems are listed",
+        f"within the last {WORDS[proving.SETTLED_SECONDS // 60]} minutes",
+    ],
     "reliability.md": [
         f"renews the leases of its children every {TERMS.beat.seconds} s; a lease lasts {TERMS.expiry.seconds} s",
         f"kills it {TERMS.fence.seconds} s after the last renewal",
@@ -169,6 +177,10 @@ SAID = {
         f"oldest first, at most {policies.MOST_CAUGHT_UP}",
         f"at most {decision.IN_TIME.seconds // 60} minutes late",
         f"default `{format_duration(policies.Policies().catch_up_window)}`",
+    ],
+    "schedules/forecast.md": [
+        f"one day from now, at most {forecast.LONGEST.days}",
+        f"among the newest {durations.NEWEST:,} that succeeded",
     ],
     "schedules/rrule.md": [f"at most {rules.MOST_OCCURRENCES}; needs an `anchor`"],
 }
