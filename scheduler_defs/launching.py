@@ -20,7 +20,7 @@ from scheduler_defs.declarations.models.agents import Accept
 from scheduler_defs.declarations.models.declared import Agent, Declarations, Directive, Retries, Schedule
 from scheduler_defs.declarations.names import dagster_name
 from scheduler_defs.errors import SignalboxError
-from scheduler_defs.execution.elsewhere.target import Target
+from scheduler_defs.execution.elsewhere.target import Target, Together
 from scheduler_defs.execution.queue.capacity import AGENT_QUEUE
 from scheduler_defs.jobs.commands.spec import CONFIG
 from scheduler_defs.jobs.elsewhere_name import OF_ANOTHER_LOCATION
@@ -50,8 +50,16 @@ class Launch:
     """Of the run, where the ledger has given it one; None: any."""
 
 
-def for_occurrence(declarations: Declarations, schedule: Schedule, scheduled_for: dt.datetime) -> Launch:
-    """The run for one occurrence of a schedule. The ledger gives it its run id: there is one at most."""
+def for_occurrence(
+    declarations: Declarations,
+    schedule: Schedule,
+    scheduled_for: dt.datetime,
+    together: Together | None = None,
+) -> Launch:
+    """The run for one occurrence of a schedule. The ledger gives it its run id: there is one at most.
+
+    `together`: what it is one backfill with, itself included.
+    """
     due = scheduled_for.isoformat()
     return _launch(
         declarations,
@@ -59,6 +67,7 @@ def for_occurrence(declarations: Declarations, schedule: Schedule, scheduled_for
         trigger=tags.Trigger.SCHEDULE,
         extra={tags.SCHEDULED_FOR: due},
         due=scheduled_for,
+        together=together,
         run_key=f"schedule:{schedule.name}:{due}",
     )
 
@@ -133,7 +142,7 @@ def target_of_schedule(schedule: Schedule) -> Target:
     there = schedule.elsewhere
     if there is None:
         raise ValueError(f"{schedule.name} runs {schedule.job}, which is no other location's")
-    return Target(there.location, there.job, there.selection, there.partition)
+    return Target(there.location, there.job, there.selection, there.partition, last=there.last)
 
 
 def for_task(
@@ -252,6 +261,7 @@ def _launch(
     trigger: tags.Trigger,
     extra: Mapping[str, str],
     due: dt.datetime,
+    together: Together | None = None,
     config: Mapping[str, Any] | None = None,
     run_key: str | None = None,
 ) -> Launch:
@@ -273,7 +283,7 @@ def _launch(
         run_tags[tags.MAX_RUNTIME] = whole_seconds(schedule.timeout)
     merged = {**schedule.config, **(config or {})}
     if schedule.elsewhere is not None:
-        target = target_of_schedule(schedule).at(due.astimezone(schedule.zone))
+        target = target_of_schedule(schedule).at(due.astimezone(schedule.zone)).among(together)
         run_tags[tags.ELSEWHERE] = target.dumped()
         return Launch(OF_ANOTHER_LOCATION, merged, run_tags, run_key)
     return Launch(

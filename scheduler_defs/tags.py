@@ -66,6 +66,7 @@ OF_ONE_ATTEMPT = frozenset({FAILURE, ERROR, EXIT_CODE, RETRY_AT, WORKER, NEXT_ST
 PRIORITY = "dagster/priority"
 MAX_RUNTIME = "dagster/max_runtime"
 CELERY_QUEUE = "dagster-celery/queue"
+BACKFILL = "dagster/backfill"
 DAGSTER_PARENT_RUN = "dagster/parent_run_id"
 DAGSTER_ROOT_RUN = "dagster/root_run_id"
 

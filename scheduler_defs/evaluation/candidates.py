@@ -21,7 +21,7 @@ from scheduler_defs.ledger.reasons import (
     Replaced,
     Withdrawn,
 )
-from scheduler_defs.timing import CatchUp, jitter_delay
+from scheduler_defs.timing import jitter_delay
 from scheduler_defs.timing.decision import Fate, TickDecision
 from scheduler_defs.timing.decision import decide as decide_by_time
 
@@ -117,7 +117,7 @@ def candidates(
             disposed.append(Entry(each.due, Outcome.DEFERRED, Jitter(begins)))
         else:
             ready.append(each)
-    if len(ready) > 1 and (schedule.when is not None or schedule.policies.catch_up is not CatchUp.ALL):
+    if len(ready) > 1 and (schedule.when is not None or not schedule.policies.catch_up.runs_each):
         newest = ready[-1].due
         replaced = [
             each

@@ -22,10 +22,11 @@ from scheduler_defs.evaluation.deciding import Deciding, Decision
 from scheduler_defs.evaluation.facts.active_runs import ActiveRuns
 from scheduler_defs.evaluation.facts.pauses import Pause
 from scheduler_defs.evaluation.wording import text
+from scheduler_defs.execution.elsewhere.target import Together, together
 from scheduler_defs.ledger.book import Book
 from scheduler_defs.ledger.entries import Decided, Entry, Known, Outcome, Standing
 from scheduler_defs.ledger.reasons import ConditionError, DecidedBefore, Missed
-from scheduler_defs.timing import TickDecision, is_due
+from scheduler_defs.timing import CatchUp, TickDecision, is_due
 from scheduler_defs.timing.instants import MINUTE, in_zone
 
 SwitchedOn = Callable[[], Mapping[str, dt.datetime]]
@@ -255,8 +256,19 @@ def _launches(
     for entry in entries:
         if entry.due in found:
             continue
-        launch = launching.for_occurrence(declarations, schedule, in_zone(entry.due, schedule.timing.place))
+        due = in_zone(entry.due, schedule.timing.place)
+        launch = launching.for_occurrence(declarations, schedule, due, _together(schedule, entry, entries))
         missed = told.get(entry.due)
         said = {tags.MISSED: text(missed)} if missed is not None else {}
         found[entry.due] = replace(launch, run_id=entry.run_id, tags={**launch.tags, **said})
     return tuple(found.values())
+
+
+def _together(schedule: Schedule, entry: Entry, entries: Sequence[Entry]) -> Together | None:
+    """What an occurrence is one backfill with; None: it is no part of one."""
+    missed = entry.reason
+    if not isinstance(missed, Missed) or missed.catch_up != CatchUp.BACKFILL:
+        return None
+    since = missed.since
+    dues = {each.due for each in entries if isinstance(each.reason, Missed) and each.reason.since == since}
+    return together(schedule.name, missed.since, [due.astimezone(schedule.zone) for due in sorted(dues)])

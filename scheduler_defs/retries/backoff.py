@@ -115,7 +115,7 @@ def retry_tags(run_id: str, run_tags: Mapping[str, str]) -> dict[str, str]:
 
 _DAGSTERS = ("dagster/", ".dagster/", "dagster-celery/")
 _PARTITION = "dagster/partition"
-_PASSED_ON = frozenset({tags.PRIORITY, tags.MAX_RUNTIME, tags.CELERY_QUEUE})
+_PASSED_ON = frozenset({tags.PRIORITY, tags.MAX_RUNTIME, tags.CELERY_QUEUE, tags.BACKFILL})
 
 
 def _is_passed_on(key: str) -> bool:

@@ -139,7 +139,7 @@ def _missed(
     )
     if len(found) <= MOST_COUNTED:
         return found, False
-    if policies.catch_up is CatchUp.ALL:
+    if policies.catch_up.runs_each:
         begin = max(after, now - policies.catch_up_window - MINUTE)
         recent = list(takewhile(lambda each: each < tick, occurrences(spec, begin, policies)))
     else:
@@ -166,7 +166,7 @@ def _chosen(
             run = [newest] if grace is None or now - newest <= grace else []
             misfired = [] if run else [newest]
             rest = Fate.COLLAPSED
-        case CatchUp.ALL:
+        case CatchUp.ALL | CatchUp.BACKFILL:
             # Whole minutes: an occurrence exactly as old as the window is in it, however long the tick took.
             minute = now.replace(second=0, microsecond=0)
             recent = [

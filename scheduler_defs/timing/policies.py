@@ -14,7 +14,7 @@ from scheduler_defs.timing.instants import utc
 from scheduler_defs.timing.windows import Window, any_open
 
 MOST_CAUGHT_UP = 100
-"""The most missed occurrences that `catch_up: all` runs at once; older ones count as missed."""
+"""The most missed occurrences that `catch_up: all` or `backfill` runs at once; older ones count as missed."""
 
 
 class CatchUp(StrEnum):
@@ -26,6 +26,13 @@ class CatchUp(StrEnum):
     """The most recent one runs, the earlier ones are collapsed into it."""
     ALL = "all"
     """All within the window run, oldest first, at most 100."""
+    BACKFILL = "backfill"
+    """As `all`, and all that run are one backfill, each for its own partition."""
+
+    @property
+    def runs_each(self) -> bool:
+        """Whether each missed occurrence has a run of its own."""
+        return self in (CatchUp.ALL, CatchUp.BACKFILL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +50,7 @@ class Policies:
     """An occurrence evaluated later than this is not run. None: never too late."""
     catch_up: CatchUp = CatchUp.LATEST
     catch_up_window: timedelta = timedelta(hours=1)
-    """How far back `catch_up: all` reaches."""
+    """How far back `catch_up: all` and `backfill` reach."""
     jitter: timedelta = timedelta(0)
     """Longest delay of a run's start; the delay of an occurrence is always the same."""
 

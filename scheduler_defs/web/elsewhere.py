@@ -11,9 +11,8 @@ from dagster_graphql.implementation.execution import launch_execution
 
 from scheduler_defs import tags
 from scheduler_defs.errors import SignalboxError
-from scheduler_defs.execution.dagster_patches.elsewhere_runs import launchable
-from scheduler_defs.execution.elsewhere.finding import NotThereError
-from scheduler_defs.execution.elsewhere.target import parse
+from scheduler_defs.execution.elsewhere.creating import launchable
+from scheduler_defs.execution.elsewhere.target import NotThereError, parse
 
 _launch = launch_execution.do_launch
 

@@ -19,9 +19,11 @@ from scheduler_defs import tags
 from scheduler_defs.execution.admission import job_settings as admission
 from scheduler_defs.execution.admission.completing import JobDeclares
 from scheduler_defs.execution.admission.job_settings import of_location
-from scheduler_defs.execution.dagster_patches.elsewhere_runs import launchable, submitted
-from scheduler_defs.execution.elsewhere.finding import NotThereError, find
-from scheduler_defs.execution.elsewhere.target import Target, parse
+from scheduler_defs.execution.dagster_patches.elsewhere_runs import submitted
+from scheduler_defs.execution.elsewhere.creating import launchable
+from scheduler_defs.execution.elsewhere.finding import find
+from scheduler_defs.execution.elsewhere.partitions import partition_keys
+from scheduler_defs.execution.elsewhere.target import NotThereError, Target, parse
 from scheduler_defs.execution.workspace_file import entries
 
 DUE = dt.datetime(2026, 3, 5, 2, 0, tzinfo=dt.UTC)
@@ -42,7 +44,11 @@ def context(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WorkspaceProce
 
 def look(context: WorkspaceProcessContext, **target: Any) -> Any:
     wanted = Target("ml", **target).at(DUE)
-    return find(context.create_request_context(), context.instance, wanted)
+    found = find(context.create_request_context(), wanted)
+    if found.partitions is None:
+        return found
+    keys = partition_keys(found.partitions, wanted, DUE, context.instance)
+    return found.of_partition(keys[-1], context.instance)
 
 
 def test_given_a_job_then_it_is_found_and_a_vanished_one_is_not(context: WorkspaceProcessContext) -> None:
@@ -72,6 +78,7 @@ def test_given_a_selection_in_dagsters_syntax_then_its_assets_are_found(
         ({"selection": "group:("}, r"ml/group:\(: "),
         ({"selection": "group:daily or group:regions"}, "have different partitions"),
         ({"job": "train", "partition": "latest"}, "ml/train has no partitions"),
+        ({"job": "train", "last": 3}, "ml/train has no partitions, and partition: wants 'last: 3'"),
         ({"job": "region_job"}, "has partitions without periods: partition: must say which"),
         ({"job": "daily_job", "partition": "%Y"}, "has no partition '2026' at 2026-03-05"),
     ],
@@ -102,7 +109,7 @@ def test_given_partitions_then_the_one_of_the_period_before_or_the_one_that_is_n
 
 def test_given_a_location_that_is_not_declared_then_that_is_said(context: WorkspaceProcessContext) -> None:
     with pytest.raises(NotThereError, match="there is no location 'other'; there are ml"):
-        find(context.create_request_context(), context.instance, Target("other", job="train"))
+        find(context.create_request_context(), Target("other", job="train"))
 
 
 def test_given_a_request_for_what_is_not_there_then_its_run_fails_with_that_reason_and_is_not_tried_again(

@@ -7,6 +7,7 @@ from collections.abc import Collection
 from scheduler_defs.declarations.building.common import unknown_name
 from scheduler_defs.declarations.models.settings.locations import Elsewhere
 from scheduler_defs.declarations.reading.faults import Entry
+from scheduler_defs.declarations.written.schedules import PartitionEntry
 
 RUN_CONFIG = frozenset({"ops", "execution", "resources", "loggers"})
 """What Dagster takes as run config, not as the parameters of a job."""
@@ -22,7 +23,7 @@ def read_elsewhere(
     *,
     job: str | None,
     assets: str | None,
-    partition: str | None,
+    partition: PartitionEntry | None,
     locations: Collection[str],
     config: Collection[str],
 ) -> Elsewhere | None:
@@ -43,7 +44,7 @@ def read_elsewhere(
     if other := sorted(set(config) - RUN_CONFIG):
         allowed = ", ".join(sorted(RUN_CONFIG))
         entry.fault(f"a job of another location takes Dagster's run config: {allowed}", "config", other[0])
-    if partition is not None and not partition.strip():
+    if partition is not None and partition.name is not None and not partition.name.strip():
         entry.fault("must not be empty", "partition")
     if entry.faulty:
         return None
@@ -51,5 +52,6 @@ def read_elsewhere(
         location=location,
         job=rest if key == "job" else None,
         selection=rest if key == "assets" else None,
-        partition=partition,
+        partition=None if partition is None else partition.name,
+        last=None if partition is None else partition.last,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
 from scheduler_defs.declarations.reading.scalars import plain
 from scheduler_defs.declarations.written.approvals import ApproveField
@@ -30,7 +30,7 @@ from scheduler_defs.declarations.written.fields import (
 )
 from scheduler_defs.declarations.written.retries import RetriesEntry
 
-CATCH_UP = ("none", "latest", "all")
+CATCH_UP = ("none", "latest", "all", "backfill")
 RULE_KEYS = ("cron", "every", "rrule", "at", "check_every")
 """A schedule has exactly one of them."""
 
@@ -38,14 +38,33 @@ RULE_KEYS = ("cron", "every", "rrule", "at", "check_every")
 class CatchUpEntry(Written):
     """What becomes of occurrences that nobody was there to evaluate."""
 
-    policy: Literal["none", "latest", "all"] = "latest"
-    """none: nothing; latest: the most recent one runs; all: all within the window run, at most 100."""
+    policy: Literal["none", "latest", "all", "backfill"] = "latest"
+    """none: nothing; latest: the most recent one; all: at most 100; backfill: those as one backfill."""
     window: PositiveDuration = dt.timedelta(hours=1)
-    """How far back `all` reaches."""
+    """How far back `all` and `backfill` reach."""
 
 
 def _read_catch_up(value: Any) -> Any:
     return {"policy": value} if isinstance(value, str) else value
+
+
+class PartitionEntry(Written):
+    """Which partitions are made: one by its name, or the newest there are, in one backfill."""
+
+    name: Text | None = None
+    """As without a mapping: its name, latest, or a template."""
+    last: Annotated[int, Field(ge=1, le=100)] | None = None
+    """So many, the newest."""
+
+    @model_validator(mode="after")
+    def says_which(self) -> PartitionEntry:
+        if (self.name is None) == (self.last is None):
+            raise wrong("must be a name, latest, a template such as %Y-%m-%d, or {last: N}")
+        return self
+
+
+def _read_partition(value: Any) -> Any:
+    return value if isinstance(value, dict) else {"name": value}  # pyright: ignore[reportUnknownVariableType]
 
 
 def _read_exclusions(value: Any) -> Any:
@@ -62,6 +81,9 @@ def _read_condition(value: Any) -> Any:
     return value  # pyright: ignore[reportUnknownVariableType]
 
 
+PartitionField = Annotated[
+    PartitionEntry, BeforeValidator(_read_partition), SchemaOf(PartitionEntry, {"type": "string"})
+]
 CatchUpField = Annotated[
     CatchUpEntry,
     BeforeValidator(_read_catch_up),
@@ -164,8 +186,8 @@ class ScheduleEntry(ScheduleDefaults):
     """Name of a declared or built-in job, or LOCATION/JOB; needed unless there are `assets`."""
     assets: Text | None = None
     """LOCATION/SELECTION: assets of another location in Dagster's syntax, such as ml/group:daily."""
-    partition: Text | None = None
-    """Elsewhere: its name, latest, or a template such as %Y-%m-%d. Absent: that of the period before."""
+    partition: PartitionField | None = None
+    """Elsewhere: a name, latest, {last: N}, or a template such as %Y-%m-%d; absent: the period before."""
     cron: Texts | None = None
     """Five fields, or @daily and the like; or a list of them."""
     every: Step | None = None

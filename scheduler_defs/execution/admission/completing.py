@@ -131,7 +131,7 @@ def _trigger(run: DagsterRun, given: Mapping[str, str]) -> str:
         if said is not None and said in _BY_TICKS:
             return said
         return Trigger.SCHEDULE if SCHEDULE_NAME_TAG in given else Trigger.SENSOR
-    if BACKFILL_ID_TAG in given:
+    if BACKFILL_ID_TAG in given and said != Trigger.RUN_NOW:
         return Trigger.BACKFILL
     if said in tuple(Trigger):
         return str(said)

@@ -14,17 +14,16 @@ from typing import Any
 
 import dagster as dg
 from dagster._core.definitions.run_request import RunRequest
-from dagster._core.errors import DagsterRunAlreadyExists
 from dagster._core.storage.dagster_run import DagsterRun
 from dagster._core.storage.tags import RUN_KEY_TAG, SCHEDULED_EXECUTION_TIME_TAG
-from dagster._core.workspace.context import BaseWorkspaceRequestContext, IWorkspaceProcessContext
+from dagster._core.workspace.context import IWorkspaceProcessContext
 from dagster._daemon import controller, sensor  # first: the scheduler and the daemon import each other
 from dagster._scheduler import scheduler
 from dagster._scheduler.scheduler import SubmitRunRequestResult
 
 from scheduler_defs import tags
-from scheduler_defs.execution.elsewhere.finding import Found, NotThereError, find
-from scheduler_defs.execution.elsewhere.target import Target, parse
+from scheduler_defs.execution.elsewhere.creating import created, launchable
+from scheduler_defs.execution.elsewhere.target import NotThereError, parse
 from scheduler_defs.execution.failure import one_line
 
 _ = controller
@@ -110,82 +109,10 @@ def submitted(
         run_tags[RUN_KEY_TAG] = request.run_key
     workspace = context.create_request_context()
     try:
-        run = existing or launchable(workspace, target, request.run_config, run_tags, run_id)
+        run = launchable(workspace, target, request.run_config, run_tags, run_id)
     except NotThereError as error:
-        run = _created(instance, target, request.run_config, run_id, run_tags)
+        run = created(instance, target, request.run_config, run_id, run_tags)
         instance.report_run_failed(run, f"Run failed: {one_line(str(error))}")
         return run, False
     instance.submit_run(run.run_id, workspace)
     return run, False
-
-
-def launchable(
-    workspace: BaseWorkspaceRequestContext,
-    target: Target,
-    run_config: Mapping[str, Any],
-    run_tags: Mapping[str, str],
-    run_id: str | None = None,
-) -> DagsterRun:
-    """A run of the target that waits to be submitted. Raises NotThereError when there is none."""
-    found = find(workspace, workspace.instance, target)
-    return _created(workspace.instance, found, run_config, run_id, run_tags)
-
-
-def _created(
-    instance: dg.DagsterInstance,
-    found: Found | Target,
-    run_config: Mapping[str, Any],
-    run_id: str | None,
-    run_tags: Mapping[str, str],
-) -> DagsterRun:
-    """The run; of a target that is not there, one without a job, and without a further attempt."""
-    values: dict[str, Any] = {"job_name": "", "run_config": dict(run_config), "asset_graph": None}
-    if isinstance(found, Target):
-        run_tags = {key: value for key, value in run_tags.items() if key != tags.RETRIES}
-        values |= {
-            "job_name": found.job or "__ASSET_JOB",
-            "tags": {**run_tags, tags.MAX_ATTEMPTS: run_tags.get(tags.ATTEMPT, "1")},
-        }
-    else:
-        job = found.job
-        config = {**found.run_config, **run_config}
-        plan = found.location.get_execution_plan(job, config, None, None)
-        values |= {
-            "job_name": job.name,
-            "run_config": config,
-            "tags": {**job.run_tags, **found.tags, **run_tags},
-            "resolved_op_selection": job.resolved_op_selection,
-            "op_selection": job.op_selection,
-            "job_snapshot": job.job_snapshot,
-            "execution_plan_snapshot": plan.execution_plan_snapshot,
-            "parent_job_snapshot": job.parent_job_snapshot,
-            "remote_job_origin": job.get_remote_origin(),
-            "job_code_origin": job.get_python_origin(),
-            "asset_selection": found.assets,
-            "asset_graph": found.repository.asset_graph,
-        }
-    try:
-        return instance.create_run(
-            **{
-                "run_id": run_id,
-                "status": dg.DagsterRunStatus.NOT_STARTED,
-                "root_run_id": None,
-                "parent_run_id": None,
-                "step_keys_to_execute": None,
-                "execution_plan_snapshot": None,
-                "job_snapshot": None,
-                "parent_job_snapshot": None,
-                "asset_selection": None,
-                "asset_check_selection": None,
-                "resolved_op_selection": None,
-                "op_selection": None,
-                "remote_job_origin": None,
-                "job_code_origin": None,
-                **values,
-            }
-        )
-    except DagsterRunAlreadyExists:
-        existing = None if run_id is None else instance.get_run_by_id(run_id)
-        if existing is None:
-            raise
-        return existing

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 
 import dagster as dg
@@ -11,8 +10,8 @@ from dagster._core.errors import DagsterUserCodeUnreachableError
 from dagster._core.workspace.context import WorkspaceProcessContext
 from dagster._core.workspace.load_target import WorkspaceFileTarget
 
-from scheduler_defs.execution.elsewhere.finding import NotThereError, find
-from scheduler_defs.execution.elsewhere.target import Target
+from scheduler_defs.execution.elsewhere.finding import find
+from scheduler_defs.execution.elsewhere.target import NotThereError, Target
 
 
 def missing(workspace: Path, targets: Mapping[str, Target]) -> dict[str, str]:
@@ -31,8 +30,7 @@ def missing(workspace: Path, targets: Mapping[str, Target]) -> dict[str, str]:
             if target.location not in known:
                 continue
             try:
-                # Which partition there is depends on the moment in which it runs.
-                find(context, instance, replace(target, again=True))
+                find(context, target)
             except NotThereError as error:
                 found[name] = str(error)
             except DagsterUserCodeUnreachableError:

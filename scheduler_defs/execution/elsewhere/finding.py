@@ -1,28 +1,27 @@
-"""What a target is in the workspace: job, assets, partition (private Dagster API, contract-tested)."""
+"""What a target is in the workspace: its job, its assets (private Dagster API, contract-tested)."""
 
 from __future__ import annotations
 
 import contextlib
-import datetime as dt
 import warnings
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import dagster as dg
-from dagster._core.definitions.partitions.context import partition_loading_context
 from dagster._core.definitions.selector import JobSubsetSelector
 from dagster._core.errors import DagsterUserCodeUnreachableError
 from dagster._core.remote_representation.code_location import CodeLocation
 from dagster._core.remote_representation.external import RemoteJob, RemoteRepository
-from dagster._core.remote_representation.external_data import PartitionConfigSnap, PartitionTagsSnap
 from dagster._core.workspace.context import BaseWorkspaceRequestContext
 
-from scheduler_defs.execution.elsewhere.target import LATEST, Target
-
-
-class NotThereError(Exception):
-    """The target does not exist; the message is one line that says what is missing."""
+from scheduler_defs.execution.elsewhere.partitions import (
+    Definition,
+    check_wanted,
+    definition_of,
+    tags_and_config,
+)
+from scheduler_defs.execution.elsewhere.target import NotThereError, Target
 
 
 @dataclass(frozen=True)
@@ -33,12 +32,24 @@ class Found:
     repository: RemoteRepository
     job: RemoteJob
     assets: frozenset[dg.AssetKey] | None = None
+    partitions: Definition | None = None
     tags: Mapping[str, str] = field(default_factory=dict[str, str])
     run_config: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
+    def of_partition(self, key: str, instance: dg.DagsterInstance) -> Found:
+        """The same for a partition. Raises NotThereError where its code does not know it."""
+        of_assets = self.partitions if self.assets is not None else None
+        tags, config = tags_and_config(
+            self.location, self.repository, self.job.name, of_assets, key, instance
+        )
+        return replace(self, tags=tags, run_config=config)
 
-def find(context: BaseWorkspaceRequestContext, instance: dg.DagsterInstance, target: Target) -> Found:
-    """Raises NotThereError, or DagsterUserCodeUnreachableError where nobody can say at the moment."""
+
+def find(context: BaseWorkspaceRequestContext, target: Target) -> Found:
+    """The job, for no partition yet.
+
+    Raises NotThereError, or DagsterUserCodeUnreachableError where nobody can say at the moment.
+    """
     location = _location(context, target.location)
     repositories = list(location.get_repositories().values())
     if target.selection is not None:
@@ -55,7 +66,6 @@ def find(context: BaseWorkspaceRequestContext, instance: dg.DagsterInstance, tar
             raise NotThereError(f"location {target.location} has no job {job_name!r}; it has {shown}")
         keys = {dg.AssetKey.from_user_string(key) for key in target.assets}
     chosen = frozenset(keys) or None
-    tags, config = _partition(location, repository, instance, target, job_name, chosen)
     job = location.get_job(
         JobSubsetSelector(
             location_name=location.name,
@@ -65,7 +75,11 @@ def find(context: BaseWorkspaceRequestContext, instance: dg.DagsterInstance, tar
             asset_selection=chosen,
         )
     )
-    return Found(location, repository, job, chosen, tags, config)
+    if target.again:  # its partition is among its tags
+        return Found(location, repository, job, chosen)
+    partitions = definition_of(repository, job_name, chosen)
+    check_wanted(partitions, target)
+    return Found(location, repository, job, chosen, partitions)
 
 
 def _location(context: BaseWorkspaceRequestContext, name: str) -> CodeLocation:
@@ -109,67 +123,3 @@ def _without_warnings() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", dg.BetaWarning)
         yield
-
-
-def _partition(
-    location: CodeLocation,
-    repository: RemoteRepository,
-    instance: dg.DagsterInstance,
-    target: Target,
-    job_name: str,
-    assets: frozenset[dg.AssetKey] | None,
-) -> tuple[Mapping[str, str], Mapping[str, Any]]:
-    """Tags and run config for the partition; nothing where there are none, or the tags have it already."""
-    if target.again:
-        return {}, {}
-    definition = _definition(repository, job_name, assets)
-    if definition is None:
-        if target.partition is not None:
-            raise NotThereError(f"{target.name} has no partitions, and partition: wants {target.partition!r}")
-        return {}, {}
-    due = dt.datetime.fromisoformat(target.due) if target.due else dt.datetime.now(dt.UTC)
-    key = partition_key(definition, target, due, instance)
-    if assets is not None:
-        return definition.get_tags_for_partition_key(key), {}
-    handle = repository.handle
-    tags = location.get_partition_tags_from_repo(handle, job_name, key, instance)
-    config = location.get_partition_config(handle, job_name, key, instance)
-    if not isinstance(tags, PartitionTagsSnap) or not isinstance(config, PartitionConfigSnap):
-        raise NotThereError(f"{target.name}: the location gives no tags and config for partition {key!r}")
-    return {name: str(value) for name, value in tags.tags.items()}, config.run_config
-
-
-def partition_key(
-    definition: dg.PartitionsDefinition[Any], target: Target, due: dt.datetime, instance: dg.DagsterInstance
-) -> str:
-    """The partition that is wanted of those there are at the moment `due`. Raises NotThereError."""
-    with partition_loading_context(effective_dt=due, dynamic_partitions_store=instance):
-        if target.partition in (None, LATEST):
-            if target.partition is None and not isinstance(definition, dg.TimeWindowPartitionsDefinition):
-                raise NotThereError(
-                    f"{target.name} has partitions without periods: partition: must say which"
-                )
-            key = definition.get_last_partition_key()
-            if key is None:
-                raise NotThereError(f"{target.name} has no partition yet at {due.isoformat()}")
-            return key
-        key = due.strftime(str(target.partition))
-        if not definition.has_partition_key(key):
-            raise NotThereError(f"{target.name} has no partition {key!r} at {due.isoformat()}")
-        return key
-
-
-def _definition(
-    repository: RemoteRepository, job_name: str, assets: frozenset[dg.AssetKey] | None
-) -> dg.PartitionsDefinition[Any] | None:
-    if assets is not None:
-        graph = repository.asset_graph
-        found = [graph.get(key).partitions_def for key in assets]
-        kinds = {definition for definition in found if definition is not None}
-        if len(kinds) > 1:
-            raise NotThereError("the selected assets have different partitions; select those of one kind")
-        return next(iter(kinds), None)
-    for partitions in repository.get_partition_sets():
-        if partitions.job_name == job_name and partitions.has_partitions_definition():
-            return partitions.get_partitions_definition()
-    return None

@@ -26,6 +26,8 @@ FAULTS = {
     "job: ml/train\n    assets: ml/all": "5:13: schedules.s.assets: has both job and assets; choose one",
     "job: log_triage\n    partition: latest": "5:16: schedules.s.partition: is for jobs and assets of other locations: LOCATION/JOB",
     "job: ml/train\n    config: {folder: x}": "5:22: schedules.s.config.folder: a job of another location takes Dagster's run config: execution, loggers, ops, resources",
+    "job: ml/train\n    partition: {last: 0}": "5:23: schedules.s.partition.last: must be at least 1, not '0'",
+    "job: log_triage\n    catch_up: backfill": "5:15: schedules.s.catch_up: backfill is for jobs and assets of other locations: LOCATION/JOB",
     "every: 1h": "3:3: schedules.s: the key 'job' is missing",
 }
 
@@ -51,6 +53,7 @@ def declared(tmp_path: Path, text: str) -> Declarations:
         ("job: ml/train", Target("ml", job="train")),
         ("assets: 'ml/group:daily'", Target("ml", selection="group:daily")),
         ("job: ml/train, partition: '%Y'", Target("ml", job="train", partition="%Y")),
+        ("job: ml/train, partition: {last: 7}", Target("ml", job="train", last=7)),
     ],
 )
 def test_given_what_is_elsewhere_then_its_occurrence_asks_for_it_there(

@@ -18,10 +18,12 @@ from scheduler_defs.declarations.models.declared import (
     Position,
     Schedule,
 )
+from scheduler_defs.declarations.models.settings.locations import Elsewhere
 from scheduler_defs.evaluation.facts.active_runs import ActiveRuns
 from scheduler_defs.evaluation.facts.known_runs import KnownRun, Stage
 from scheduler_defs.evaluation.facts.pauses import pause, read_pauses, resume
 from scheduler_defs.evaluation.tick import Evaluator, TickOutcome
+from scheduler_defs.execution.elsewhere.target import parse
 from scheduler_defs.ledger.book import Book
 from scheduler_defs.timing import CatchUp, CronSpec, Policies, jitter_delay
 
@@ -133,6 +135,22 @@ def test_catch_up_all_runs_every_missed_occurrence_in_its_window(yard: Yard) -> 
     yard.tick(schedule(policies=policies), at(9))
     outcome = yard.tick(schedule(policies=policies), at(14))
     assert [text[11:13] for text in due(outcome)] == ["12", "13", "14"]
+
+
+def test_given_catch_up_backfill_after_an_outage_then_all_that_run_are_one_and_stay_so_when_asked_again(
+    yard: Yard,
+) -> None:
+    policies = Policies(catch_up=CatchUp.BACKFILL, catch_up_window=dt.timedelta(hours=2, minutes=30))
+    nightly = schedule(policies=policies, elsewhere=Elsewhere(location="ml", job="train"))
+    yard.tick(nightly, at(9))
+    first = [parse(launch.tags[tags.ELSEWHERE]) for launch in yard.tick(nightly, at(14)).launches]
+    assert [str(each.due)[11:13] for each in first] == ["12", "13", "14"]
+    assert {each.dues for each in first} == {tuple(each.due for each in first)}
+    assert len({each.backfill for each in first}) == 1
+    yard.restart()
+    again = [parse(launch.tags[tags.ELSEWHERE]) for launch in yard.tick(nightly, at(14)).launches]
+    assert again == first
+    assert parse(yard.tick(nightly, at(15)).launches[0].tags[tags.ELSEWHERE]).backfill is None
 
 
 @pytest.mark.parametrize("undo", ["switched off and on", "paused and resumed"])

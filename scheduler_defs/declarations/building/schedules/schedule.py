@@ -100,6 +100,8 @@ def build_schedule(entry: Entry, defaults: Defaults, around: Surroundings) -> Sc
     )
     if (written.assets or is_elsewhere(written.job)) and written.directive is not None:
         entry.fault("jobs of other locations take no directive", "directive")
+    if written.catch_up is not None and written.catch_up.policy == "backfill" and elsewhere is None:
+        entry.fault("backfill is for jobs and assets of other locations: LOCATION/JOB", "catch_up")
     rule = rule_given(entry, written)
     read = None if rule is None else read_spec(entry, written, rule)
     policies = read_policies(entry, written)

@@ -22,6 +22,8 @@ class Elsewhere(Model):
     selection: str | None = None
     partition: str | None = None
     """Its name, `latest`, or a template of `strftime`; None: that of the period that has ended."""
+    last: int | None = None
+    """In place of `partition`: the newest so many, in one backfill."""
 
 
 class Location(Model):
