@@ -17,7 +17,14 @@ from typing import Any
 
 from scheduler_defs import tags
 from scheduler_defs.declarations.models.agents import Accept
-from scheduler_defs.declarations.models.declared import Agent, Declarations, Directive, Retries, Schedule
+from scheduler_defs.declarations.models.declared import (
+    Agent,
+    Declarations,
+    Directive,
+    Position,
+    Retries,
+    Schedule,
+)
 from scheduler_defs.declarations.names import dagster_name
 from scheduler_defs.errors import SignalboxError
 from scheduler_defs.execution.elsewhere.target import Target, Together
@@ -143,6 +150,20 @@ def target_of_schedule(schedule: Schedule) -> Target:
     if there is None:
         raise ValueError(f"{schedule.name} runs {schedule.job}, which is no other location's")
     return Target(there.location, there.job, there.selection, there.partition, last=there.last)
+
+
+def targets_elsewhere(declarations: Declarations) -> dict[str, tuple[Target, Position]]:
+    """All that schedules and triggers run in other locations, and where it is declared, by key path."""
+    found: dict[str, tuple[Target, Position]] = {}
+    for schedule in declarations.schedules.values():
+        if schedule.elsewhere is not None:
+            target = target_of_schedule(schedule)
+            key = "job" if target.selection is None else "assets"
+            found[f"schedules.{schedule.name}.{key}"] = (target, schedule.source)
+    for trigger in declarations.triggers.values():
+        if (target := target_of(declarations, trigger.job)) is not None:
+            found[f"triggers.{trigger.name}.job"] = (target, trigger.source)
+    return found
 
 
 def for_task(

@@ -36,11 +36,12 @@ class Hold:
 def holds_of(
     declarations: Declarations, job_name: str, run_tags: Mapping[str, str], agent: str | None = None
 ) -> list[Hold]:
-    """One for each declaration that wants one: the job, the schedule, the agent, the limits that count it.
+    """One for each declaration that wants one: the job, its location, the schedule, the agent, the limits.
 
-    `job_name` is Dagster's; tags may say anything, and take nothing away that the job itself wants.
+    `job_name` is Dagster's, or LOCATION/JOB; tags may say anything, and take nothing away that the job wants.
     `agent`: who does the task, where no tag says so.
     """
+    location = declarations.locations.get(job_name.partition("/")[0]) if "/" in job_name else None
     job = next((each for each in declarations.jobs.values() if dagster_name(each.name) == job_name), None)
     schedule = declarations.schedules.get(run_tags.get(tags.SCHEDULE, ""))
     owner = (schedule.owner if schedule else None) or (job.owner if job else None)
@@ -53,6 +54,7 @@ def holds_of(
     said = json.dumps({name: value for name, value in about.items() if value is not None})
     doer = declarations.agents.get(run_tags.get(tags.AGENT) or agent or "")
     wanted = [
+        ("location", location.name if location else "", location.approve if location else None),
         ("job", job.name if job else "", job.approve if job else None),
         ("schedule", schedule.name if schedule else "", schedule.approve if schedule else None),
         ("agent", doer.name if doer else "", doer.approve if doer else None),

@@ -82,28 +82,13 @@ def _loading_problems(declarations: Declarations, config: Path) -> tuple[Problem
 
 
 def _missing_elsewhere(declarations: Declarations, state: Path) -> tuple[Problem, ...]:
-    """What schedules run in other locations, and is not there, where a stack runs that has loaded them."""
-    from scheduler_defs import running_stack
+    """What is run in other locations, and is not there, where a stack runs that has loaded them."""
+    from scheduler_defs.cli.terminal.declarations import missing_elsewhere
     from scheduler_defs.declarations.models.declared import Problem
 
-    there = {name: each for name, each in declarations.schedules.items() if each.elsewhere is not None}
-    if not there or running_stack.holder(state) is None:
-        return ()
-    # Dagster's workspace takes a second to import: only where there is anything to ask.
-    from scheduler_defs.execution.elsewhere.checking import missing
-    from scheduler_defs.launching import target_of_schedule
-
-    targets = {name: target_of_schedule(each) for name, each in there.items()}
-    found = missing(state / "workspace.yaml", targets)
     return tuple(
-        Problem(
-            file=(at := there[name].source).file,
-            line=at.line,
-            column=at.column,
-            path=f"schedules.{name}.{'job' if targets[name].selection is None else 'assets'}",
-            message=message,
-        )
-        for name, message in found.items()
+        Problem(file=at.file, line=at.line, column=at.column, path=path, message=message)
+        for path, at, message in missing_elsewhere(declarations, state)
     )
 
 

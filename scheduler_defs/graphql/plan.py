@@ -29,6 +29,8 @@ class Change(StrEnum):
     """Somebody switched it off, against the declaration."""
     PAUSED = "paused"
     """Somebody paused it."""
+    MISSING = "missing"
+    """What it runs in another location is not there: its runs fail. No `apply` mends that."""
 
 
 STATE_CHANGES = frozenset({Change.SWITCHED_ON, Change.SWITCHED_OFF, Change.PAUSED})

@@ -20,6 +20,7 @@ from scheduler_defs.execution.admission import job_settings as admission
 from scheduler_defs.execution.admission.completing import JobDeclares
 from scheduler_defs.execution.admission.job_settings import of_location
 from scheduler_defs.execution.dagster_patches.elsewhere_runs import submitted
+from scheduler_defs.execution.elsewhere.checking import missing
 from scheduler_defs.execution.elsewhere.creating import launchable
 from scheduler_defs.execution.elsewhere.finding import find
 from scheduler_defs.execution.elsewhere.partitions import partition_keys
@@ -171,7 +172,33 @@ def test_given_runs_of_locations_then_their_queue_is_the_declared_one_unless_the
 ) -> None:
     monkeypatch.setattr(admission, "queue_of_location", {"ml": "gpu"}.get)
     run = launchable(context.create_request_context(), Target("ml", job="train"), {}, {})
-    assert of_location(run, JobDeclares()).tags == {tags.CELERY_QUEUE: "gpu"}
+    assert of_location(run, JobDeclares()) == JobDeclares({tags.CELERY_QUEUE: "gpu"}, "ml/train")
+    assert of_location(run, JobDeclares({}, "theirs")).job == "theirs"
     own = {tags.CELERY_QUEUE: "own"}
     assert of_location(run, JobDeclares(own)).tags == own
     assert of_location(dg.DagsterRun(job_name="train"), JobDeclares()).tags == {}
+
+
+def test_given_a_running_stack_then_what_is_not_there_is_named_before_it_is_due(tmp_path: Path) -> None:
+    (tmp_path / "ml.py").write_text(PROJECT.read_text())
+    (tmp_path / "broken.py").write_text("import no_such_module_at_all\n")
+    (tmp_path / "workspace.yaml").write_text(
+        "load_from:\n"
+        "  - python_file: {relative_path: ml.py, location_name: ml}\n"
+        "  - python_file: {relative_path: broken.py, location_name: broken}\n"
+    )
+    targets = {
+        "there": Target("ml", job="train"),
+        "gone": Target("ml", job="gone"),
+        "nothing": Target("ml", selection="group:none"),
+        "no partitions": Target("ml", job="train", last=2),
+        "cannot be loaded": Target("broken", job="train"),
+        "not served yet": Target("new", job="train"),
+    }
+    found = missing(tmp_path / "workspace.yaml", targets)
+    assert found.pop("cannot be loaded").startswith("location broken cannot be loaded: ")
+    assert found == {
+        "gone": "location ml has no job 'gone'; it has daily_job, region_job, train",
+        "nothing": "ml/group:none selects no asset that can be made",
+        "no partitions": "ml/train has no partitions, and partition: wants 'last: 2'",
+    }

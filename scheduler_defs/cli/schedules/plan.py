@@ -11,7 +11,7 @@ import typer
 
 from scheduler_defs.cli.options import AsJson, DryRun
 from scheduler_defs.cli.terminal.connection import database_engine, graphql
-from scheduler_defs.cli.terminal.declarations import load_declared
+from scheduler_defs.cli.terminal.declarations import load_declared, missing_elsewhere
 from scheduler_defs.cli.terminal.output import print_json, print_table, say
 from scheduler_defs.errors import SignalboxError
 
@@ -23,7 +23,7 @@ _RELOAD_SECONDS = 60.0
 
 def plan(as_json: AsJson = False) -> None:
     """What differs between the files and the running instance. Exits 1 if anything does."""
-    found = _differences()
+    found = [*_differences(), *_missing()]
     _show(found, as_json)
     if found:
         raise typer.Exit(1)
@@ -85,6 +85,19 @@ def _wait_until_equal(reset_state: bool) -> None:
                 f"{first.kind} {first.name}: {first.change}"
             )
         time.sleep(0.5)
+
+
+def _missing() -> list[Difference]:
+    """What schedules and triggers run in other locations, and is not there."""
+    from scheduler_defs.graphql.plan import Change, Difference
+    from scheduler_defs.settings import settings
+
+    found: list[Difference] = []
+    for path, _, message in missing_elsewhere(load_declared(), settings().state):
+        kind, _, place = path.partition(".")
+        name, _, _ = place.rpartition(".")
+        found.append(Difference(kind.removesuffix("s"), name, Change.MISSING, message))
+    return found
 
 
 def _differences() -> list[Difference]:

@@ -10,7 +10,9 @@ from scheduler_defs.cli.terminal.output import counted, say
 from scheduler_defs.errors import SignalboxError
 
 if TYPE_CHECKING:
-    from scheduler_defs.declarations.models.declared import Declarations, Schedule
+    from pathlib import Path
+
+    from scheduler_defs.declarations.models.declared import Declarations, Position, Schedule
     from scheduler_defs.declarations.serving import Current
 
 
@@ -30,6 +32,24 @@ def say_faults(number: int) -> None:
 def in_force() -> Declarations:
     """The same, without a word about faults."""
     return _current().declarations
+
+
+def missing_elsewhere(declarations: Declarations, state: Path) -> list[tuple[str, Position, str]]:
+    """Where it is declared, and what is wrong: of all that is run in other locations and is not there.
+
+    Asked of the code servers of the stack that runs in `state`; nothing where there is none.
+    """
+    from scheduler_defs import running_stack
+    from scheduler_defs.launching import targets_elsewhere
+
+    targets = targets_elsewhere(declarations)
+    if not targets or running_stack.holder(state) is None:
+        return []
+    # Dagster's workspace takes a second to import: only where there is anything to ask.
+    from scheduler_defs.execution.elsewhere.checking import missing
+
+    found = missing(state / "workspace.yaml", {path: target for path, (target, _) in targets.items()})
+    return [(path, targets[path][1], message) for path, message in found.items()]
 
 
 def _current() -> Current:

@@ -19,6 +19,8 @@ from scheduler_defs.execution.admission.completing import JobDeclares
 from scheduler_defs.limits import queue_of_location
 from scheduler_defs.settings import OWN_LOCATION
 
+OWN_DEFINITIONS = "scheduler_defs.definitions"
+
 
 def read_declared(body: bytes) -> JobDeclares:
     """From a row of Dagster's table `snapshots`.
@@ -36,13 +38,19 @@ def read_declared(body: bytes) -> JobDeclares:
 def of_location(run: DagsterRun, declared: JobDeclares) -> JobDeclares:
     """The same with what another location's declaration says of its runs, where the job does not."""
     location = other_location(run)
-    queue = None if location is None else queue_of_location(location)
-    return declared if queue is None else replace(declared, tags={tags.CELERY_QUEUE: queue, **declared.tags})
+    if location is None:
+        return declared
+    # Jobs of two locations may have one name; what is counted and held by job must tell them apart.
+    named = replace(declared, job=declared.job or f"{location}/{run.job_name}")
+    queue = queue_of_location(location)
+    return named if queue is None else replace(named, tags={tags.CELERY_QUEUE: queue, **declared.tags})
 
 
 def other_location(run: DagsterRun) -> str | None:
     """The run's code location; None where it is the program's own, or not said."""
-    origin = run.remote_job_origin
+    origin, code = run.remote_job_origin, run.job_code_origin
+    if code is not None and getattr(code.repository_origin.code_pointer, "module", None) == OWN_DEFINITIONS:
+        return None  # under another name, as `dagster -m` gives it
     return None if origin is None or origin.location_name == OWN_LOCATION else origin.location_name
 
 

@@ -14,8 +14,6 @@ from dagster._core.storage.dagster_run import DagsterRun
 
 from scheduler_defs.execution.admission.job_settings import other_location
 
-OWN_DEFINITIONS = "scheduler_defs.definitions"
-
 
 @dataclass(frozen=True)
 class Place:
@@ -36,8 +34,6 @@ def place_of(run: DagsterRun) -> Place | None:
     if origin is None or location is None:
         return None
     repository = origin.repository_origin
-    if getattr(repository.code_pointer, "module", None) == OWN_DEFINITIONS:
-        return None  # under another name, as `dagster -m` gives it
     folder = _working_directory(repository.code_pointer)
     executable = repository.executable_path
     return Place(

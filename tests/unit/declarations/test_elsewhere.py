@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from scheduler_defs import launching, tags
+from scheduler_defs.approvals.holds import holds_of
 from scheduler_defs.assembly import build
 from scheduler_defs.declarations.models.declared import Declarations
 from scheduler_defs.errors import SignalboxError
@@ -97,3 +98,22 @@ def test_given_a_trigger_then_it_may_name_such_a_job(tmp_path: Path) -> None:
     assert result.problems == ()
     result = load_yard(tmp_path, LOCATIONS + "triggers: {t: {secret: A, job: mll/train}}\n")
     assert lines(result) == ["a.yaml:2:32: triggers.t.job: there is no location 'mll'; did you mean 'ml'?"]
+
+
+def test_given_what_runs_elsewhere_then_all_of_it_is_known_by_where_it_is_declared(tmp_path: Path) -> None:
+    text = "schedules: {s: {assets: ml/all, every: 1h}, own: {job: log_triage, every: 1h}}\n"
+    result = load_yard(tmp_path, LOCATIONS + text + "triggers: {t.u: {secret: A, job: ml/train}}\n")
+    found = launching.targets_elsewhere(result.declarations)
+    assert {path: target.name for path, (target, _) in found.items()} == {
+        "schedules.s.assets": "ml/all",
+        "triggers.t.u.job": "ml/train",
+    }
+
+
+def test_given_a_location_whose_runs_need_people_then_each_of_its_runs_waits_for_them(tmp_path: Path) -> None:
+    text = "locations: {ml: {python_file: ml.py, approve: {needs: 2}}}\n"
+    text += "limits: {one: {key: signalbox/job, value: ml/train, limit: 1, approve: yes}}\n"
+    found = load_yard(tmp_path, text).declarations
+    holds = holds_of(found, "ml/train", {tags.JOB: "ml/train"})
+    assert [(each.source, each.needs) for each in holds] == [("location:ml", 2), ("limit:one", 1)]
+    assert holds_of(found, "train", {tags.JOB: "train"}) == []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import PurePosixPath
 
+from scheduler_defs.declarations.building.common import approve
 from scheduler_defs.declarations.models.settings.locations import GrpcServer, Location
 from scheduler_defs.declarations.reading.faults import Entry
 from scheduler_defs.declarations.written.explaining import read_entry
@@ -44,6 +45,7 @@ def build_location(entry: Entry) -> Location | None:
         return None
     values = {key: getattr(written, key) for key in (*TARGETS, *_OF_OUR_SERVERS, "queue", "description")}
     server = written.grpc_server
+    values["approve"] = approve(written.approve)
     values["grpc_server"] = None if server is None else GrpcServer(**server.model_dump())
     return Location.model_construct(name=entry.name, source=entry.position, **values)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from scheduler_defs.declarations.models.approvals import Approve
 from scheduler_defs.declarations.models.base import Model, Position
 
 
@@ -41,4 +42,5 @@ class Location(Model):
     executable_path: str | None = None
     """None: the Python of the stack."""
     queue: str | None = None
+    approve: Approve | None = None
     description: str | None = None

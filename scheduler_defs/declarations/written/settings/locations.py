@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import ConfigDict, Field
 
+from scheduler_defs.declarations.written.approvals import ApproveField
 from scheduler_defs.declarations.written.fields import Flag, Name, Text, Written
 
 TARGETS = ("python_file", "python_module", "package_name", "autoload_defs_module", "grpc_server")
@@ -48,5 +49,7 @@ class LocationEntry(Written):
     """The Python of an environment of its own, which needs `dagster`; absent: the stack's."""
     queue: Name | None = None
     """Celery queue of its runs, where they do not say; absent: `runs`."""
+    approve: ApproveField = None
+    """People who must agree before a run of it starts: on, or who, how many, how long."""
     description: Text | None = None
     """Shown to people."""

@@ -14,7 +14,8 @@ from dagster._core.remote_origin import (
     RemoteRepositoryOrigin,
 )
 
-from scheduler_defs.execution.elsewhere.place import OWN_DEFINITIONS, place_of
+from scheduler_defs.execution.admission.job_settings import OWN_DEFINITIONS
+from scheduler_defs.execution.elsewhere.place import place_of
 
 FILE = FileCodePointer("/ml/defs.py", "defs", "/ml")
 
