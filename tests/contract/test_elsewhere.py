@@ -20,7 +20,7 @@ from scheduler_defs.execution.admission import job_settings as admission
 from scheduler_defs.execution.admission.completing import JobDeclares
 from scheduler_defs.execution.admission.job_settings import of_location
 from scheduler_defs.execution.dagster_patches.elsewhere_runs import submitted
-from scheduler_defs.execution.elsewhere.checking import missing
+from scheduler_defs.execution.elsewhere.checking import missing_in
 from scheduler_defs.execution.elsewhere.creating import launchable
 from scheduler_defs.execution.elsewhere.finding import find
 from scheduler_defs.execution.elsewhere.partitions import partition_keys
@@ -179,25 +179,18 @@ def test_given_runs_of_locations_then_their_queue_is_the_declared_one_unless_the
     assert of_location(dg.DagsterRun(job_name="train"), JobDeclares()).tags == {}
 
 
-def test_given_a_running_stack_then_what_is_not_there_is_named_before_it_is_due(tmp_path: Path) -> None:
-    (tmp_path / "ml.py").write_text(PROJECT.read_text())
-    (tmp_path / "broken.py").write_text("import no_such_module_at_all\n")
-    (tmp_path / "workspace.yaml").write_text(
-        "load_from:\n"
-        "  - python_file: {relative_path: ml.py, location_name: ml}\n"
-        "  - python_file: {relative_path: broken.py, location_name: broken}\n"
-    )
+def test_given_what_is_declared_then_what_is_not_there_is_named_before_it_is_due(
+    context: WorkspaceProcessContext,
+) -> None:
     targets = {
         "there": Target("ml", job="train"),
+        "of a partition that is not there yet": Target("ml", job="daily_job", partition="2099-01-01"),
         "gone": Target("ml", job="gone"),
         "nothing": Target("ml", selection="group:none"),
         "no partitions": Target("ml", job="train", last=2),
-        "cannot be loaded": Target("broken", job="train"),
         "not served yet": Target("new", job="train"),
     }
-    found = missing(tmp_path / "workspace.yaml", targets)
-    assert found.pop("cannot be loaded").startswith("location broken cannot be loaded: ")
-    assert found == {
+    assert missing_in(context.create_request_context(), targets) == {
         "gone": "location ml has no job 'gone'; it has daily_job, region_job, train",
         "nothing": "ml/group:none selects no asset that can be made",
         "no partitions": "ml/train has no partitions, and partition: wants 'last: 2'",

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import dagster as dg
 from dagster._core.errors import DagsterUserCodeUnreachableError
-from dagster._core.workspace.context import WorkspaceProcessContext
+from dagster._core.workspace.context import BaseWorkspaceRequestContext, WorkspaceProcessContext
 from dagster._core.workspace.load_target import WorkspaceFileTarget
 
 from scheduler_defs.execution.elsewhere.finding import find
@@ -19,20 +19,24 @@ def missing(workspace: Path, targets: Mapping[str, Target]) -> dict[str, str]:
 
     Nothing is said of locations that the workspace's file does not have (yet), or that nobody can reach.
     """
-    found: dict[str, str] = {}
     with (
         dg.DagsterInstance.ephemeral() as instance,
         WorkspaceProcessContext(instance, WorkspaceFileTarget([str(workspace)])) as process,
     ):
-        context = process.create_request_context()
-        known = context.get_code_location_entries()
-        for name, target in targets.items():
-            if target.location not in known:
-                continue
-            try:
-                find(context, target)
-            except NotThereError as error:
-                found[name] = str(error)
-            except DagsterUserCodeUnreachableError:
-                continue
+        return missing_in(process.create_request_context(), targets)
+
+
+def missing_in(context: BaseWorkspaceRequestContext, targets: Mapping[str, Target]) -> dict[str, str]:
+    """The same of a workspace that is open."""
+    found: dict[str, str] = {}
+    known = context.get_code_location_entries()
+    for name, target in targets.items():
+        if target.location not in known:
+            continue
+        try:
+            find(context, target)
+        except NotThereError as error:
+            found[name] = str(error)
+        except DagsterUserCodeUnreachableError:
+            continue
     return found
