@@ -98,9 +98,10 @@ def build_schedule(entry: Entry, defaults: Defaults, around: Surroundings) -> Sc
         locations=around.locations,
         config=written.config,
     )
-    if (written.assets or is_elsewhere(written.job)) and written.directive is not None:
+    of_ours = written.assets is None and not is_elsewhere(written.job)
+    if not of_ours and written.directive is not None:
         entry.fault("jobs of other locations take no directive", "directive")
-    if written.catch_up is not None and written.catch_up.policy == "backfill" and elsewhere is None:
+    if of_ours and written.catch_up is not None and written.catch_up.policy == "backfill":
         entry.fault("backfill is for jobs and assets of other locations: LOCATION/JOB", "catch_up")
     rule = rule_given(entry, written)
     read = None if rule is None else read_spec(entry, written, rule)
