@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from scheduler_defs.declarations.models.declared import Declarations
     from scheduler_defs.forecasting.document import Course
+    from scheduler_defs.forecasting.history import Medians
     from scheduler_defs.forecasting.planning import Known
     from scheduler_defs.graphql.client import GraphQLClient
 
@@ -43,8 +44,11 @@ def course(
     return Course(planned, play(planned.planned, planned.limits, begin, end, step(begin, end)), place)
 
 
-def known_of(engine: sa.Engine, declarations: Declarations) -> Known:
-    """Durations, pauses, runs ordered early and slots, as the database has them. Raises SQLAlchemyError."""
+def known_of(engine: sa.Engine, declarations: Declarations, medians: Medians | None = None) -> Known:
+    """Durations, pauses, runs ordered early and slots, as the database has them. Raises SQLAlchemyError.
+
+    `medians`: the durations, from whoever has just read them.
+    """
     from scheduler_defs.evaluation.early_runs import all_early_runs
     from scheduler_defs.evaluation.facts.pauses import read_pauses
     from scheduler_defs.execution.queue.choice.read import live_run_slots
@@ -52,7 +56,7 @@ def known_of(engine: sa.Engine, declarations: Declarations) -> Known:
     from scheduler_defs.forecasting.planning import Known
 
     anticipated = all_early_runs(engine, list(declarations.schedules))
-    return Known(median_durations(engine), read_pauses(engine), {}, anticipated, live_run_slots(engine))
+    return Known(medians or median_durations(engine), read_pauses(engine), {}, anticipated, live_run_slots(engine))
 
 
 def switches_of(client: GraphQLClient, declarations: Declarations) -> dict[str, bool]:

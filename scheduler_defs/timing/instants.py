@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, date, datetime, time, timedelta, timezone
-from functools import cache
+from functools import cache, lru_cache
 from heapq import heappop, heappush
 from zoneinfo import ZoneInfo
 
@@ -102,7 +102,8 @@ def localised(walls: Iterable[datetime], place: ZoneInfo, *, every_hour: bool = 
     day, steady = 0, None
     for wall in walls:
         if wall.toordinal() != day:
-            day, steady = wall.toordinal(), _steady_offset(wall, place)
+            day = wall.toordinal()
+            steady = _steady_offset(day, place)
         if steady is not None:
             instant = (wall - steady).replace(tzinfo=UTC)
         else:
@@ -134,11 +135,12 @@ def localised(walls: Iterable[datetime], place: ZoneInfo, *, every_hour: bool = 
             last = due
 
 
-def _steady_offset(wall: datetime, place: ZoneInfo) -> timedelta | None:
+@lru_cache(maxsize=16_384)
+def _steady_offset(day: int, place: ZoneInfo) -> timedelta | None:
     """The zone's offset if the clock does not change around that day; days without a change are the rule."""
-    moment = wall.replace(tzinfo=UTC)
-    offset = (moment - 2 * DAY).astimezone(place).utcoffset()
-    return offset if offset == (moment + 2 * DAY).astimezone(place).utcoffset() else None
+    midnight = datetime.fromordinal(day).replace(tzinfo=UTC)
+    offset = (midnight - 2 * DAY).astimezone(place).utcoffset()
+    return offset if offset == (midnight + 3 * DAY).astimezone(place).utcoffset() else None
 
 
 def instants_after(
@@ -148,21 +150,18 @@ def instants_after(
     *,
     every_hour: bool = False,
 ) -> Iterator[datetime]:
-    """The instants (UTC) of wall-clock times that come after `after`. `walls(begin)` lists them from there.
+    """The instants (UTC) of wall-clock times after `after`, which is in UTC. `walls(begin)` lists them from there.
 
     Near a clock change it looks back: times that the clock has shown before can still be due.
     """
-    begin = after.astimezone(place).replace(tzinfo=None, fold=0)
-    if _clock_changes_near(after, place):
-        begin -= _LOOK_BACK
+    steady = _steady_offset(after.toordinal(), place)
+    if steady is None:
+        begin = after.astimezone(place).replace(tzinfo=None, fold=0) - _LOOK_BACK
+    else:
+        begin = (after + steady).replace(tzinfo=None)
     for found in localised(walls(begin), place, every_hour=every_hour):
         if found > after:
             yield found
-
-
-def _clock_changes_near(instant: datetime, place: ZoneInfo) -> bool:
-    before = (instant - _LOOK_BACK).astimezone(place).utcoffset()
-    return before != (instant + _LOOK_BACK).astimezone(place).utcoffset()
 
 
 def parse_instant(value: str | datetime | date, timezone_name: str, *, end_of_day: bool = False) -> datetime:

@@ -36,19 +36,19 @@ FROM signalbox.schedule_rules r JOIN signalbox.declaration_versions v ON v.id = 
 WHERE r.schedule = :schedule ORDER BY r.since DESC LIMIT :most
 
 -- name: bars
--- Runs of which something was heard since then, and those that go on: with the tags by which they are sorted.
+-- Runs of which something was heard since then, and those that go on, with the lane of each; all of them, or
+-- only those that have the lane's tag.
 WITH chosen AS (
     SELECT id, run_id, pipeline_name, status, create_timestamp, start_time, end_time FROM runs
-    WHERE update_timestamp >= :since AT TIME ZONE 'UTC'
-       OR status IN ('QUEUED', 'STARTING', 'STARTED', 'CANCELING')
+    WHERE (update_timestamp >= :since AT TIME ZONE 'UTC' OR status IN ('QUEUED', 'STARTING', 'STARTED', 'CANCELING'))
+      AND (:every OR EXISTS (SELECT FROM run_tags t WHERE t.run_id = runs.run_id AND t.key = :lane))
     ORDER BY id DESC LIMIT :most
 )
-SELECT r.run_id, r.status, coalesce(t.found->>:job, r.pipeline_name) AS job, t.found->>:schedule AS schedule,
-       t.found->>:agent AS agent, t.found->>:queue AS queue,
-       extract(epoch FROM r.create_timestamp AT TIME ZONE 'UTC')::float8 AS queued,
-       r.start_time::float8 AS began, r.end_time::float8 AS ended
+SELECT r.run_id, r.status, coalesce(t.lane, 'job ' || coalesce(t.job, r.pipeline_name)), t.schedule,
+       extract(epoch FROM r.create_timestamp AT TIME ZONE 'UTC')::float8, r.start_time::float8, r.end_time::float8
 FROM chosen r
 LEFT JOIN LATERAL (
-    SELECT jsonb_object_agg(key, value) AS found FROM run_tags
-    WHERE run_tags.run_id = r.run_id AND key IN (:job, :schedule, :agent, :queue)
+    SELECT max(value) FILTER (WHERE key = :lane) AS lane, max(value) FILTER (WHERE key = :job) AS job,
+           max(value) FILTER (WHERE key = :schedule) AS schedule
+    FROM run_tags WHERE run_tags.run_id = r.run_id AND key IN (:lane, :job, :schedule)
 ) AS t ON true

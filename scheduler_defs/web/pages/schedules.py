@@ -31,7 +31,7 @@ from scheduler_defs.web.pages.parts.recorded import OUTCOMES, rules, sparks
 from scheduler_defs.web.pages.rendering import render
 from scheduler_defs.web.rest.edits import entry_of, etag
 
-PAGE = 200
+PAGE = 100
 _SORTS = ("name", "job", "kind", "state", "next")
 COMING = 10
 OCCURRENCES = 50
@@ -57,7 +57,9 @@ def listed(request: Request) -> Response:
     down = sort.startswith("-")
     key = sort.removeprefix("-") if sort.removeprefix("-") in _SORTS else "name"
     rows.sort(key=lambda row: (row[key] is None, str(row[key] or ""), row["name"]), reverse=down)
-    shown = rows[:PAGE]
+    pages = max(1, -(-len(rows) // PAGE))
+    here = min(max(1, int(number)), pages) if (number := text_of(request, "page", 6)).isdecimal() else 1
+    shown = rows[(here - 1) * PAGE : here * PAGE]
     names = [row["name"] for row in shown]
     ran, outcomes = last_runs(engine, names), sparks(engine, names)
     clone = text_of(request, "clone")
@@ -67,7 +69,9 @@ def listed(request: Request) -> Response:
             {**row, "last_run": ran.get(row["name"]), "spark": outcomes.get(row["name"])} for row in shown
         ],
         "outcomes": OUTCOMES,
-        "more": len(rows) - PAGE,
+        "fitting": len(rows),
+        "page": here,
+        "pages": pages,
         "total": len(found.schedules),
         "sort": f"-{key}" if down else key,
         "sorts": _SORTS,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -29,12 +29,8 @@ SPANS = {
     "7d": dt.timedelta(days=7),
     "30d": dt.timedelta(days=30),
 }
-LANES: Mapping[str, Callable[[Any], str | None]] = {
-    "schedule": lambda run: run.schedule or f"job {run.job}",
-    "agent": lambda run: run.agent,
-    "queue": lambda run: run.queue,
-}
-"""In which lane a run stands; in none, it is left out."""
+LANES: Mapping[str, str] = {"schedule": tags.SCHEDULE, "agent": tags.AGENT, "queue": tags.QUEUE}
+"""The tag that says in which lane a run stands. Without it: in its job's by schedule, else in none."""
 MOST_PAST = 10_000
 MOST_COMING = 10_000
 _MINUTE = dt.timedelta(minutes=1)
@@ -59,12 +55,18 @@ class Bars:
     ) -> None:
         """One that is to be seen."""
         if end >= self.begin:
-            named = [self._name(each) for each in (lane, state, schedule or "")]
-            times = [round(each, 1) for each in (begin, end, queued)]
-            self.rows.append([named[0], *times, named[1], named[2], run])
-
-    def _name(self, text: str) -> int:
-        return self.names.setdefault(text, len(self.names))
+            known = self.names
+            self.rows.append(
+                [
+                    known.setdefault(lane, len(known)),
+                    round(begin, 1),
+                    round(end, 1),
+                    round(queued, 1),
+                    known.setdefault(state, len(known)),
+                    known.setdefault(schedule or "", len(known)),
+                    run,
+                ]
+            )
 
 
 def page(request: Request) -> Response:
@@ -80,7 +82,7 @@ def page(request: Request) -> Response:
         found, now.replace(second=0, microsecond=0), end, known=known, place=dt.UTC, assumed=_MINUTE
     )
     bars = Bars(begin.timestamp())
-    _add_past(database.engine(), bars, LANES[group], begin, now)
+    _add_past(database.engine(), bars, group, begin, now)
     expected = coming.forecast.runs
     if group == "schedule":
         for run in expected[:MOST_COMING]:
@@ -117,25 +119,18 @@ def coming_up(found: Declarations, now: dt.datetime, end: dt.datetime) -> Declar
     return found.model_copy(update={"schedules": chosen})
 
 
-def _add_past(
-    engine: sa.Engine,
-    bars: Bars,
-    lane_of: Callable[[Any], str | None],
-    since: dt.datetime,
-    now: dt.datetime,
-) -> None:
+def _add_past(engine: sa.Engine, bars: Bars, group: str, since: dt.datetime, now: dt.datetime) -> None:
     wanted = {
         "since": since,
         "most": MOST_PAST,
+        "lane": LANES[group],
         "job": tags.JOB,
         "schedule": tags.SCHEDULE,
-        "agent": tags.AGENT,
-        "queue": tags.QUEUE,
+        "every": group == "schedule",
     }
     with engine.connect() as connection:
-        for run in connection.execute(_statement("bars"), wanted):
-            if (lane := lane_of(run)) is None:
-                continue
-            end = run.ended or now.timestamp()
-            begin = run.began or (end if run.status == "QUEUED" else run.queued)
-            bars.add(lane, begin, end, run.queued, run.status, run.schedule, run.run_id)
+        rows = connection.execute(_statement("bars"), wanted).all()
+    for run_id, status, lane, schedule, queued, began, ended in rows:
+        end = ended or now.timestamp()
+        begin = began or (end if status == "QUEUED" else queued)
+        bars.add(lane, begin, end, queued, status, schedule, run_id)

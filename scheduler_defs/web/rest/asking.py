@@ -23,6 +23,7 @@ from scheduler_defs.acting.place import Place
 from scheduler_defs.agents.task_queue.opening import open_task_queue
 from scheduler_defs.declarations.models.declared import Declarations, Schedule
 from scheduler_defs.errors import SignalboxError
+from scheduler_defs.forecasting.history import Medians, median_durations
 from scheduler_defs.forecasting.planning import Known
 from scheduler_defs.graphql.client import GraphQLClient
 from scheduler_defs.graphql.runs import list_runs
@@ -43,6 +44,9 @@ PROVEN_SECONDS = 15.0
 REVIEWED_SECONDS = 300.0
 """How old the inbox's word on what the review finds may be: it speaks of weeks."""
 
+MEASURED_SECONDS = 60.0
+"""How old a forecast's word on how long runs take may be: it is the median of thousands."""
+
 Answering = Callable[[Request, Mapping[str, Any]], dict[str, Any]]
 """Answers a GraphQL request (`query`, `operationName`, `variables`) in this process."""
 
@@ -53,6 +57,9 @@ _unproven = TimedCache[list[dict[str, Any]]](PROVEN_SECONDS)
 
 
 _findings = TimedCache[list[dict[str, Any]]](REVIEWED_SECONDS)
+
+
+_medians = TimedCache[Medians](MEASURED_SECONDS)
 
 
 def _finding(place: Place, now: dt.datetime) -> list[dict[str, Any]]:
@@ -133,7 +140,8 @@ class Asking:
     def known(self, found: Declarations) -> tuple[Known, str]:
         """What the running instance adds to the files for a forecast, and a sentence that says so."""
         try:
-            known = known_of(database.engine(), found)
+            engine = database.engine()
+            known = known_of(engine, found, _medians.get(lambda: median_durations(engine)))
             switches = switches_of(self.require(Action.LOOK), found)
         except (SQLAlchemyError, SignalboxError):
             return Known(), "From the files alone: the instance does not answer."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import json
 import re
 from collections.abc import Iterator
 
@@ -12,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy import event
 
 from scheduler_defs.web.cache import TimedCache
-from scheduler_defs.web.pages import health
+from scheduler_defs.web.pages import health, schedules
 from tests.conftest import fresh_database
 from tests.standins.filled_yard import LONG, PREFIX, FilledYard, filled_yard
 
@@ -92,10 +93,10 @@ def test_a_jobs_parameters_are_fields_of_run_now(web: httpx.Client) -> None:
 @pytest.mark.parametrize("by", ["schedule", "agent", "queue"])
 def test_the_timeline_has_lanes_by(web: httpx.Client, by: str) -> None:
     page = shown(web, f"/timeline?by={by}&span=1d")
-    course = re.search(r'data-course="([^"]*)"', web.get(f"/timeline?by={by}&span=1d").text)
+    course = re.search(r'<script type="application/json">(.*?)</script>', page, re.DOTALL)
     assert course is not None
     lanes = {"schedule": "imports", "agent": "vaela", "queue": "dev"}
-    assert f'"{lanes[by]}"' in html.unescape(course[1])
+    assert lanes[by] in json.loads(course[1])["names"]
     assert "worker slots" in page
 
 
@@ -176,3 +177,22 @@ def test_every_address_lies_below_the_prefix(web: httpx.Client, path: str) -> No
     found = re.findall(r'(?:href|src|action|hx-get|data-api|data-here|data-go)="([^"]+)"', page)
     assert len(found) > 10
     assert [each for each in found if not each.startswith((f"{PREFIX}/", "#", "?"))] == []
+
+
+def test_given_more_schedules_than_a_page_holds_then_every_one_is_on_one_of_its_pages(
+    web: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def names(page: str) -> list[str]:
+        return re.findall(r'name="name" value="([^"]+)"', page)
+
+    every = names(shown(web, "/schedules?sort=-name"))
+    monkeypatch.setattr(schedules, "PAGE", 2)
+    address, found = "/schedules?sort=-name", []
+    while address:
+        page = shown(web, address)
+        found += names(page)
+        following = re.search(r'<a href="([^"]+)" rel="next"', page)
+        address = f"/schedules{following[1]}" if following else ""
+    assert len(every) > 4 and found == every
+    assert names(shown(web, "/schedules?page=99999&sort=-name")) == every[(len(every) - 1) // 2 * 2 :]
+    assert names(shown(web, "/schedules?page=x&sort=-name")) == every[:2]

@@ -2,7 +2,7 @@
 import { body, times } from "./app.js";
 
 const place = document.getElementById("timeline");
-const course = JSON.parse(place.dataset.course);
+const course = JSON.parse(place.querySelector("script").textContent);
 const load = place.querySelector("canvas.load"), scroll = place.querySelector(".lanes");
 const canvas = scroll.querySelector("canvas"), space = scroll.querySelector(".space");
 const tip = document.querySelector(".tip");
