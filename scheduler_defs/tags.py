@@ -101,3 +101,13 @@ DUE_FROM, DUE_UNTIL = "due from", "due until"
 """Metadata of a schedule in Dagster: nothing is due, and there are no ticks, outside of these instants."""
 COUNTED_FROM, SECONDS_APART = "counted from", "seconds apart"
 """Metadata of a schedule in Dagster that is due at an instant, and then in equal steps."""
+
+
+def for_again(request: str, run_id: str) -> str:
+    """The value of `REQUEST` where the run is to be launched once more."""
+    return f"{request}:{run_id}"
+
+
+def is_for_again(request: str | None, run_id: str) -> bool:
+    """Whether it asks for this run once more, and was not copied from it."""
+    return request is not None and request.endswith(f":{run_id}")

@@ -56,7 +56,9 @@ def known_of(engine: sa.Engine, declarations: Declarations, medians: Medians | N
     from scheduler_defs.forecasting.planning import Known
 
     anticipated = all_early_runs(engine, list(declarations.schedules))
-    return Known(medians or median_durations(engine), read_pauses(engine), {}, anticipated, live_run_slots(engine))
+    return Known(
+        medians or median_durations(engine), read_pauses(engine), {}, anticipated, live_run_slots(engine)
+    )
 
 
 def switches_of(client: GraphQLClient, declarations: Declarations) -> dict[str, bool]:

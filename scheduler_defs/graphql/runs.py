@@ -127,9 +127,12 @@ def launch(
     return {"run_id": answer["run"]["runId"], "status": answer["run"]["status"]}
 
 
-def launch_again(client: GraphQLClient, run_id: str) -> dict[str, str]:
-    """Launch a run once more, with its config and tags. Returns `{run_id, status}` of the new one."""
-    answer = client.call("RelaunchRun", params={"parentRunId": run_id, "strategy": "ALL_STEPS"})
+def launch_again(client: GraphQLClient, run_id: str, run_tags: Mapping[str, str]) -> dict[str, str]:
+    """Launch a run once more, with its config and tags and with these. `{run_id, status}` of the new one."""
+    params: dict[str, Any] = {"parentRunId": run_id, "strategy": "ALL_STEPS"}
+    if run_tags:
+        params["extraTags"] = [{"key": key, "value": value} for key, value in run_tags.items()]
+    answer = client.call("RelaunchRun", params=params)
     return {"run_id": answer["run"]["runId"], "status": answer["run"]["status"]}
 
 

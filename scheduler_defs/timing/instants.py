@@ -150,7 +150,7 @@ def instants_after(
     *,
     every_hour: bool = False,
 ) -> Iterator[datetime]:
-    """The instants (UTC) of wall-clock times after `after`, which is in UTC. `walls(begin)` lists them from there.
+    """The instants (UTC) of wall-clock times after `after` (UTC). `walls(begin)` lists them from there.
 
     Near a clock change it looks back: times that the clock has shown before can still be due.
     """

@@ -28,14 +28,16 @@ def end_run(client: GraphQLClient, run: Mapping[str, Any]) -> dict[str, Any]:
     return cancel(client, run["run_id"])
 
 
-def retry_run(client: GraphQLClient, run: Mapping[str, Any]) -> dict[str, str]:
+def retry_run(
+    client: GraphQLClient, run: Mapping[str, Any], run_tags: Mapping[str, str] | None = None
+) -> dict[str, str]:
     """Launch a run that has ended once more, with the same config: a re-execution, as the UI makes it.
 
-    `{run_id, status}` of the new one. A next attempt that waits is not launched beside it. Raises as
-    `check_retry`.
+    `{run_id, status}` of the new one, which has the tags beside the run's. A next attempt that waits is not
+    launched beside it. Raises as `check_retry`.
     """
     check_retry(run)
-    return launch_again(client, run["run_id"])
+    return launch_again(client, run["run_id"], run_tags or {})
 
 
 def check_retry(run: Mapping[str, Any]) -> None:

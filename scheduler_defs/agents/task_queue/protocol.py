@@ -73,6 +73,8 @@ class TaskQueue(Protocol):
 
     backend: str
     """`postgres` or `tinytask`; part of run keys."""
+    knows_requests: bool
+    """Whether a `request` that comes again is done once; else it is done again."""
     address: str
     """Where it is, without passwords."""
 
@@ -185,8 +187,8 @@ class TaskQueue(Protocol):
         """The same for a run. What it steers is refused with LostTaskError once its task is lost."""
         ...
 
-    def add(self, tasks: Sequence[NewTask]) -> list[int]:
-        """Add tasks, all or none, and return their ids in order.
+    def add(self, tasks: Sequence[NewTask], *, request: str | None = None) -> list[int]:
+        """Add tasks, all or none, and return their ids in order; of a `request` that was done, those of then.
 
         Raises BlockerCycleError, UnknownTaskError for a blocker or parent that is not there, and
         NotSupportedError for what this task queue cannot hold.
@@ -201,8 +203,8 @@ class TaskQueue(Protocol):
         """Remove a task that nobody works on and nothing waits for. Raises SignalboxError otherwise."""
         ...
 
-    def comment(self, task_id: int, content: str, *, author: str) -> None:
-        """Leave a comment."""
+    def comment(self, task_id: int, content: str, *, author: str, request: str | None = None) -> None:
+        """Leave a comment; for a `request` once."""
         ...
 
     def link(self, task_id: int, url: str, *, description: str, author: str) -> None:

@@ -63,8 +63,9 @@ def claim_of(run: DagsterRun) -> Claim | None:
         return _claim(Lasts.FOR_EVER, "occurrence", given[tags.SCHEDULE], _utc(due))
     if not is_by_tick(run):
         for request in tags.OF_ONE_REQUEST:
-            if request in given and not run.parent_run_id:
-                return _claim(Lasts.WHILE_STORED, "request", given[request])
+            value = given.get(request)
+            if value and (not run.parent_run_id or tags.is_for_again(value, run.parent_run_id)):
+                return _claim(Lasts.WHILE_STORED, "request", value)
         if BACKFILL_ID_TAG in given and PARTITION_NAME_TAG in given and not _follows_or_selects(run):
             return _claim(
                 Lasts.WHILE_STORED,

@@ -92,7 +92,9 @@ def complete(run: DagsterRun, declared: JobDeclares, person: str, *, asked: bool
     given = {key: value for key, value in run.tags.items() if key not in tags.OF_ONE_ATTEMPT}
     if not retry and (parent or (not is_by_tick(run) and RUN_KEY_TAG in given)):
         # Copied from a run by a re-execution, or by "open in launchpad".
-        given = {key: value for key, value in given.items() if key not in _OF_ONE_LAUNCH}
+        own = parent and tags.is_for_again(given.get(tags.REQUEST), parent)
+        copied = _OF_ONE_LAUNCH - {tags.REQUEST} if own else _OF_ONE_LAUNCH
+        given = {key: value for key, value in given.items() if key not in copied}
     if not asked and not retry:
         given = {key: value for key, value in given.items() if key not in tags.OF_ONE_REQUEST}
     found = {**declared.tags, **given}

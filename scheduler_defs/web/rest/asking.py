@@ -21,6 +21,7 @@ from scheduler_defs.acting.forecast import known_of, switches_of
 from scheduler_defs.acting.inbox import inbox_objects, unproven
 from scheduler_defs.acting.place import Place
 from scheduler_defs.agents.task_queue.opening import open_task_queue
+from scheduler_defs.agents.task_queue.protocol import TaskQueue
 from scheduler_defs.declarations.models.declared import Declarations, Schedule
 from scheduler_defs.errors import SignalboxError
 from scheduler_defs.forecasting.history import Medians, median_durations
@@ -122,14 +123,44 @@ class Asking:
         self, client: GraphQLClient, order: Launch, launch: Callable[[Launch], Mapping[str, str]]
     ) -> dict[str, str]:
         """What `launch` answers for the order; or the run that this request has had before it was cut off."""
+        return self._of_request(
+            client, None, lambda mark: launch(replace(order, tags={**order.tags, **mark}))
+        )
+
+    def relaunched(
+        self, client: GraphQLClient, run_id: str, launch: Callable[[Mapping[str, str]], Mapping[str, str]]
+    ) -> dict[str, str]:
+        """The same for a run that is launched once more: `launch` is given the tags to be added."""
+        return self._of_request(client, run_id, launch)
+
+    def _of_request(
+        self,
+        client: GraphQLClient,
+        again: str | None,
+        launch: Callable[[Mapping[str, str]], Mapping[str, str]],
+    ) -> dict[str, str]:
         key = self.request.scope.get(REQUEST)
         if key is None:
-            return dict(launch(order))
+            return dict(launch({}))
+        mark = {tags.REQUEST: key if again is None else tags.for_again(key, again)}
         if self.request.scope[REPEATED]:
-            found = list_runs(client, with_tags={tags.REQUEST: key}, limit=100)
+            found = list_runs(client, with_tags=mark, limit=100)
             if found:  # the oldest: later ones copied its tags
                 return {"run_id": found[-1]["run_id"], "status": found[-1]["status"]}
-        return dict(launch(replace(order, tags={**order.tags, tags.REQUEST: key})))
+        return dict(launch(mark))
+
+    def request_to(self, task_queue: TaskQueue) -> str | None:
+        """By what a task queue does this request once; None: it came without a key.
+
+        Raises 409 for one that a crash may have cut off after it was done, where the task queue cannot tell.
+        """
+        if self.request.scope.get(REPEATED) and not task_queue.knows_requests:
+            raise HTTPException(
+                HTTPStatus.CONFLICT,
+                "the first request with this Idempotency-Key was cut off, and the task queue at "
+                f"{task_queue.address} does not say whether it was done: look first",
+            )
+        return self.request.scope.get(REQUEST)
 
     def inbox(self) -> list[dict[str, Any]]:
         """What waits for a person; what nobody can explain is looked for every few seconds."""

@@ -1,8 +1,9 @@
 """`Idempotency-Key`: a request that is sent again is answered as the first time, and done once.
 
 While a request is answered, its key is renewed. One that is not any more belongs to a process that is gone.
-Then the request is done again where that does nothing twice: a run carries the key's digest as a tag, so that
-it is found, and what is set already stays set. Where it would, it is for people to look at.
+Then the request is carried out again, and does nothing twice: a run carries the request's digest as a tag,
+which is a claim in the database; a task or a comment is written with the digest under a primary key, in one
+transaction; and what is set already stays set.
 """
 
 from __future__ import annotations
@@ -39,10 +40,8 @@ _KEPT_HEADERS = frozenset({"content-type", "location", "etag"})
 SILENCE_SECONDS = 60.0
 """A key that nobody has renewed for so long is nobody's."""
 _RENEWED_SECONDS = 15.0
-_ONCE = ("/tasks", "/comment", "/subtasks", "/retry")
-"""Ends of the paths at which a second time would be a second one: they are left to those who ask."""
 REQUEST = "signalbox.request"
-"""Key of the ASGI scope: the digest of who asks and the key."""
+"""Key of the ASGI scope: the digest of who asks, the key, and what he asks for."""
 REPEATED = "signalbox.repeated"
 """Key of the ASGI scope: whether the request may have been carried out before, by a process that is gone."""
 _log = logging.getLogger("signalbox.idempotency")
@@ -53,8 +52,8 @@ class Idempotency:
     """ASGI middleware. A key is its caller's own, and is kept for a day.
 
     The same key with another request is a 409; so is one whose first request is still being answered. One
-    that was cut off by a crash is taken over, or stays a 409 where that might do it twice. An answer of 500
-    and above is not kept. `silence`: seconds after which a key that is not renewed is taken over.
+    that was cut off by a crash is taken over. An answer of 500 and above is not kept. `silence`: seconds
+    after which a key that is not renewed is taken over.
     """
 
     def __init__(
@@ -88,7 +87,8 @@ class Idempotency:
             await _again(known, values)(scope, receive, send)
             return
         answer = _Answer(send)
-        scope[REQUEST] = hashlib.sha256(f"{principal.name}\0{key}".encode()).hexdigest()
+        told_apart = f"{principal.name}\0{key}\0{route}\0{values['fingerprint']}"
+        scope[REQUEST] = hashlib.sha256(told_apart.encode()).hexdigest()
         scope[REPEATED] = repeated
         renewing = asyncio.create_task(self._renew(values))
         try:
@@ -117,8 +117,7 @@ class Idempotency:
             connection.execute(_statement("forget_old_keys"))
             if connection.execute(_statement("take_key"), values).first() is not None:
                 return False, None
-            again = not values["route"].endswith(_ONCE)
-            if again and connection.execute(_statement("take_over_key"), values).first() is not None:
+            if connection.execute(_statement("take_over_key"), values).first() is not None:
                 return True, None
             return False, connection.execute(_statement("known_key"), values).one()
 
@@ -163,7 +162,7 @@ def _again(known: sa.Row[Any], values: dict[str, Any]) -> Response:
     if known.status is None:
         return problem(
             HTTPStatus.CONFLICT,
-            "the first request with this Idempotency-Key has no answer yet, or was cut off: look first",
+            "the first request with this Idempotency-Key has no answer yet: send it again in a minute",
             headers={"Retry-After": "1"},
         )
     return Response(known.body, known.status, headers={**known.headers, REPLAYED: "true"})

@@ -454,3 +454,18 @@ def test_given_a_task_that_is_not_there_when_steered_then_that_is_said(queue: Ta
         queue.block(id, 999, author="ann")
     with pytest.raises(UnknownTaskError):
         queue.settle(999, request(), Ending.SUCCESS, now=now())
+
+
+def test_given_a_request_that_is_carried_out_again_and_at_once_then_its_task_and_comment_are_there_once(
+    queue: TaskQueue,
+) -> None:
+    if not queue.knows_requests:
+        pytest.skip("it says so: who asks is told to look")
+    new = [NewTask(title="once", queue="dev")]
+    with ThreadPoolExecutor(4) as threads:
+        ids = list(threads.map(lambda _: queue.add(new, request="add"), range(8)))
+        assert len(set(map(tuple, ids))) == 1
+        (id,) = ids[0]
+        list(threads.map(lambda _: queue.comment(id, "said", author="ann", request="say"), range(8)))
+    assert (counts(queue).idle, comments(queue, id)) == (1, ["said"])
+    assert queue.add(new, request="another") != ids[0]

@@ -35,31 +35,39 @@ def web(tmp_path: Path, dagster_url: str, monkeypatch: pytest.MonkeyPatch) -> It
     database.engine(dagster_url).dispose()
 
 
+@pytest.mark.parametrize("again", [False, True])
 def test_given_two_that_carry_a_request_out_at_once_then_there_is_one_run_and_both_name_it(
-    web: Web, monkeypatch: pytest.MonkeyPatch
+    web: Web, monkeypatch: pytest.MonkeyPatch, again: bool
 ) -> None:
+    address = LAUNCH
+    if again:
+        address = f"/api/v1/runs/{web.client().post(LAUNCH, headers=KEY).json()['run_id']}/retry"
+        with database.engine().begin() as connection:
+            connection.execute(sa.text("UPDATE runs SET status = 'SUCCESS'"))
+    key = {"Idempotency-Key": "at once"}
+    before = web.runs()
     frozen, goes_on = Event(), Event()
     call = InProcessClient.call
 
     def freezing(client: InProcessClient, operation: str, **variables: Any) -> Any:
-        if operation == "LaunchRun" and not frozen.is_set():
+        if operation in ("LaunchRun", "RelaunchRun") and not frozen.is_set():
             frozen.set()
             assert goes_on.wait(60)
         return call(client, operation, **variables)
 
     monkeypatch.setattr(InProcessClient, "call", freezing)
     with ThreadPoolExecutor(1) as threads:
-        first = threads.submit(lambda: web.client().post(LAUNCH, headers=KEY))
+        first = threads.submit(lambda: web.client().post(address, headers=key))
         assert frozen.wait(60)
         with database.engine().begin() as connection:
             aged = "UPDATE signalbox.idempotency_keys SET created_at = now() - interval '1 hour'"
             connection.execute(sa.text(aged))
-        second = web.client().post(LAUNCH, headers=KEY)
+        second = web.client().post(address, headers=key)
         goes_on.set()
         answers = [first.result(60), second]
     assert [each.status_code for each in answers] == [202, 202]
     assert answers[0].json()["run_id"] == answers[1].json()["run_id"]
-    assert web.runs() == 1
+    assert web.runs() == before + 1
 
 
 def test_given_the_tags_of_such_a_run_when_somebody_launches_with_them_then_it_is_another_run(

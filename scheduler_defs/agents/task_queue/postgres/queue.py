@@ -33,6 +33,7 @@ from scheduler_defs.agents.task_queue.new_task import NewTask, TaskChanges
 from scheduler_defs.agents.task_queue.postgres import adding as postgres_adding
 from scheduler_defs.agents.task_queue.postgres import running as postgres_running
 from scheduler_defs.agents.task_queue.postgres import window as postgres_pass
+from scheduler_defs.agents.task_queue.postgres.once import once
 from scheduler_defs.agents.task_queue.postgres.rows import open_tasks_of, task_of, waiting_of
 from scheduler_defs.agents.task_queue.postgres.running import comment, finish, link, lock
 from scheduler_defs.agents.task_queue.postgres.statements import statement
@@ -53,6 +54,7 @@ class PostgresTaskQueue:
     """A `TaskQueue` over the tables of migration 0002. Safe to use from several threads and processes."""
 
     backend = "postgres"
+    knows_requests = True
 
     def __init__(self, engine: sa.Engine, held: Held | None = None) -> None:
         self._engine = engine
@@ -172,11 +174,15 @@ class PostgresTaskQueue:
     def on_behalf_of(self, held: Held) -> PostgresTaskQueue:
         return PostgresTaskQueue(self._engine, held)
 
-    def add(self, tasks: Sequence[NewTask]) -> list[int]:
+    def add(self, tasks: Sequence[NewTask], *, request: str | None = None) -> list[int]:
         with self._transaction() as connection:
-            ids = postgres_adding.add(connection, tasks, dt.datetime.now(dt.UTC))
-            record(connection, *entries_of_adding(tasks, ids))
-            return ids
+
+            def added() -> list[int]:
+                ids = postgres_adding.add(connection, tasks, dt.datetime.now(dt.UTC))
+                record(connection, *entries_of_adding(tasks, ids))
+                return ids
+
+            return once(connection, request, added)
 
     def change(self, task_id: int, changes: TaskChanges, *, author: str) -> None:
         given = changes.given()
@@ -205,9 +211,14 @@ class PostgresTaskQueue:
             connection.execute(statement("delete"), {"id": task_id})
             record(connection, entry_of_deed(task_id, "deleted", None, {"queue": row.queue}))
 
-    def comment(self, task_id: int, content: str, *, author: str) -> None:
+    def comment(self, task_id: int, content: str, *, author: str, request: str | None = None) -> None:
         with self._touched(task_id) as connection:
-            comment(connection, task_id, content, author)
+
+            def said() -> list[int]:
+                comment(connection, task_id, content, author)
+                return [task_id]
+
+            once(connection, request, said)
 
     def link(self, task_id: int, url: str, *, description: str, author: str) -> None:
         with self._touched(task_id) as connection:

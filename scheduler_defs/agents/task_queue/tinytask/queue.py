@@ -184,7 +184,7 @@ class TinyTaskQueue:
         other._held = held
         return other
 
-    def add(self, tasks: Sequence[NewTask]) -> list[int]:
+    def add(self, tasks: Sequence[NewTask], *, request: str | None = None) -> list[int]:
         ids = tinytask_adding.add(self._client, tasks)
         for entry in entries_of_adding(tasks, ids):
             self._note(entry)
@@ -210,7 +210,7 @@ class TinyTaskQueue:
         self._client.delete(f"tasks/{task_id}")
         self._note(entry_of_deed(task_id, "deleted", None, {"queue": row.task.queue}))
 
-    def comment(self, task_id: int, content: str, *, author: str) -> None:
+    def comment(self, task_id: int, content: str, *, author: str, request: str | None = None) -> None:
         tinytask_claims.comment(self._client, task_id, content, author)
 
     def link(self, task_id: int, url: str, *, description: str, author: str) -> None:

@@ -74,7 +74,7 @@ def retry(asking: Running, response: Response, run_id: str, dry_run: DryRun = Fa
         check_retry(found)
         response.status_code = HTTPStatus.OK
         return {"run_id": run_id, "status": found["status"]}
-    answer = retry_run(client, found)
+    answer = asking.relaunched(client, run_id, lambda marks: retry_run(client, found, marks))
     response.headers["Location"] = f"/api/v1/runs/{answer['run_id']}"
     return answer
 

@@ -87,3 +87,17 @@ UPDATE signalbox.tasks SET max_attempts = CAST(:value AS integer) WHERE id = :id
 
 -- name: delete
 DELETE FROM signalbox.tasks WHERE id = :id
+
+-- name: take_request
+-- Of two that carry the same request out, one waits here for the other's commit and gets no row.
+INSERT INTO signalbox.task_requests (request) VALUES (:request) ON CONFLICT DO NOTHING RETURNING request
+
+-- name: known_request
+SELECT task_ids FROM signalbox.task_requests WHERE request = :request
+
+-- name: note_request
+UPDATE signalbox.task_requests SET task_ids = CAST(:ids AS bigint[]) WHERE request = :request
+
+-- name: forget_requests
+-- A key is kept for a day, and one whose answer is still owed for as long again.
+DELETE FROM signalbox.task_requests WHERE done_at < now() - interval '2 days'

@@ -69,7 +69,8 @@ def comment(
     found = speaker(asking, task_id, given, token)
     if dry_run:
         return found.would()
-    found.place.task_queue.comment(task_id, given.text, author=found.author)
+    request = asking.request_to(found.place.task_queue)
+    found.place.task_queue.comment(task_id, given.text, author=found.author, request=request)
     return found.answer()
 
 

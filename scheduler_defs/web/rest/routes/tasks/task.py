@@ -68,7 +68,7 @@ def add(asking: Steering, response: Response, given: NewTask, dry_run: DryRun = 
         response.status_code = HTTPStatus.OK
         return new.model_dump(mode="json")
     place = asking.place()
-    (task_id,) = place.task_queue.add([new])
+    (task_id,) = place.task_queue.add([new], request=asking.request_to(place.task_queue))
     announce_change(place)
     response.headers["Location"] = f"/api/v1/tasks/{task_id}"
     return task_object(place.task_queue.get(task_id))

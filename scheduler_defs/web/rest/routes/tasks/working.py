@@ -79,7 +79,7 @@ def add_subtask(
     if dry_run:
         response.status_code = HTTPStatus.OK
         return new.model_dump(mode="json")
-    (added,) = place.task_queue.add([new])
+    (added,) = place.task_queue.add([new], request=asking.request_to(place.task_queue))
     announce_change(place)
     response.headers["Location"] = f"/api/v1/tasks/{added}"
     return task_object(place.task_queue.get(added))
