@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from scheduler_defs import tags
+from scheduler_defs.addresses import PAGE, schedule_page
 from scheduler_defs.declarations.models.declared import Declarations, Schedule
 from scheduler_defs.declarations.names import dagster_name
 from scheduler_defs.evaluation.cadence import cron_of, ticks_of
@@ -61,6 +62,7 @@ def build_schedule(declarations: Declarations, schedule: Schedule) -> dg.Schedul
         description=schedule.description or f"{schedule.job}: {schedule.spec}",
         metadata={
             tags.DECLARED: schedule.name,
+            PAGE: dg.MetadataValue.url(schedule_page(schedule.name)),
             "rule": schedule.spec,
             "source": f"{schedule.source.file}:{schedule.source.line}",
             **({"owner": schedule.owner} if schedule.owner else {}),

@@ -8,6 +8,8 @@ import re
 import shutil
 import socket
 import subprocess
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -27,9 +29,13 @@ def test_given_a_user_without_an_entry_then_the_line_says_what_to_do(monkeypatch
     def nobody(uid: int) -> pwd.struct_passwd:
         raise KeyError(uid)
 
+    def refuses(uid: int, gid: int) -> Callable[[], None]:
+        return partial(os.kill, os.getpid(), -1)
+
     monkeypatch.setattr(pwd, "getpwuid", nobody)
+    monkeypatch.setattr(postgres, "known_as", refuses)
     with pytest.raises(SignalboxError, match=r"has no entry in /etc/passwd.*SIGNALBOX_POSTGRES_URL"):
-        postgres._check_user()
+        postgres._caller(ROOT)
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from scheduler_defs import tags
+from scheduler_defs.addresses import PAGE, task_page
 from scheduler_defs.agents.deciding import Ending
 from scheduler_defs.agents.deciding.claiming import ClaimRequest
 from scheduler_defs.agents.pool.views import budgets_of
@@ -110,10 +111,12 @@ def _note_tokens(context: dg.OpExecutionContext, printed: Transcript) -> None:
 def _report(context: dg.OpExecutionContext, run: AgentRun, ended: Ended) -> None:
     """Fail the run unless the work succeeded."""
     said = f"Task {run.task_id}: {ended.detail}"
+    page = {PAGE: dg.MetadataValue.url(task_page(run.task_id))}
     if ended.ending in (Ending.SUCCESS, Ending.RATE_LIMITED, Ending.QUESTION, Ending.BUDGET):
         # The turn has ended, and nothing has failed: the task waits for its provider, or for people.
         context.log.info(said)
+        context.add_output_metadata(page)
         return
     failure = _FAILURES.get(ended.ending, Failure.ERROR)
     record_failure(context.instance, context.run_id, failure, ended.detail, exit_code=ended.exit_code)
-    raise dg.Failure(said, allow_retries=False)
+    raise dg.Failure(said, metadata=page, allow_retries=False)

@@ -9,6 +9,7 @@ from typing import Any
 import dagster as dg
 
 from scheduler_defs import tags
+from scheduler_defs.addresses import PAGE, job_page
 from scheduler_defs.declarations.models.declared import Job
 from scheduler_defs.declarations.names import dagster_name
 from scheduler_defs.jobs.commands.form import launch_form
@@ -70,7 +71,7 @@ def command_op(
 
 def job_metadata(job: Job) -> dict[str, Any]:
     """Shown beside the job in the UI."""
-    found: dict[str, Any] = {"declared": str(job.source)}
+    found: dict[str, Any] = {"declared": str(job.source), PAGE: dg.MetadataValue.url(job_page(job.name))}
     if job.command:
         found["command"] = _shown(job.command)
     for step in (job.steps or {}).values():

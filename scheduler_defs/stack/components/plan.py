@@ -6,7 +6,7 @@ import signal
 import sys
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from scheduler_defs.atomic import write_atomically
@@ -18,9 +18,9 @@ from scheduler_defs.stack.forking import asking, marks, place
 from scheduler_defs.stack.machine import environment, folders
 from scheduler_defs.stack.machine.backoff import STORAGE_BACKOFF
 from scheduler_defs.stack.machine.database_url import check_readable, without_password
-from scheduler_defs.stack.machine.ports import UI_PORT, Ports, check_address
+from scheduler_defs.stack.machine.ports import UI_PORT, Ports, check_address, is_free
 
-LOOPBACK = "127.0.0.1"
+LOOPBACK, LOOPBACK_OF_SIX = "127.0.0.1", "::1"
 LOCATION = OWN_LOCATION
 PARENT = place.COMPONENT_NAME
 MIGRATIONS = "migrations"
@@ -83,8 +83,11 @@ def make(where: Settings, options: Options) -> Plan:
     for variable, url in ((POSTGRES_URL, where.postgres_url), (BROKER_URL, where.broker_url)):
         if url is not None:
             check_readable(variable, url)
-    check_address("127.0.0.1, on which all parts of the stack meet", LOOPBACK, connects=True)
+    options = replace(options, host=_there(options.host))
     check_address(f"--host {options.host}", options.host)
+    reachable = _reachable(options.host).strip("[]")
+    if reachable in (LOOPBACK, LOOPBACK_OF_SIX):
+        check_address(f"{reachable}, on which the stack asks its webserver", reachable, connects=True)
     ui_ports = Ports(options.host)
     ui_port = _ui_port(ui_ports, options.port, where.state / "ui_port")
     ui = f"http://{_reachable(options.host)}:{ui_port}"
@@ -135,6 +138,13 @@ def make(where: Settings, options: Options) -> Plan:
         ports=ui_ports,
         options=options,
     )
+
+
+def _there(host: str) -> str:
+    """The host; on a machine of IPv6 alone, its loopback in the place of IPv4's."""
+    if host == LOOPBACK and not is_free(LOOPBACK, 0) and is_free(LOOPBACK_OF_SIX, 0):
+        return LOOPBACK_OF_SIX
+    return host
 
 
 def _ui_port(ports: Ports, asked: int | None, last_time: Path) -> int:
@@ -287,5 +297,5 @@ def _python(*arguments: str) -> tuple[str, ...]:
 def _reachable(host: str) -> str:
     """An address to open in a browser for a server that listens on `host`."""
     # One that listens on all of IPv6 does not answer on IPv4.
-    host = {"0.0.0.0": LOOPBACK, "::": "::1"}.get(host, host)  # noqa: S104 - read, not bound
+    host = {"0.0.0.0": LOOPBACK, "::": LOOPBACK_OF_SIX}.get(host, host)  # noqa: S104 - read, not bound
     return f"[{host}]" if ":" in host else host

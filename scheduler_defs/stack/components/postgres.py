@@ -12,6 +12,7 @@ import shutil
 import signal
 import subprocess
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from scheduler_defs.errors import SignalboxError
 from scheduler_defs.stack.machine.accounts import postgres_account
 from scheduler_defs.stack.machine.folders import create_private
 from scheduler_defs.stack.machine.processes import end
-from scheduler_defs.stack.machine.spawning import Account, in_child
+from scheduler_defs.stack.machine.spawning import Account, in_child, known_as
 
 USER = "postgres"
 DATABASE = "signalbox"
@@ -88,8 +89,7 @@ def prepare(state: Path, sockets: Path) -> EmbeddedPostgres:
 
 def _initialise(server: EmbeddedPostgres) -> None:
     """Make the data beside their final place and rename: an interrupted start leaves nothing half-made."""
-    if server.account is None:
-        _check_user()
+    caller = in_child(server.account) if server.account else _caller(server.programs)
     fresh = server.data.with_name(server.data.name + ".new")
     shutil.rmtree(fresh, ignore_errors=True)
     fresh.mkdir(mode=0o700)
@@ -97,32 +97,60 @@ def _initialise(server: EmbeddedPostgres) -> None:
         os.chown(fresh, server.account.uid, server.account.gid)
     _run(
         server,
+        caller,
         "initdb",
         *("--auth=trust", "--encoding=UTF8", "--locale=C", f"--username={USER}", f"--pgdata={fresh}"),
     )
-    _run(server, "postgres", "--single", "-D", str(fresh), "postgres", given=f"CREATE DATABASE {DATABASE}\n")
+    single = ("postgres", "--single", "-D", str(fresh), "postgres")
+    _run(server, caller, *single, given=f"CREATE DATABASE {DATABASE}\n")
     fresh.rename(server.data)
 
 
-def _check_user() -> None:
-    """initdb looks up who calls it, and has no option that would tell it. Raises SignalboxError."""
+def _caller(programs: Path) -> Callable[[], None] | None:
+    """What initdb's process does first; None: nothing.
+
+    It looks up who calls it, and has no option that would tell it. Whom nobody knows calls it under the id of
+    somebody known, in a namespace of its own. Raises SignalboxError where that cannot be.
+    """
     try:
         pwd.getpwuid(os.geteuid())
     except KeyError:
+        for entry in pwd.getpwall():
+            caller = known_as(entry.pw_uid, entry.pw_gid)
+            if entry.pw_uid != 0 and _can_be(programs, caller):
+                return caller
         raise SignalboxError(
-            f"user id {os.geteuid()} has no entry in /etc/passwd, without which Postgres makes no database: "
-            "add one, run as another user, or bring a database with SIGNALBOX_POSTGRES_URL"
+            f"user id {os.geteuid()} has no entry in /etc/passwd, without which Postgres makes no database, "
+            "and may not take another id (a user namespace): add an entry, run as another user, or bring a "
+            "database with SIGNALBOX_POSTGRES_URL"
         ) from None
+    return None
 
 
-def _run(server: EmbeddedPostgres, program: str, *arguments: str, given: str = "") -> None:
+def _can_be(programs: Path, caller: Callable[[], None]) -> bool:
+    try:
+        done = subprocess.run(
+            [str(programs / "postgres"), "--version"], capture_output=True, check=False, preexec_fn=caller
+        )
+    except (subprocess.SubprocessError, OSError):
+        return False
+    return done.returncode == 0
+
+
+def _run(
+    server: EmbeddedPostgres,
+    caller: Callable[[], None] | None,
+    program: str,
+    *arguments: str,
+    given: str = "",
+) -> None:
     result = subprocess.run(
         [str(server.programs / program), *arguments],
         input=given,
         capture_output=True,
         text=True,
         check=False,
-        preexec_fn=in_child(server.account),
+        preexec_fn=caller,
     )
     lines = (result.stderr or result.stdout).strip().splitlines()
     # In single-user mode Postgres goes on after an error, and ends well.

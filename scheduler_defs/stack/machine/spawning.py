@@ -18,6 +18,8 @@ _PR_CAP_AMBIENT = 47
 _PR_CAP_AMBIENT_RAISE = 2
 _CAPABILITY_VERSION_3 = 0x20080522
 _CAP_DAC_OVERRIDE = 1
+# From linux/sched.h.
+_CLONE_NEWUSER = 0x10000000
 # From linux/securebits.h: access(2), which Postgres asks about its own programs, then counts capabilities
 # though the real user is not root. Nothing is dropped when the user changes: capset does that right after.
 _NO_SETUID_FIXUP = 1 << 2
@@ -25,7 +27,7 @@ _LINUX = sys.platform.startswith("linux")
 _libc = ctypes.CDLL(None, use_errno=True) if _LINUX else None
 if _libc is not None:
     # Looked up here: in a forked child the loader's lock may be held by a thread that is not there.
-    _FOUND = (_libc.prctl, _libc.capset)
+    _FOUND = (_libc.prctl, _libc.capset, getattr(_libc, "unshare", None))
 
 
 @dataclass(frozen=True)
@@ -81,6 +83,28 @@ def in_child(account: Account | None = None, death_signal: int | None = None) ->
         if death_signal is not None:
             # After the change of user, which would clear it.
             die_with(parent, death_signal)
+
+    return setup
+
+
+def known_as(uid: int, gid: int) -> Callable[[], None]:
+    """What a new process does to be another user in its own eyes, and this one to everybody else (Linux).
+
+    What it writes belongs to us. In the child it raises OSError where user namespaces are not allowed, as in
+    most containers.
+    """
+    maps = (
+        ("/proc/self/setgroups", b"deny"),
+        ("/proc/self/uid_map", b"%d %d 1" % (uid, os.geteuid())),
+        ("/proc/self/gid_map", b"%d %d 1" % (gid, os.getegid())),
+    )
+
+    def setup() -> None:
+        _call("unshare", _CLONE_NEWUSER)
+        for path, text in maps:
+            descriptor = os.open(path, os.O_WRONLY)
+            os.write(descriptor, text)
+            os.close(descriptor)
 
     return setup
 

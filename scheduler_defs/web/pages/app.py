@@ -16,6 +16,7 @@ from starlette.staticfiles import StaticFiles
 
 from scheduler_defs.access.table import NotAllowed
 from scheduler_defs.acting.place import UnknownAgentError
+from scheduler_defs.addresses import PAGES
 from scheduler_defs.agents.task_queue.protocol import UnknownTaskError
 from scheduler_defs.errors import NotReachableError, SignalboxError
 from scheduler_defs.web.pages import (
@@ -32,7 +33,7 @@ from scheduler_defs.web.pages.parts import reports
 from scheduler_defs.web.pages.rendering import FOLDER, prefix, render
 from scheduler_defs.web.rest.asking import Answering
 
-PATH = "/signalbox"
+PATH = PAGES
 Page = Callable[[Request], Response]
 
 

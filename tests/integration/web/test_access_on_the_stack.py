@@ -37,11 +37,13 @@ def test_the_stack_and_its_command_come_in_and_say_who_acts(guarded: Stack) -> N
     assert run["run_id"]
 
 
+@pytest.mark.attack
 def test_nobody_else_does(guarded: Stack) -> None:
     assert ask(guarded).status_code == 401
     assert ask(guarded, Authorization="Bearer sbx_guessed").status_code == 401
 
 
+@pytest.mark.attack
 def test_a_token_does_until_it_is_revoked(guarded: Stack) -> None:
     made = guarded.json("tokens", "create", "ci", "--role", "viewer", "--expires", "1d")
     bearer = {"Authorization": f"Bearer {made['token']}"}
@@ -77,6 +79,7 @@ def test_a_person_does_with_a_password(guarded: Stack) -> None:
     assert "delete_pipeline_run" not in allowed
 
 
+@pytest.mark.attack
 def test_a_host_beyond_loopback_is_refused_without_a_login(tmp_path_factory: pytest.TempPathFactory) -> None:
     yard = new_yard(tmp_path_factory.mktemp("open"))
     refused = yard.run("up", "--host", "0.0.0.0", check=False)

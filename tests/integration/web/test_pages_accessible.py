@@ -39,6 +39,7 @@ def test_nobody_is_shut_out(yard: FilledYard, browser: Browser, look: str) -> No
     assert faults == []
 
 
+@pytest.mark.attack
 def test_nothing_is_loaded_from_elsewhere(yard: FilledYard, browser: Browser) -> None:
     for page in PAGES:
         browser.go(f"{yard.ui}/signalbox/{page}")

@@ -73,6 +73,7 @@ def test_a_schedule_is_run_paused_and_edited(stack: Stack, browser: Browser, api
     browser.picture("run")
 
 
+@pytest.mark.attack
 def test_what_people_and_agents_write_is_shown_and_never_run(
     stack: Stack, browser: Browser, api: httpx.Client
 ) -> None:
@@ -81,6 +82,17 @@ def test_what_people_and_agents_write_is_shown_and_never_run(
         "/tasks", json={"title": ATTACK, "queue": queue, "description": ATTACK, "tags": [ATTACK]}
     ).json()["id"]
     api.post(f"/tasks/{task}/comment", json={"text": ATTACK})
+    api.post(f"/tasks/{task}/subtasks", json={"title": ATTACK, "description": ATTACK})
+    done = api.post("/tasks", json={"title": "done", "queue": queue}).json()["id"]
+    api.post(f"/tasks/{done}/complete", json={"result": {ATTACK: ATTACK}})
+    declared = {
+        "name": f"said-{queue}",
+        "job": "heartbeat",
+        "every": "7d",
+        "description": ATTACK,
+        "owner": "x",
+    }
+    assert api.post("/schedules", json=declared).status_code == 201
     api.post(f"/tasks/{task}/fail", json={"reason": ATTACK})
     api.post("/schedules/heartbeat/pause", json={"reason": ATTACK})
     api.post("/agents/vaela/pause", json={"reason": ATTACK})
@@ -88,6 +100,8 @@ def test_what_people_and_agents_write_is_shown_and_never_run(
     try:
         for page in (
             f"tasks/{task}",
+            f"tasks/{done}",
+            f"schedules/said-{queue}",
             f"queues?queue={queue}",
             "inbox",
             "schedules",
@@ -99,12 +113,13 @@ def test_what_people_and_agents_write_is_shown_and_never_run(
             until(lambda: browser.run("document.title"), page)
             assert browser.run("document.title") != "owned", page
             assert not browser.run(
-                "[...document.images].length || [...document.scripts].some(s => !s.src)"
+                "[...document.images].length || [...document.scripts].some(s => !s.src && s.type !== 'application/json')"
             ), page
         browser.go(f"{stack.ui}/signalbox/tasks/{task}")
         assert browser.shows(ATTACK)
         browser.picture("attack")
     finally:
+        api.delete(f"/schedules/said-{queue}")
         api.post("/schedules/heartbeat/resume")
         api.post("/agents/vaela/resume")
         api.post(f"/tasks/{task}/cancel")

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
 from scheduler_defs.access.rate import LONGEST_WAIT_SECONDS, Rate, Tries
+
+pytestmark = pytest.mark.attack
 
 
 class Clock:

@@ -88,6 +88,7 @@ def test_a_token_is_good_within_its_role_and_scope_until_it_ends_or_is_revoked(e
         tokens.revoke(engine, "ci")
 
 
+@pytest.mark.attack
 def test_given_people_logins_and_tokens_then_each_deed_is_signed_for_without_a_secret(
     engine: sa.Engine,
 ) -> None:

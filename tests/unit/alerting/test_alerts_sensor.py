@@ -231,6 +231,7 @@ def test_given_a_ring_of_tasks_when_it_stays_then_it_is_told_once_and_again_when
     assert yard.texts == ["queue dev, tasks 3 -> 5 -> 3: tasks wait for each other"] * 2
 
 
+@pytest.mark.attack
 def test_given_a_secret_in_an_error_when_it_is_told_then_it_is_nowhere(yard: Yard) -> None:
     declarations = yard.declare(NOTIFIED + yard.to_file())
     yard.tick(declarations)

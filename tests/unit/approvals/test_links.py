@@ -26,6 +26,8 @@ from scheduler_defs.web.access.subjects import declared
 from tests.standins.web import CREDENTIAL, Web, serving
 from tests.unit.approvals.setting import Yard
 
+pytestmark = pytest.mark.attack
+
 ALERTS = """
 alerts:
   channels:

@@ -164,6 +164,7 @@ def test_given_a_window_then_both_its_ends_count_and_an_empty_one_is_no_success(
     assert [problem.problem for problem in none.problems] == ["empty"]
 
 
+@pytest.mark.attack
 def test_given_secrets_and_payloads_then_only_their_traces_are_kept(engine: sa.Engine) -> None:
     entry = Entry(
         Action.TASK_STEERED,

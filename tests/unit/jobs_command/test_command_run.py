@@ -25,6 +25,7 @@ def test_when_a_command_succeeds_its_run_does_and_carries_its_facts(place: Place
     assert ran.succeeded
     assert ran.tags[tags.JOB] == "a-job"
     assert ran.metadata["command"] == "echo 'hello world'"
+    assert ran.metadata["page in Signalbox"].startswith("/signalbox/runs/")
     assert ran.metadata["duration_seconds"] < 10
     assert ran.metadata["peak_memory_bytes"] > 1_000_000
     assert ran.printed() == "hello world\n"

@@ -59,6 +59,7 @@ def test_given_urls_then_nothing_is_embedded_and_no_password_is_shown(make: Make
     assert made.exports["SIGNALBOX_POSTGRES_URL"] == "postgresql+psycopg2://me:secret@db.example/yard"
 
 
+@pytest.mark.attack
 def test_given_any_plan_then_no_secret_is_on_a_command_line(make: Make) -> None:
     made = make()
     assert "secret" not in " ".join(part for item in made.components for part in item.argv or ())

@@ -7,6 +7,8 @@ import pytest
 
 from scheduler_defs.web.rest.routes.files import opened
 
+pytestmark = pytest.mark.attack
+
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:

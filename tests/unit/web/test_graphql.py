@@ -77,6 +77,7 @@ def test_given_the_examples_of_the_docs_then_they_do_what_is_said(web: Web) -> N
     assert (paused.actor, paused.channel, paused.subject) == ("operator", "graphql", "schedule:nightly")
 
 
+@pytest.mark.attack
 def test_given_a_run_that_waits_when_somebody_agrees_then_he_must_be_named(web: Web) -> None:
     operator = web.client(**{WHO: "operator"})
     operator.post("/api/v1/jobs/deploy/runs")
@@ -88,6 +89,7 @@ def test_given_a_run_that_waits_when_somebody_agrees_then_he_must_be_named(web: 
     assert (agreed["given"], agreed["json"]["state"]) == (1, "approved")
 
 
+@pytest.mark.attack
 def test_given_a_role_that_is_bounded_then_it_is_here_too(web: Web) -> None:
     pause = 'mutation {{ signalboxPauseSchedule(name: "{}", dryRun: true) {{ changed }} }}'
     assert asked(web, "of-weekly", pause.format("weekly")).json()["data"]

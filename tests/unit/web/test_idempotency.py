@@ -89,6 +89,7 @@ def test_another_request_with_the_key_is_refused(yard: Yard, path: str, body: by
     assert len(yard.done) == 1
 
 
+@pytest.mark.attack
 def test_a_key_is_its_callers_own(yard: Yard) -> None:
     assert [yard.client(who).post("/runs", headers=KEY).json()["n"] for who in ("ann", "bob")] == [1, 2]
 

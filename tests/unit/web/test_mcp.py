@@ -99,6 +99,7 @@ def test_given_a_client_then_every_tool_says_what_it_takes_and_does(web: Web) ->
     assert len(json.dumps([tool.model_dump(exclude_none=True) for tool in tools.values()])) < 25_000
 
 
+@pytest.mark.attack
 def test_given_a_viewer_then_he_looks_and_acts_on_nothing(web: Web) -> None:
     async def scenario(client: Client) -> list[CallToolResult]:
         return [
@@ -179,6 +180,7 @@ def test_given_an_agent_from_outside_then_it_works_on_a_task_with_its_lease(web:
     assert all("lease" in why for why in found["refused"])
 
 
+@pytest.mark.attack
 def test_given_somebody_of_another_queue_then_he_gets_no_task(web: Web) -> None:
     async def scenario(client: Client) -> str:
         return refused(await client.call_tool("add_task", {"title": "x", "queue": "qa"}))
@@ -196,6 +198,7 @@ def test_given_a_change_then_the_audit_names_the_door(web: Web) -> None:
     assert (entry.actor, entry.channel) == ("operator", "mcp")
 
 
+@pytest.mark.attack
 @pytest.mark.parametrize(
     ("headers", "method", "status"),
     [

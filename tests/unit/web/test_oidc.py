@@ -21,6 +21,8 @@ from tests.conftest import fresh_database
 from tests.standins.oidc import CLIENT, SECRET, StandIn, provider
 from tests.standins.web import LAUNCH, Web, posted, serving
 
+pytestmark = pytest.mark.attack
+
 PAGE = {"Accept": "text/html,*/*", "Sec-Fetch-Mode": "navigate"}
 CALLBACK = "/signalbox/login/callback"
 

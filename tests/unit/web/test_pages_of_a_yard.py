@@ -122,6 +122,7 @@ def test_a_run_lists_its_attempts_and_shows_its_pictures(web: httpx.Client) -> N
     assert saved.headers["content-disposition"].startswith("attachment")
 
 
+@pytest.mark.attack
 def test_a_report_is_shown_without_its_html(web: httpx.Client) -> None:
     answer = web.get("/runs/nightly-2-again/reports/report.md")
     assert '/artifacts/report.md">save report.md</a>' in answer.text

@@ -70,6 +70,7 @@ def test_given_two_that_carry_a_request_out_at_once_then_there_is_one_run_and_bo
     assert web.runs() == before + 1
 
 
+@pytest.mark.attack
 def test_given_the_tags_of_such_a_run_when_somebody_launches_with_them_then_it_is_another_run(
     web: Web,
 ) -> None:

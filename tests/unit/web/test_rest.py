@@ -83,6 +83,7 @@ def test_every_route_says_what_it_needs() -> None:
     )
 
 
+@pytest.mark.attack
 @pytest.mark.parametrize("role", [*Role, "stranger", None])
 def test_each_role_reaches_what_its_actions_allow(web: Web, file: Path, role: Role | str | None) -> None:
     client = web.client(**({WHO: str(role)} if role else {}))
@@ -151,6 +152,7 @@ def test_a_schedule_is_declared_and_removed(web: Web, file: Path) -> None:
     assert "hourly" not in file.read_text()
 
 
+@pytest.mark.attack
 def test_an_editor_of_one_schedule_edits_no_other(web: Web, file: Path) -> None:
     client = web.client(**{WHO: "of-weekly"})
     change = {"changes": {"cron": "0 3 * * 1"}}

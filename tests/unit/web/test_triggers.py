@@ -73,6 +73,7 @@ def test_both_ways_of_signing_are_taken(trigger: Trigger) -> None:
     )
 
 
+@pytest.mark.attack
 @pytest.mark.parametrize(
     "headers",
     [
@@ -105,6 +106,7 @@ def test_a_body_that_has_them_not_is_refused(trigger: Trigger, body: bytes) -> N
         config_of(trigger, body)
 
 
+@pytest.mark.attack
 def test_without_its_secret_nobody_comes_in(trigger: Trigger) -> None:
     assert secret_of(trigger, {"HOOK_SECRET": "x"}) == "x"
     with pytest.raises(NotReachableError, match="HOOK_SECRET is not set"):
@@ -136,6 +138,7 @@ def engine(migrated_url: str) -> Iterator[sa.Engine]:
     made.dispose()
 
 
+@pytest.mark.attack
 def test_a_request_is_taken_once(engine: sa.Engine, declarations: Declarations, trigger: Trigger) -> None:
     yard = Yard()
     delivery = verified(trigger, SECRET, own(), BODY, NOW)
@@ -147,6 +150,7 @@ def test_a_request_is_taken_once(engine: sa.Engine, declarations: Declarations, 
     assert len(yard.launched) == 1
 
 
+@pytest.mark.attack
 def test_one_that_was_refused_may_come_again_and_one_that_was_cut_off_later(
     engine: sa.Engine, declarations: Declarations, trigger: Trigger
 ) -> None:

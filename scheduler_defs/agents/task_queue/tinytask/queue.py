@@ -53,6 +53,7 @@ class TinyTaskQueue:
     """A `TaskQueue` over `<url>/api/v1`. What TinyTask has no field for is kept in tags (`tinytask_row`)."""
 
     backend = "tinytask"
+    knows_requests = False
 
     _held: Held | None = None
     _after = 0

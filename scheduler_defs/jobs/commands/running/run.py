@@ -11,6 +11,7 @@ from typing import Any
 import dagster as dg
 
 from scheduler_defs import tags
+from scheduler_defs.addresses import PAGE, run_page
 from scheduler_defs.errors import SignalboxError
 from scheduler_defs.execution.failure import record_failure
 from scheduler_defs.execution.guard.guard import Guarded
@@ -76,7 +77,7 @@ def _run(
     if prepared.environment.missing:
         names = ", ".join(prepared.environment.missing)
         context.log.warning(f"env: not set in the worker: {names}")
-    metadata |= _about(prepared)
+    metadata |= {PAGE: dg.MetadataValue.url(run_page(context.run_id)), **_about(prepared)}
     began = time.time() - 0.05  # a file system's clock may be a tick behind
     pipes = CommandPipes(context, prepared.scratch.path, {"params": dict(prepared.params)}, reported)
     # Aside: what is logged here must not come between the command and its last line.
