@@ -85,14 +85,9 @@ def test_what_people_and_agents_write_is_shown_and_never_run(
     api.post(f"/tasks/{task}/subtasks", json={"title": ATTACK, "description": ATTACK})
     done = api.post("/tasks", json={"title": "done", "queue": queue}).json()["id"]
     api.post(f"/tasks/{done}/complete", json={"result": {ATTACK: ATTACK}})
-    declared = {
-        "name": f"said-{queue}",
-        "job": "heartbeat",
-        "every": "7d",
-        "description": ATTACK,
-        "owner": "x",
-    }
-    assert api.post("/schedules", json=declared).status_code == 201
+    entry = {"job": "heartbeat", "every": "7d", "description": ATTACK}
+    assert api.post("/schedules", json={"name": f"said-{queue}", "entry": entry}).status_code == 201
+    until(lambda: api.get(f"/schedules/said-{queue}").status_code == 200, "it is declared")
     api.post(f"/tasks/{task}/fail", json={"reason": ATTACK})
     api.post("/schedules/heartbeat/pause", json={"reason": ATTACK})
     api.post("/agents/vaela/pause", json={"reason": ATTACK})

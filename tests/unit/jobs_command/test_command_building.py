@@ -65,7 +65,7 @@ def test_given_a_command_job_its_runs_carry_the_tags_of_its_declaration() -> Non
     assert Retries.model_validate_json(job.run_tags[tags.RETRIES]).max_attempts == 3
     assert job.run_tags["team"] == "ops"
     assert job.metadata["declared"].value == "config/jobs.yaml:7:3"
-    assert job.metadata[PAGE] == dg.MetadataValue.url(job_page(job.name))
+    assert job.metadata[PAGE] == dg.MetadataValue.url(job_page("a-job"))
     assert job.metadata["timeout_seconds"].value == 60.0
     assert job.executor_def is dg.in_process_executor
 
