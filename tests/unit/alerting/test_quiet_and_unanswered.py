@@ -120,6 +120,22 @@ def test_given_nobody_acknowledges_then_somebody_else_is_told_once(yard: Yard) -
     assert yard.told[0]["escalated"] is True
 
 
+def test_given_quiet_hours_that_begin_after_an_alert_then_it_is_escalated_within_them(yard: Yard) -> None:
+    now = dt.datetime.now(dt.UTC)
+    begin, end = now + dt.timedelta(minutes=5), now + 8 * HOUR
+    declarations = yard.declare(
+        "alerts:\n  channels:\n" + yard.to_file() + "    book: {type: log}\n  rules:\n"
+        "    r: {on: run_failed, channels: book, escalate_after: 10m, escalate_to: file,"
+        f' quiet_hours: "{begin:%H:%M}-{end:%H:%M}"}}\n'
+    )
+    yard.tick(declarations, now)
+    yard.run()
+    yard.tick(declarations, now)
+    assert yard.told == []
+    yard.tick(declarations, now + dt.timedelta(minutes=15))
+    assert [each["escalated"] for each in yard.told] == [True]
+
+
 def test_given_somebody_acknowledges_then_nobody_else_is_told_and_it_is_signed_for(yard: Yard) -> None:
     declarations = yard.declare(
         "alerts:\n  channels:\n" + yard.to_file() + "    book: {type: log}\n  rules:\n"

@@ -287,6 +287,16 @@ def test_jitter_delays_a_run_by_the_same_time_whenever_it_is_asked(yard: Yard) -
     assert at(9) + delay <= when < at(9) + delay + dt.timedelta(minutes=1)
 
 
+def test_given_a_grace_that_is_shorter_than_the_jitter_then_the_delay_is_not_too_late(yard: Yard) -> None:
+    policies = Policies(jitter=dt.timedelta(minutes=20), misfire_grace=dt.timedelta(minutes=1))
+    assert jitter_delay("hourly", at(9), policies.jitter) > dt.timedelta(minutes=1)
+    jittered = schedule(policies=policies)
+    ran = [
+        each for minute in range(25) for each in due(yard.tick(jittered, at(9, minute), late=dt.timedelta()))
+    ]
+    assert ran == ["2026-03-02T09:00:00+00:00"]
+
+
 @pytest.mark.parametrize(
     ("catch_up", "expected"),
     [
