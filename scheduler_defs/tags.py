@@ -50,6 +50,8 @@ NEXT_STAGE = "signalbox/next_stage"
 """Of a run that has come to such a step: whether another has gone on."""
 
 RETRIES = "signalbox/retries"
+IGNORED = "signalbox/ignored"
+"""What a launch gave and nobody can use, as JSON of tags. The run does not carry them themselves."""
 ERROR = "signalbox/error"
 WORKER = "signalbox/worker"
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError
 
 from scheduler_defs import tags
 
@@ -19,17 +19,29 @@ if TYPE_CHECKING:
     from scheduler_defs.declarations.models.declared import Retries
 
 
+Wait = Annotated[dt.timedelta, Field(ge=dt.timedelta(0), le=dt.timedelta(days=36_525))]
+"""As long as a declaration may say. Not any length can be added to a time."""
+
+
 class RetryPolicy(BaseModel):
     """`max_attempts` is the total, the first attempt included. Empty `retry_on`: after any failure."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    max_attempts: int = 1
+    max_attempts: PositiveInt = 1
     backoff: Literal["none", "fixed", "exponential"] = "exponential"
-    base: dt.timedelta = dt.timedelta(seconds=60)
-    cap: dt.timedelta = dt.timedelta(hours=1)
+    base: Wait = dt.timedelta(seconds=60)
+    cap: Wait = dt.timedelta(hours=1)
     jitter: bool = False
     retry_on: tuple[str | int, ...] = ()
+
+
+def read_policy(text: str) -> RetryPolicy | None:
+    """The policy that a run's tag holds; None: none, or one that cannot be followed."""
+    try:
+        return RetryPolicy.model_validate_json(text) if text else None
+    except ValidationError:
+        return None
 
 
 def delay(policy: RetryPolicy, attempt: int, seed: str) -> dt.timedelta:
@@ -41,9 +53,10 @@ def delay(policy: RetryPolicy, attempt: int, seed: str) -> dt.timedelta:
         return dt.timedelta(0)
     wait = policy.base
     if policy.backoff == "exponential":
-        # Beyond the cap the exponent no longer matters, and 2**n would overflow a timedelta.
-        doublings = min(max(attempt, 1) - 1, 40)
-        wait = min(policy.base * 2**doublings, policy.cap) if policy.base < policy.cap else policy.cap
+        # Compared as numbers: the product would overflow a timedelta long before the last attempt.
+        factor = 2.0 ** min(max(attempt, 1) - 1, 64)
+        is_short = policy.base.total_seconds() * factor < policy.cap.total_seconds()
+        wait = policy.base * factor if is_short else policy.cap
     if policy.jitter:
         fraction = int.from_bytes(hashlib.sha256(seed.encode()).digest()[:4], "big") / 2**32
         wait *= 0.5 + fraction / 2
@@ -61,12 +74,8 @@ def is_retriable(policy: RetryPolicy, failure: str | None, exit_code: int | None
 
 def next_attempt_at(run_tags: Mapping[str, str], failed_at: dt.datetime, seed: str) -> dt.datetime | None:
     """When a run with these tags, which failed at `failed_at`, is tried again; None: it is not."""
-    text = run_tags.get(tags.RETRIES)
-    if not text:
-        return None
-    try:
-        policy = RetryPolicy.model_validate_json(text)
-    except ValidationError:
+    policy = read_policy(run_tags.get(tags.RETRIES, ""))
+    if policy is None:
         return None
     attempt = _number(run_tags.get(tags.ATTEMPT)) or 1
     if attempt >= policy.max_attempts:

@@ -129,6 +129,34 @@ def test_given_stopped_sensors_of_ours_then_status_says_what_stands_still(
 
 
 @pytest.mark.case("ui-UI-19")
+@pytest.mark.parametrize(
+    "text",
+    [
+        "retention: {automatic: false}\n",
+        """
+jobs: {release: {steps: {build: {command: [make]}, deploy: {command: [make], needs: [build], approve: yes}}}}
+schedules: {s: {job: release, cron: "0 2 * * *", heartbeat_env: BEAT}}
+agents: {vaela: {queue: [dev, "hard to say"], command: [echo]}}
+audit: {checkpoints: [{to: /mnt/x}]}
+""",
+        "alerts: {channels: {book: {type: log}}}\n",
+    ],
+)
+def test_given_any_declarations_then_it_is_known_what_stands_still_without_each_sensor(
+    tmp_path: Path, text: str
+) -> None:
+    from scheduler_defs.assembly import build
+    from scheduler_defs.declarations import load
+    from scheduler_defs.stack.health.switches import engine_sensors
+
+    (tmp_path / "a.yaml").write_text(text)
+    found = load(tmp_path)
+    assert found.problems == ()
+    declared = found.declarations
+    assert {sensor.name for sensor in build(declared).sensors or ()} == set(engine_sensors(declared))
+
+
+@pytest.mark.case("ui-UI-19")
 def test_given_a_stopped_sensor_then_the_plan_names_it() -> None:
     from scheduler_defs.declarations.models.declared import Declarations
 

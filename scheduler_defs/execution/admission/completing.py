@@ -9,7 +9,6 @@ declares, and what belongs to another run is taken out.
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -27,7 +26,16 @@ from dagster._core.storage.tags import (
 
 from scheduler_defs import tags
 from scheduler_defs.approvals.stages import stage_key
-from scheduler_defs.retries.backoff import retry_key
+from scheduler_defs.execution.admission.values import (
+    MAX_RUNTIME_KEYS,
+    max_runtime_of,
+    priority_of,
+    read_attempts,
+    unusable,
+    usable,
+    why_unusable,
+)
+from scheduler_defs.retries.backoff import read_policy, retry_key
 from scheduler_defs.tags import Trigger
 
 REQUIRED = (tags.JOB, tags.TRIGGER, tags.ATTEMPT, tags.MAX_ATTEMPTS)
@@ -35,12 +43,14 @@ REQUIRED = (tags.JOB, tags.TRIGGER, tags.ATTEMPT, tags.MAX_ATTEMPTS)
 
 _OF_ONE_LAUNCH = frozenset(
     {
-        *(tags.ATTEMPT, tags.TRIGGER, tags.ACTOR, tags.REASON, tags.MISSED, tags.ROOT_RUN),
+        *(tags.ATTEMPT, tags.TRIGGER, tags.ACTOR, tags.REASON, tags.MISSED, tags.ROOT_RUN, tags.IGNORED),
         *tags.OF_ONE_REQUEST,
         *(RUN_KEY_TAG, TICK_ID_TAG, SCHEDULED_EXECUTION_TIME_TAG),
     }
 )
 """What belongs to one launch, and is not its own in whoever copies that run's tags."""
+_SHOWN = 100
+"""Characters of a value that cannot be used."""
 _BY_TICKS = frozenset({Trigger.SCHEDULE, Trigger.RETRY, Trigger.AGENT_QUEUE, Trigger.SENSOR})
 
 
@@ -97,7 +107,10 @@ def complete(run: DagsterRun, declared: JobDeclares, person: str, *, asked: bool
         given = {key: value for key, value in given.items() if key not in copied}
     if not asked and not retry:
         given = {key: value for key, value in given.items() if key not in tags.OF_ONE_REQUEST}
-    found = {**declared.tags, **given}
+    ignored = {**unusable(declared.tags), **unusable(given)}
+    found = {**usable(declared.tags), **usable(given)}
+    if ignored:
+        found[tags.IGNORED] = json.dumps(ignored)
     found.setdefault(tags.JOB, declared.job or run.job_name)
     found[tags.TRIGGER] = str(_trigger(run, given))
     _complete_attempts(found)
@@ -109,16 +122,25 @@ def complete(run: DagsterRun, declared: JobDeclares, person: str, *, asked: bool
 
 
 def faults(run_tags: Mapping[str, str]) -> list[str]:
-    """One line for each value that is no number, and is therefore ignored."""
-    found: list[str] = []
-    if (priority := run_tags.get(tags.PRIORITY)) is not None and not _is_integer(priority):
-        found.append(f"{tags.PRIORITY}={priority}: not a whole number, so the run has priority 0")
-    found += [
-        f"{key}={run_tags[key]}: not a number of seconds above 0, so the run has no time-out"
-        for key in (tags.MAX_RUNTIME, f"{tags.MAX_RUNTIME}_seconds")
-        if key in run_tags and not _is_positive(run_tags[key])
+    """One line for each value that was given and cannot be used, with what holds instead."""
+    try:
+        given = json.loads(run_tags.get(tags.IGNORED, "{}"))
+    except ValueError:
+        return []
+    found = unusable(given) if isinstance(given, dict) else {}
+    return [
+        f"{key}={text[:_SHOWN]}: {why_unusable(key)}, so {_instead(key, run_tags)}"
+        for key, text in found.items()
     ]
-    return found
+
+
+def _instead(key: str, run_tags: Mapping[str, str]) -> str:
+    if key == tags.PRIORITY:
+        return f"the run has priority {priority_of(run_tags)}"
+    if key in MAX_RUNTIME_KEYS:
+        seconds = max_runtime_of(run_tags)
+        return "the run has no time-out" if seconds is None else f"the run's time-out is {seconds:g} s"
+    return f"the run has {run_tags.get(tags.MAX_ATTEMPTS, '1')} attempt(s)"
 
 
 def _trigger(run: DagsterRun, given: Mapping[str, str]) -> str:
@@ -142,26 +164,15 @@ def _trigger(run: DagsterRun, given: Mapping[str, str]) -> str:
 
 def _complete_attempts(found: dict[str, str]) -> None:
     """Attempt and maximum as whole numbers, and the policy that the next attempt is decided by."""
-    most = _policy_attempts(found.get(tags.RETRIES))
+    policy = read_policy(found.get(tags.RETRIES, ""))
     said = found.get(tags.MAX_ATTEMPTS, "")
-    if most is None:
-        most = int(said) if said.isdecimal() and int(said) > 0 else 1
-        if most > 1 and tags.TASK not in found:
-            found[tags.RETRIES] = json.dumps({"max_attempts": most})
+    most = policy.max_attempts if policy else read_attempts(said) or 1
+    if policy is None and most > 1 and tags.TASK not in found:
+        found[tags.RETRIES] = json.dumps({"max_attempts": most})
     if tags.TASK in found and tags.ATTEMPT not in found:
         most = 1  # launched by hand, beside the queue, which gives its tasks out anew
     found[tags.MAX_ATTEMPTS] = said if tags.TASK in found and most > 1 else str(most)
-    attempt = found.get(tags.ATTEMPT, "")
-    found[tags.ATTEMPT] = attempt if attempt.isdecimal() and int(attempt) > 0 else "1"
-
-
-def _policy_attempts(text: str | None) -> int | None:
-    try:
-        policy = json.loads(text or "null")
-    except ValueError:
-        return None
-    most = policy.get("max_attempts") if isinstance(policy, dict) else None
-    return most if isinstance(most, int) and not isinstance(most, bool) and most > 0 else None
+    found[tags.ATTEMPT] = str(read_attempts(found.get(tags.ATTEMPT, "")) or 1)
 
 
 def _asker(found: Mapping[str, str], person: str) -> str:
@@ -189,19 +200,3 @@ def with_lineage(run: DagsterRun) -> DagsterRun:
     if parent and root and run.parent_run_id is None:
         return run._replace(parent_run_id=parent, root_run_id=root)
     return run
-
-
-def _is_integer(text: str) -> bool:
-    try:
-        int(text)
-    except ValueError:
-        return False
-    return True
-
-
-def _is_positive(text: str) -> bool:
-    try:
-        seconds = float(text)
-    except ValueError:
-        return False
-    return math.isfinite(seconds) and seconds > 0

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from dagster import DagsterInstance, DagsterRun
-from dagster._core.storage.tags import MAX_RUNTIME_SECONDS_TAG
 
+from scheduler_defs.execution.admission.values import max_runtime_of
 from scheduler_defs.execution.failure import record_failure
 from scheduler_defs.execution.leases import guards as guard_registry
 from scheduler_defs.execution.life import clock
@@ -25,12 +25,7 @@ _LOOKED_AT_SECONDS = 5.0
 
 def max_runtime_seconds(run: DagsterRun) -> float | None:
     """The run's time-out, or None. A value that is no positive number is none."""
-    text = run.tags.get(MAX_RUNTIME_SECONDS_TAG) or run.tags.get("dagster/max_runtime_seconds")
-    try:
-        seconds = float(text) if text else 0.0
-    except ValueError:
-        return None
-    return seconds if seconds > 0 else None
+    return max_runtime_of(run.tags)
 
 
 @contextmanager

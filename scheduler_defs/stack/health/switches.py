@@ -14,8 +14,16 @@ def engine_sensors(declarations: Declarations) -> Mapping[str, str]:
         "retries": "no failed run is tried again",
         "declarations": "faults in changed files are not noticed",
     }
-    if declarations.alerts.channels:
-        found["alerts"] = "no alert is sent"
+    if declarations.alerts.channels or any(
+        each.heartbeat_env is not None for each in declarations.schedules.values()
+    ):
+        found["alerts"] = "no alert and no heartbeat is sent"
+    if declarations.retention.automatic:
+        found["maintenance"] = "nothing that was kept for long enough is pruned"
+    if declarations.audit.checkpoints:
+        found["audit_checkpoints"] = "no checkpoint of the audit is brought away"
+    if any(job.in_stages for job in declarations.jobs.values()):
+        found["stages"] = "no run goes on behind a step that people have agreed to"
     for queue in declarations.served_queues:
         found[f"agent_queue_{dagster_name(queue)}"] = f"no task of queue {queue} is given to an agent"
     return found

@@ -16,6 +16,7 @@ from enum import StrEnum
 from typing import Any, Protocol
 
 from scheduler_defs import tags
+from scheduler_defs.execution.admission.values import priority_of
 from scheduler_defs.execution.queue.capacity import RUN_QUEUE, LiveWorker, Slots
 from scheduler_defs.limits import TagLimit
 
@@ -35,18 +36,14 @@ class QueuedRun:
     """What Dagster's pools need to know of the run; None when it uses no pool."""
     queue: str = field(init=False)
     priority: int = field(init=False)
-    """`dagster/priority`, larger is sooner; 0 when absent or not a number, as in Dagster."""
+    """`dagster/priority`, larger is sooner; 0 when absent or not a number, as in Dagster, or too large."""
     kind: frozenset[tuple[str, str]] = field(init=False, repr=False)
     """Runs of one kind go to the same queue and are counted by the same limits."""
 
     def __post_init__(self) -> None:
-        try:
-            priority = int(self.tags.get(tags.PRIORITY, "0"))
-        except ValueError:
-            priority = 0
         # Once per run, and not once per look at the queue: there are many looks.
         kind = frozenset(item for item in self.tags.items() if item[0] != tags.PRIORITY)
-        object.__setattr__(self, "priority", priority)
+        object.__setattr__(self, "priority", priority_of(self.tags))
         object.__setattr__(self, "queue", self.tags.get(tags.CELERY_QUEUE, RUN_QUEUE))
         object.__setattr__(self, "kind", kind)
 

@@ -13,6 +13,7 @@ import pytest
 from scheduler_defs import tags
 from scheduler_defs.execution.admission.completing import missing
 from scheduler_defs.execution.admission.person import acting
+from scheduler_defs.execution.admission.values import unusable
 from tests.unit.execution.admission.doors import DUE, Doors
 
 Launch = Callable[[Doors], dg.DagsterRun]
@@ -216,16 +217,42 @@ def test_given_the_number_of_attempts_alone_then_the_run_has_a_policy_to_be_retr
 @pytest.mark.parametrize(
     ("key", "value", "said"),
     [
-        *((tags.MAX_RUNTIME, value, "has no time-out") for value in ("x", "0", "-1", "nan")),
-        *((tags.PRIORITY, value, "has priority 0") for value in ("abc", "1.5")),
+        *(
+            (tags.MAX_RUNTIME, value, "has no time-out")
+            for value in ("x", "", "0", "-1", "nan", "inf", "1e15")
+        ),
+        ("dagster/max_runtime_seconds", "-5", "has no time-out"),
+        *((tags.PRIORITY, value, "has priority 0") for value in ("abc", "1.5", "9" * 400, "-" + "9" * 5000)),
+        *((tags.MAX_ATTEMPTS, value, "has 1 attempt(s)") for value in ("x", "0", "2.0", "9" * 5000)),
+        *(
+            (tags.RETRIES, value, "has 1 attempt(s)")
+            for value in ("x", "3", '{"max_attempts": 0}', "[" * 9999)
+        ),
+        (tags.RETRIES, '{"max_attempts": 2, "backoff": "fixed", "base": "P900000000D"}', "has 1 attempt(s)"),
     ],
 )
-def test_given_a_tag_that_is_no_number_then_the_runs_events_say_that_it_is_ignored(
+def test_given_a_tag_that_nobody_can_use_then_the_runs_events_say_that_it_is_ignored_and_it_is(
     yard: Doors, key: str, value: str, said: str
 ) -> None:
     run = yard.launchpad("plain", {key: value})
     messages = [entry.message for entry in yard.instance.all_logs(run.run_id)]
-    assert any(f"{key}={value}" in message and said in message for message in messages)
+    assert [message for message in messages if f"Ignored: {key}={value[:40]}" in message and said in message]
+    assert key not in run.tags or not unusable(run.tags), (
+        "Dagster would cancel a run whose time-out is below 0"
+    )
+    assert tags.RETRY_AT not in yard.fail(run).tags
+
+
+@pytest.mark.case("ui-UI-15")
+def test_given_a_tag_that_nobody_can_use_then_what_the_job_declares_holds(yard: Doors) -> None:
+    run = yard.launchpad("line", {tags.MAX_RUNTIME: "-1", tags.PRIORITY: "9" * 400, tags.MAX_ATTEMPTS: "x"})
+    assert_carries(run, LINE)
+    assert_carries(yard.reexecution(yard.fail(run)), {**LINE, tags.IGNORED: None})
+
+
+def test_given_somebodys_own_list_of_ignored_tags_then_the_run_starts(yard: Doors) -> None:
+    for text in ("{", "[]", '{"x": 1}', '{"dagster/priority": {}}'):
+        assert yard.launchpad("plain", {tags.IGNORED: text}).status is dg.DagsterRunStatus.QUEUED
 
 
 def assert_carries(run: dg.DagsterRun, wanted: Mapping[str, str | None]) -> None:

@@ -31,6 +31,18 @@ def test_given_a_cap_below_the_base_then_the_cap_is_the_wait() -> None:
     assert _seconds(policy, 2) == [3600, 3600]
 
 
+@pytest.mark.parametrize("attempt", [1, 35, 36, 41, 63, 64, 65, 999])
+@pytest.mark.parametrize("base", [dt.timedelta(0), dt.timedelta(seconds=1), dt.timedelta(hours=1)])
+def test_given_any_attempt_that_a_declaration_allows_then_there_is_a_wait_up_to_the_cap(
+    attempt: int, base: dt.timedelta
+) -> None:
+    cap = dt.timedelta(days=36_525)
+    found = delay(RetryPolicy(max_attempts=1_000, base=base, cap=cap), attempt, "run")
+    assert found == min(base.total_seconds() * 2 ** (attempt - 1), cap.total_seconds()) * dt.timedelta(
+        seconds=1
+    )
+
+
 @given(st.integers(1, 10_000), st.text(max_size=20))
 def test_given_jitter_then_the_wait_is_between_half_and_all_of_it_and_repeatable(
     attempt: int, seed: str

@@ -6,12 +6,14 @@ from collections import Counter
 from datetime import timedelta
 from itertools import combinations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from scheduler_defs import tags
 from scheduler_defs.execution.queue.capacity import LiveWorker
 from scheduler_defs.execution.queue.choice.select import (
+    AGEING,
     ActiveRun,
     QueuedRun,
     Reason,
@@ -247,6 +249,16 @@ def test_given_a_shared_and_a_special_worker_when_both_queues_wait_then_all_slot
 
 def test_given_a_priority_that_is_no_number_when_ordering_then_it_counts_as_zero() -> None:
     assert QueuedRun("r", 1, 0.0, {tags.PRIORITY: "urgent"}).priority == 0
+
+
+@pytest.mark.case("ui-UI-15")
+@pytest.mark.parametrize("priority", ["9" * 400, "-" + "9" * 400, "9" * 5000])
+@pytest.mark.parametrize("ageing", [timedelta(0), AGEING])
+def test_given_a_priority_that_no_clock_can_hold_when_ordering_then_the_queue_goes_on(
+    priority: str, ageing: timedelta
+) -> None:
+    runs = [QueuedRun("odd", 2, 9.0, {tags.PRIORITY: priority}), QueuedRun("plain", 1, 9.0, {})]
+    assert [run.run_id for run in in_order(runs, ageing)] == ["plain", "odd"]
 
 
 def test_given_no_ageing_when_ordering_then_priority_alone_decides() -> None:
