@@ -13,7 +13,7 @@ Rule = tuple[re.Pattern[str], str | Callable[[Match[str]], str]]
 _NAMES = (
     r"pass(?:word|wd|phrase|code)|pwd|secret|token(?!s\b|iz)|api[_-]?key|access[_-]?key|private[_-]?key"
     r"|auth[_-]?key|encryption[_-]?key|credentials?|session[_-]?(?:id|key)|sessionid|phpsessid|jsessionid"
-    r"|client[_-]?secret"
+    r"|client[_-]?secret|rediscli_auth"
 )
 _QUOTED = (
     r"""\\"(?:\\{3}"|\\(?!")[^\n]|[^"\\\n])*+(?:\\"|"|$)"""  # inside JSON that is itself a JSON string
@@ -50,11 +50,13 @@ _ELEMENT = re.compile(rf"""(?i)(<(?:\w{{1,20}}[:_-])?(?:{_NAMES}|pass|pw)[^<>]{{
 _OPTION = re.compile(rf"""(?i)(--?(?:[\w]{{1,20}}-){{0,3}}(?:{_NAMES})[\w-]{{0,20}}\s{{1,4}}){_VALUE}""")
 _CURL = re.compile(
     r"""\b(curl\b[^\n|;&]{0,300}?\s(?:-[A-Za-z]{0,6}u|--user|--proxy-user|-U)[\s=]{0,4})"""
-    r"""(?:\[redacted\]|'[^'\n]*'|"[^"\n]*"|[^\s:"']{0,80}:[^\s"']+)"""
+    r"""(?:'[^'\n]*'|"[^"\n]*"|[^\s"']){1,500}+"""  # one word of a shell
 )
 _CLIENTS = re.compile(
     r"""\b((?:(?:mysql|mariadb)[\w-]{0,12}\b[^\n|;&]{0,300}?\s-p|sshpass\s{1,4}-p\s{0,4}"""
-    r"""|redis-cli\b[^\n|;&]{0,300}?\s(?:-a|--pass)\s{1,4}))(?:'[^'\n]*'|"[^"\n]*"|[^\s'"]+)"""
+    r"""|redis-cli\b[^\n|;&]{0,300}?\s(?:-a|--pass)\s{1,4}"""
+    r"""|(?:mongo(?:sh|dump|restore|export|import)?|(?:docker|podman|helm|skopeo|oras|crane|az|nerdctl)"""
+    r"""(?:\s[\w-]{1,20}){0,2}\slogin)\b[^\n|;&]{0,300}?\s-p\s{1,4}))(?:'[^'\n]*'|"[^"\n]*"|[^\s'"]+)"""
 )
 _USERINFO = re.compile(
     r"(?i)\b([a-z][a-z0-9+.-]{0,20}://)(?:[^\s/@:\"'<>]{0,256}:(?!\d{1,5}[/?#\s])[^\s\"'<>]{0,256}@"
@@ -79,6 +81,6 @@ RULES: tuple[Rule, ...] = (
 HINTS = (
     *("pass", "pwd", "pw", "secret", "token", "api", "access", "private", "auth", "encryption", "credential"),
     *("session", "sessid", "sid=", "cookie", "bearer", "basic", "signature", "response", "identified"),
-    *("curl", "mysql", "mariadb", "redis-cli", "://", "?", "&"),
+    *("curl", "mysql", "mariadb", "redis-cli", "mongo", "login", "://", "?", "&"),
 )
 """Every rule needs one of these, or a digit: most texts have neither and need no further look."""

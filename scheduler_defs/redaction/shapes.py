@@ -15,6 +15,7 @@ _PRIVATE_KEY = re.compile(
 _HOOK = re.compile(
     r"(?i)\b(hooks\.slack(?:-gov)?\.com/(?:services|workflows|triggers)/|discord(?:app)?\.com/api/(?:v\d{1,2}/)?webhooks/"
     r"|api\.telegram\.org/(?:file/)?bot|hooks\.zapier\.com/hooks/catch/"
+    r"|hc-ping\.com/|hooks/(?=[a-z0-9]{26}\b)"
     r"|webhook\.office\.com/webhookb?2?/|outlook\.office(?:365)?\.com/webhook/"
     r"|chat\.googleapis\.com/v1/spaces/[\w-]{1,80}/messages\?)(?:\[redacted\]|[^\s\"'<>)\]}]+)"
 )
@@ -68,7 +69,20 @@ RULES: tuple[Rule, ...] = (
     (_HEXADECIMAL, REDACTED),
 )
 HINTS = (
-    *("private key", "hooks.", "webhook", "telegram", "akia", "asia", "ghp_", "gho_", "ghu_", "ghs_", "ghr_"),
+    *(
+        "private key",
+        "hooks",
+        "hc-ping",
+        "webhook",
+        "telegram",
+        "akia",
+        "asia",
+        "ghp_",
+        "gho_",
+        "ghu_",
+        "ghs_",
+        "ghr_",
+    ),
     *("github_pat_", "glpat-", "gldt-", "glrt-", "glptt-", "glsa_", "xox", "xapp-", "sk-", "sk_", "rk_"),
     *("pk-", "pk_", "rk-", "whsec_", "gsk_", "npm_", "hf_", "pypi-", "sg.", "hvs.", "hvb.", "shp", "aiza"),
     *("ya29", "age-secret", "eyj"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,10 @@ def ending(folder: Path, text: str) -> tuple[Ending, str]:
     return report.ending(Ending.SUCCESS), report.reason or report.fault
 
 
+REST = "failed, retry, needs_input, rate_limited"
+KEYS = "result, comments, question, retry_after, not_before"
+
+
 @pytest.mark.case("agents-X-report-fail-open")
 @pytest.mark.parametrize(
     ("text", "reason"),
@@ -57,12 +62,43 @@ def ending(folder: Path, text: str) -> tuple[Ending, str]:
         ('["failed"]', "the report is not a JSON object but list"),
         ("x" * 1_048_577, "the report has more than 1048576 bytes"),
         ("[" * 100_000, "the report cannot be read: nested too deeply"),
+        ('{"Status": "Failed", "Reason": "no such branch"}', "no such branch"),
+        *(
+            (f'{{"status": {none}}}', f"status {said!r}: allowed are complete, {REST}")
+            for none, said in (("false", "False"), ("0", "0"), ('""', ""), ("[]", "[]"))
+        ),
+        *(
+            (text, f"the report has only {key!r}: allowed are status, reason, {KEYS}")
+            for key, text in (
+                ("state", '{"state": "failed"}'),
+                ("report", '{"report": {"status": "failed"}}'),
+            )
+        ),
     ],
 )
 def test_given_a_report_that_is_not_as_it_should_be_then_it_never_completes_the_task(
     tmp_path: Path, text: str, reason: str
 ) -> None:
     assert ending(tmp_path, text) == (Ending.ERROR, reason)
+
+
+@pytest.mark.case("agents-X-report-fail-open")
+def test_given_something_else_in_the_reports_place_then_it_never_completes_the_task(tmp_path: Path) -> None:
+    assert read_report(tmp_path, {"task": {"status": "complete"}}).fault == "the report is not a file"
+    os.mkfifo(tmp_path / "pipe")
+    assert read_report(tmp_path / "pipe", {}).fault == "the report is not a file", "reading it never ends"
+    assert read_report(tmp_path / "none", {"task": {"status": "complete"}}).status == "complete"
+
+
+@pytest.mark.case("agents-X-report-content")
+@pytest.mark.parametrize("at", ["0001-01-01T00:00:00", "9999-12-31T23:59:59-12:00", "9999-12-31", "soon"])
+def test_given_an_instant_that_cannot_be_waited_for_then_it_is_left_out_and_named(
+    tmp_path: Path, at: str
+) -> None:
+    (tmp_path / "report.json").write_text(json.dumps({"status": "retry", "not_before": at}))
+    report = read_report(tmp_path / "report.json", {})
+    assert (report.status, report.not_before) == ("retry", None)
+    assert "neither was given" in report.notes[0]
 
 
 @pytest.mark.case("agents-X-report-fail-open")

@@ -78,6 +78,11 @@ def test_a_mutation_in_any_other_body_is_refused(web: Web, kind: str) -> None:
         "/report_asset_materialization/any/key",
         "/report_asset_check/k",
         "/report_asset_observation/k",
+        "/api/v1/jobs/deploy/launch",
+        "/api/v1/schedules/nightly/pause",
+        "/mcp",
+        "/signalbox/jobs/deploy",
+        "/no/such",
     ],
 )
 def test_another_pages_post_is_refused(web: Web, path: str, headers: dict[str, str]) -> None:
@@ -85,7 +90,9 @@ def test_another_pages_post_is_refused(web: Web, path: str, headers: dict[str, s
 
 
 @pytest.mark.case("attack-a1-csrf")
-@pytest.mark.parametrize("path", ["/", "/graphql", "/server_info", "/runs", "/no/such"])
+@pytest.mark.parametrize(
+    "path", ["/", "/graphql", "/server_info", "/runs", "/no/such", "/api/v1/docs", "/mcp", "/signalbox"]
+)
 def test_nothing_is_shown_in_somebodys_frame(web: Web, path: str) -> None:
     answer = web.client().get(path, headers={"Accept": "text/html"})
     assert answer.headers["X-Frame-Options"] == "DENY"
@@ -96,7 +103,9 @@ def test_nothing_is_shown_in_somebodys_frame(web: Web, path: str) -> None:
 
 @pytest.mark.case("attack-a2-rebinding")
 @pytest.mark.parametrize("host", ["evil.example", "evil.example:3000", "127.0.0.1.evil.example", "192.0.2.7"])
-@pytest.mark.parametrize("path", ["/", "/graphql", "/logs/x/y.err", "/server_info"])
+@pytest.mark.parametrize(
+    "path", ["/", "/graphql", "/logs/x/y.err", "/server_info", "/api/v1/runs", "/mcp", "/signalbox"]
+)
 def test_a_name_that_is_not_ours_is_refused(web: Web, host: str, path: str) -> None:
     headers = {"Host": host, "Origin": f"http://{host}"}
     assert web.client().get(path, headers=headers).status_code == 421

@@ -149,7 +149,7 @@ def test_given_a_program_that_keeps_its_output_to_itself_then_nobody_says_that_i
 
 @pytest.mark.case("commands-R05")
 @pytest.mark.case("commands-R06")
-@pytest.mark.parametrize("tag", [None, "abc", "2h", "0", "nan"])
+@pytest.mark.parametrize("tag", [None, "abc", "2h", "0", "nan", "-1", "inf", "1e15"])
 def test_given_no_usable_time_limit_in_the_tags_then_a_job_with_steps_keeps_its_own(
     place: Place, tag: str | None
 ) -> None:

@@ -18,7 +18,8 @@ from scheduler_defs.cli.main import system_said
 from scheduler_defs.cli.terminal.output import counted, print_json, print_line, print_record, print_table, say
 from scheduler_defs.cli.terminal.values import parse_settings
 from scheduler_defs.declarations.models.declared import Param
-from scheduler_defs.errors import UsageError
+from scheduler_defs.errors import SignalboxError, UsageError
+from scheduler_defs.jobs.commands.params import check_values
 
 ROOT = Path(__file__).parents[2]
 EVIL = "\x1b[31mred\x1b]0;pwn\x07 \x9b2J two\nlines \u202e"
@@ -28,6 +29,8 @@ PARAMS = {
     "rows": Param(name="rows", type="integer"),
     "share": Param(name="share", type="number"),
     "flag": Param(name="flag", type="boolean"),
+    "pick": Param(name="pick", choices=("a", "b")),
+    "few": Param(name="few", type="integer", maximum=4),
 }
 
 
@@ -38,7 +41,7 @@ def signalbox(*words: str, **environment: str) -> subprocess.CompletedProcess[st
         cwd=ROOT,
         env={**kept, **environment},
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         timeout=120,
     )
 
@@ -99,10 +102,35 @@ def test_given_a_declared_parameter_then_its_type_decides_what_a_text_is(pair: s
 
 
 @pytest.mark.case("newcomer-X-set")
-@pytest.mark.parametrize("pair", ["rows=1:30", "rows=1_0", "rows=1.0", "share=nan", "flag=yes", "other=1"])
-def test_given_a_text_that_is_not_of_the_type_then_it_is_refused(pair: str) -> None:
-    with pytest.raises(UsageError, match=r"must be a|must be true or false|no parameter 'other'"):
+@pytest.mark.parametrize(
+    ("pair", "said"),
+    [
+        *((f"rows={text}", "must be a whole number") for text in ("1:30", "1_0", "1.0", "٣", "", "9" * 5000)),
+        *((f"share={text}", "must be a number") for text in ("nan", "Infinity", "x", "")),
+        *((f"flag={text}", "must be true or false") for text in ("yes", "TRUE", "1", "")),
+        *(
+            (pair, "must be between -9223372036854775807 and")
+            for pair in ("rows=1" + "0" * 19, "share=-1e400")
+        ),
+        ("pick=c", "must be one of a, b, not 'c'"),
+        ("few=5", "must be at most 4"),
+        ("other=1", "no parameter 'other'"),
+    ],
+)
+def test_given_a_text_that_is_not_allowed_then_it_is_refused_before_anything_is_launched(
+    pair: str, said: str
+) -> None:
+    with pytest.raises(UsageError) as refused:
         parse_settings([pair], PARAMS)
+    assert said in str(refused.value)
+    assert len(str(refused.value)) < 300
+
+
+@pytest.mark.case("newcomer-X-set")
+@pytest.mark.parametrize("value", [float("inf"), float("-inf"), float("nan"), 10**19, 10**400])
+def test_given_a_number_that_cannot_be_stored_then_no_door_takes_it(value: float) -> None:
+    with pytest.raises(SignalboxError, match="share must be between"):
+        check_values({"share": PARAMS["share"]}, {"share": value})
 
 
 @pytest.mark.case("newcomer-X-set")
@@ -180,6 +208,27 @@ def test_given_control_characters_in_json_then_they_are_escapes_and_mean_the_sam
     assert json.loads(out) == document
     assert "Grüße 漢 😀" in out
     assert not any(ord(character) < 32 or 0x7F <= ord(character) <= 0x9F for character in out.rstrip("\n"))
+
+
+@pytest.mark.case("newcomer-I01")
+@pytest.mark.parametrize("words", [("check", "--json"), ("schedules", "next"), ("schedules", "next", "漢")])
+def test_given_a_locale_without_letters_then_texts_are_printed_as_they_are(
+    tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    (tmp_path / "a.yaml").write_text(
+        "jobs: {Straße-漢: {command: [x]}}\nschedules: {s: {job: y, every: 1m}}\n"
+    )
+    ascii_only = {"LC_ALL": "POSIX", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+
+    found = {
+        "as usual": signalbox("--config", str(tmp_path), *words),
+        "without letters": signalbox("--config", str(tmp_path), *words, **ascii_only),
+    }
+
+    said = {name: (done.stdout, done.stderr) for name, done in found.items()}
+    assert said["without letters"] == said["as usual"]
+    assert "漢" in "".join(said["as usual"])
+    assert "Traceback" not in "".join(said["as usual"])
 
 
 @pytest.mark.case("newcomer-X-table")

@@ -136,7 +136,7 @@ def test_given_stopped_sensors_of_ours_then_status_says_what_stands_still(
         """
 jobs: {release: {steps: {build: {command: [make]}, deploy: {command: [make], needs: [build], approve: yes}}}}
 schedules: {s: {job: release, cron: "0 2 * * *", heartbeat_env: BEAT}}
-agents: {vaela: {queue: [dev, "hard to say"], command: [echo]}}
+agents: {vaela: {queue: hard.to-say, command: [echo]}}
 audit: {checkpoints: [{to: /mnt/x}]}
 """,
         "alerts: {channels: {book: {type: log}}}\n",

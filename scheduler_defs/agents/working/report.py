@@ -37,6 +37,11 @@ _MEANT: Mapping[str, Said] = {
     **dict.fromkeys(("needs_input", "need_input", "question", "input_needed", "waiting"), "needs_input"),
     **dict.fromkeys(("rate_limited", "rate_limit", "limited", "quota"), "rate_limited"),
 }
+# In the order in which people are told of them.
+_KEYS = dict.fromkeys(
+    ("status", "reason", "result", "comments", "question", "retry_after", "not_before")
+).keys()
+_FARTHEST = dt.timedelta(seconds=10**8)
 _TRAILING_COMMA = re.compile(r",(\s*[}\]])")
 
 
@@ -75,11 +80,15 @@ class AgentReport:
 def read_report(path: Path, piped: Mapping[str, Any]) -> AgentReport:
     """The report from the file, or else from the custom messages of Pipes."""
     try:
+        if not path.is_file() and path.exists():
+            return AgentReport(fault="the report is not a file")
         if path.stat().st_size > LARGEST_BYTES:
             return AgentReport(fault=f"the report has more than {LARGEST_BYTES} bytes")
         text = path.read_bytes().decode("utf-8-sig", errors="replace").strip()
-    except OSError:
+    except FileNotFoundError:
         text = ""
+    except OSError as error:
+        return AgentReport(fault=f"the report cannot be read: {error.strerror}")
     if not text:
         return _understood(piped["task"]) if "task" in piped else AgentReport()
     try:
@@ -104,13 +113,19 @@ def _document(text: str) -> Any:
 def _understood(document: Any) -> AgentReport:
     if not isinstance(document, Mapping):
         return AgentReport(fault=f"the report is not a JSON object but {type(document).__name__}")
+    document = {str(key).strip().lower(): value for key, value in document.items()}
+    if document and not document.keys() & _KEYS:
+        keys = clean_text(", ".join(document))[:80]
+        return AgentReport(fault=f"the report has only {keys!r}: allowed are {', '.join(_KEYS)}")
     notes: list[str] = []
     reason = _text(document.get("reason"), notes)
     comments = _comments(document.get("comments"), notes)
     result = clean(document.get("result"), notes)
     question = _text(document.get("question"), notes)
     not_before = _not_before(document, notes)
-    status = document.get("status") or ("needs_input" if question else None)
+    status = document.get("status")
+    if status is None and question:
+        status = "needs_input"
     if status is None:
         return AgentReport(None, reason, result, comments, "", tuple(notes), not_before=not_before)
     meant = _MEANT.get(str(status).strip().lower().replace(" ", "_").replace("-", "_"))
@@ -124,12 +139,18 @@ def _understood(document: Any) -> AgentReport:
 def _not_before(document: Mapping[str, Any], notes: list[str]) -> dt.datetime | None:
     after, at = document.get("retry_after"), document.get("not_before")
     try:
-        if isinstance(after, int | float) and not isinstance(after, bool) and 0 <= after < 10**8:
+        if (
+            isinstance(after, int | float)
+            and not isinstance(after, bool)
+            and 0 <= after < _FARTHEST.total_seconds()
+        ):
             return dt.datetime.now(dt.UTC) + dt.timedelta(seconds=after)
         if isinstance(at, str):
             found = dt.datetime.fromisoformat(at)
-            return found if found.tzinfo else found.astimezone()
-    except ValueError:
+            found = found if found.tzinfo else found.astimezone()
+            if found - dt.datetime.now(dt.UTC) < _FARTHEST:
+                return found
+    except (ValueError, OverflowError):
         pass
     if after is not None or at is not None:
         notes.append("retry_after is a number of seconds, not_before an ISO 8601 instant: neither was given")

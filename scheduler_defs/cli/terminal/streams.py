@@ -31,6 +31,7 @@ class _Output(io.FileIO):
 def guard_streams() -> None:
     """Give every standard stream something behind it, and let refusals of standard output say so.
 
+    What is printed is UTF-8 in every locale, as what is given is: an ASCII one has no place for a name.
     A program that was started with a stream closed would hand its number to the next file that it opens.
     """
     closed = [number for number in (0, 1, 2) if not _is_open(number)]
@@ -39,11 +40,13 @@ def guard_streams() -> None:
         os.open(os.devnull, os.O_WRONLY if number == 2 else os.O_RDONLY)
     if 2 in closed:
         sys.stderr = open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115 - as long as the process
+    elif isinstance(sys.stderr, io.TextIOWrapper):
+        sys.stderr.reconfigure(encoding="utf-8", errors="backslashreplace")
     if sys.stdout is None or sys.stdout is sys.__stdout__:
         terminal = os.isatty(1)
         sys.stdout = io.TextIOWrapper(
             io.BufferedWriter(_Output(1, "w", closefd=False)),
-            encoding=getattr(sys.stdout, "encoding", None) or "utf-8",
+            encoding="utf-8",
             errors=getattr(sys.stdout, "errors", None) or "strict",
             line_buffering=terminal,
         )

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from scheduler_defs.errors import UsageError
+from scheduler_defs.text import shortened
 
 if TYPE_CHECKING:
     from scheduler_defs.declarations.models.declared import Declarations, Param
@@ -58,6 +59,21 @@ def _put(found: dict[str, Any], key: str, value: Any, pair: str) -> None:
 
 
 def _typed(param: Param, text: str, pair: str) -> Any:
+    from scheduler_defs.declarations.building.params import value_fault
+
+    try:
+        value = _of_type(param, text)
+        fault = value_fault(param, value)
+    except ValueError:  # also for more digits than Python reads
+        wanted = {"integer": "a whole number", "number": "a number", "boolean": "true or false"}[param.type]
+        fault = f"{param.name} must be {wanted}"
+    if fault:
+        raise UsageError(f"--set {shortened(pair, 80)!r}: {fault}")
+    return value
+
+
+def _of_type(param: Param, text: str) -> Any:
+    """Raises ValueError for a text that is none of the type."""
     match param.type:
         case "string":
             return text
@@ -67,8 +83,8 @@ def _typed(param: Param, text: str, pair: str) -> Any:
             return float(text) if re.search(r"[.eE]", text) else int(text)
         case "boolean" if text in ("true", "false"):
             return text == "true"
-    wanted = {"integer": "a whole number", "number": "a number", "boolean": "true or false"}[param.type]
-    raise UsageError(f"--set {pair!r}: {param.name} must be {wanted}")
+        case _:
+            raise ValueError(text)
 
 
 def _plain(pair: str, text: str) -> Any:

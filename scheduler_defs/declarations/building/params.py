@@ -8,6 +8,7 @@ from typing import Any
 from scheduler_defs.declarations.models.declared import Param
 from scheduler_defs.declarations.names import PARAM_NAME
 from scheduler_defs.declarations.reading.faults import Entry, described, near
+from scheduler_defs.declarations.reading.scalars import LARGEST
 from scheduler_defs.declarations.written.jobs import ParamEntry
 from scheduler_defs.patterns import matches_whole
 
@@ -68,6 +69,9 @@ def value_fault(param: Param, value: Any) -> str | None:
     """What is wrong with a value for this parameter, and what is allowed; None for a good one."""
     if fault := _type_fault(param, value):
         return fault
+    if isinstance(value, (int, float)) and not -LARGEST <= value <= LARGEST:
+        # Neither infinities, nor what is no number (which is not comparable with any).
+        return f"{param.name} must be between {-LARGEST} and {LARGEST}"
     if param.minimum is not None and value < param.minimum:
         return f"{param.name} must be at least {param.minimum}, not {value}"
     if param.maximum is not None and value > param.maximum:
