@@ -125,7 +125,7 @@ def faults(run_tags: Mapping[str, str]) -> list[str]:
     """One line for each value that was given and cannot be used, with what holds instead."""
     try:
         given = json.loads(run_tags.get(tags.IGNORED, "{}"))
-    except ValueError:
+    except (ValueError, RecursionError):  # somebody's own
         return []
     found = unusable(given) if isinstance(given, dict) else {}
     return [
