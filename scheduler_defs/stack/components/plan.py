@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from scheduler_defs.atomic import write_atomically
 from scheduler_defs.errors import SignalboxError
@@ -23,6 +24,7 @@ from scheduler_defs.stack.machine.ports import UI_PORT, Ports, check_address, is
 LOOPBACK, LOOPBACK_OF_SIX = "127.0.0.1", "::1"
 LOCATION = OWN_LOCATION
 PARENT = place.COMPONENT_NAME
+WORKERS_PARENT = place.OF_WORKERS
 MIGRATIONS = "migrations"
 RUNS_WORKER = "worker-runs"
 STEPS_WORKER = "worker-steps"
@@ -50,7 +52,7 @@ class Options:
 class Plan:
     """A stack that is ready to be started. The workers are added when their queues are known.
 
-    `parent`: from which others are forked. `storage`: the components that the migrations need.
+    `parents`: from which others are forked, by name. `storage`: the components that the migrations need.
     `code_server`: its socket. `workspace`: the file in which webserver and daemon find it and those of other
     locations, whose sockets are in the folder `locations`. `ports`: kept while the stack lives.
     """
@@ -65,7 +67,7 @@ class Plan:
     workspace: Path
     locations: Path
     components: tuple[Component, ...]
-    parent: Component | None
+    parents: dict[str, Component]
     storage: tuple[str, ...]
     ports: Ports
     options: Options
@@ -133,7 +135,7 @@ def make(where: Settings, options: Options) -> Plan:
             _webserver(options, ui_port, ui, where.ui_url, workspace),
             _daemon(workspace),
         ),
-        parent=_parent(place.socket_of(where.state)) if options.small and asking.is_possible() else None,
+        parents=_parents(where.state) if options.small and asking.is_possible() else {},
         storage=tuple(component.name for component in storage),
         ports=ui_ports,
         options=options,
@@ -217,19 +219,30 @@ def _valkey(server: valkey.EmbeddedValkey) -> Component:
     )
 
 
-def _parent(socket: Path) -> Component:
-    """The process from which the others are forked. Without it they are started, and larger."""
-    return Component(
-        PARENT,
-        _python("scheduler_defs.stack.forking", str(socket), marks.RESERVED_ARGUMENT),
-        (),
-        str(socket),
-        stop_phase=StopPhase.USERS,
-        cwd=INSTALLATION,
-        variables={environment.COMPONENT: marks.reserved_name(PARENT)},
-        useless_after_seconds=20.0,
-        stops_nothing_else=True,
-    )
+def _parents(state: Path) -> dict[str, Component]:
+    """The processes from which the others are forked. Without them they are started, and larger.
+
+    That of the workers is forked itself, and has loaded what each of them would load, once there are tables.
+    """
+
+    def parent(name: str, **more: Any) -> Component:
+        socket = place.socket_of(state, name)
+        return Component(
+            name,
+            _python("scheduler_defs.stack.forking", str(socket), marks.RESERVED_ARGUMENT),
+            address=str(socket),
+            stop_phase=StopPhase.USERS,
+            cwd=INSTALLATION,
+            variables={environment.COMPONENT: marks.reserved_name(name)},
+            useless_after_seconds=20.0,
+            stops_nothing_else=True,
+            **more,
+        )
+
+    return {
+        PARENT: parent(PARENT, needs=()),
+        WORKERS_PARENT: parent(WORKERS_PARENT, needs=(MIGRATIONS,), forked=True),
+    }
 
 
 def _code_server(socket: Path) -> Component:

@@ -1,4 +1,4 @@
-"""`python -m scheduler_defs.stack.forking SOCKET ROOM`: the parent of the stack's Python processes."""
+"""`python -m scheduler_defs.stack.forking SOCKET ROOM`: a parent of the stack's Python processes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from scheduler_defs.stack.forking import born, marks, modules
 from scheduler_defs.stack.forking.messages import READY, Order, receive
-from scheduler_defs.stack.forking.place import COMPONENT_NAME
+from scheduler_defs.stack.forking.place import OF_WORKERS
 
 _SECONDS_TO_SAY_IT = 5.0
 
@@ -19,8 +19,8 @@ def main() -> None:
     """Import, listen and fork until the supervisor ends; in what was forked, run what was asked for."""
     path = Path(sys.argv[1])
     marks.show_command((sys.executable, "-P", "-m", "scheduler_defs.stack.forking", str(path)))
-    marks.show_component(COMPONENT_NAME)
-    stamps = modules.load()
+    marks.show_component(path.name)
+    stamps = modules.load(definitions=path.name == OF_WORKERS)
     # What is there now is not garbage: collecting it would give each process a copy of all these pages.
     gc.collect()
     gc.freeze()

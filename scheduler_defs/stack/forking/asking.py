@@ -7,7 +7,7 @@ import contextlib
 import os
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from signal import SIGKILL
 from typing import Protocol
@@ -99,12 +99,8 @@ class Forks:
             if connection is None:
                 return None
             with connection:
-                # Who loses its parent meanwhile is this process' child: the one that was asked for.
-                adopt_orphans(True)
-                try:
+                with _adopting():
                     pid = await asyncio.to_thread(_ask, connection, order, log)
-                finally:
-                    adopt_orphans(False)
                 if pid is None:
                     return None
                 forked = Forked(pid)
@@ -121,6 +117,26 @@ class Forks:
             if not self._coming():
                 return None
             await asyncio.sleep(_LOOKED_AT_SECONDS)
+
+
+_askers = 0
+
+
+@contextlib.contextmanager
+def _adopting() -> Iterator[None]:
+    """Who loses its parent meanwhile is this process' child: the one that was asked for. On the event loop.
+
+    Of two that ask two parents at once, the first to have its answer leaves it as it is.
+    """
+    global _askers
+    _askers += 1
+    adopt_orphans(True)
+    try:
+        yield
+    finally:
+        _askers -= 1
+        if not _askers:
+            adopt_orphans(False)
 
 
 def is_possible() -> bool:

@@ -21,11 +21,17 @@ _CLOCKS_DIFFER_SECONDS = 0.1
 Stamps = dict[str, tuple[int, int] | None]
 
 
-def load() -> Stamps:
-    """Import all of it; what the files were that it was read from."""
+def load(*, definitions: bool = False) -> Stamps:
+    """Import all of it; what the files were that it was read from.
+
+    `definitions`: what a worker's main process loads before it forks, too. It needs the database.
+    """
     began = time.time() - _CLOCKS_DIFFER_SECONDS
     for name in (*PRELOADED, *OURS):
         importlib.import_module(name)
+    if definitions:
+        # By name: what is forked for a worker alone is no part of the others.
+        importlib.import_module("scheduler_defs.execution.worker.run").preload()
     loaded = (getattr(module, "__file__", None) for module in list(sys.modules.values()))
     files = {str(file) for file in loaded if file}
     # Of a file that was written meanwhile nobody knows which text was read.

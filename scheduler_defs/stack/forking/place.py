@@ -1,4 +1,4 @@
-"""Where the parent listens, and what it is called."""
+"""Where the parents listen, and what they are called."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from pathlib import Path
 from scheduler_defs.stack.machine.folders import socket_folder
 
 COMPONENT_NAME = "parent"
+OF_WORKERS = "parent-workers"
+"""The one that has loaded the definitions as well."""
 
 
 def folder(sockets: Path) -> Path:
@@ -14,6 +16,6 @@ def folder(sockets: Path) -> Path:
     return sockets / "fork"
 
 
-def socket_of(state: Path) -> Path:
+def socket_of(state: Path, name: str = COMPONENT_NAME) -> Path:
     """The socket of a stack's parent."""
-    return folder(socket_folder(state)) / "parent"
+    return folder(socket_folder(state)) / name

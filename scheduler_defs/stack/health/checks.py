@@ -73,8 +73,8 @@ def check(name: str, variables: Mapping[str, str], pid: int | None, started: flo
         case "webserver":
             _listens(pid, urlsplit(variables[settings.UI_URL]).port)
             return webserver(variables[settings.UI_URL], postgres_url, Path(variables[settings.STATE]))
-        case place.COMPONENT_NAME:
-            asking.ping(place.socket_of(Path(variables[settings.STATE])))
+        case place.COMPONENT_NAME | place.OF_WORKERS:
+            asking.ping(place.socket_of(Path(variables[settings.STATE]), name))
             return ""
         case "daemon":
             from scheduler_defs.stack.machine import processes

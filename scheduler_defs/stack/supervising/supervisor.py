@@ -23,6 +23,7 @@ from scheduler_defs.stack.components.plan import (
     PARENT,
     RUNS_WORKER,
     STEPS_WORKER,
+    WORKERS_PARENT,
     Plan,
     worker,
 )
@@ -57,19 +58,18 @@ class Supervisor:
         self._asked_to_stop = asyncio.Event()
         self._ready = False
         awaited = (MIGRATIONS, locations.LOCATIONS, *(item.name for item in plan.components), RUNS_WORKER)
-        forks = None if plan.parent is None else Forks(Path(plan.parent.address), self._is_parent_coming)
         ready = {name: asyncio.Event() for name in awaited}
-        self._context = StackContext(plan.id, plan.exports, plan.logs, ready, self._changed, forks=forks)
+        self._context = StackContext(plan.id, plan.exports, plan.logs, ready, self._changed)
+        self._forks: dict[str, Forks] = {}
+        self._minders = dict(self._parents())
+        self._context = self._forked_from(PARENT)
         self._one_shots = OneShots(self._context)
         own = (plan.code_server, LOCATION)
         self._locations = LocationServers(
             self._context, workspace=plan.workspace, own=own, folder=plan.locations
         )
-        self._minders = {item.name: Minder(item, self._context) for item in plan.components}
-        if plan.parent is not None:
-            # Who waits for the stack to be ready does not wait for it.
-            apart = dataclasses.replace(self._context, ready={PARENT: asyncio.Event()}, forks=None)
-            self._minders[PARENT] = Minder(plan.parent, apart)
+        components = {item.name: Minder(item, self._context) for item in plan.components}
+        self._minders = {**components, **self._minders}
 
     async def run(self) -> None:
         """Run until SIGINT, SIGTERM or SIGHUP. Raises SignalboxError when the stack cannot start.
@@ -113,8 +113,23 @@ class Supervisor:
         )
         return StackRecord(plan.id, os.getpid(), self._since, self._ready, plan.ui, plan.exports, components)
 
-    def _is_parent_coming(self) -> bool:
-        return self._minders[PARENT].state in (State.WAITING, State.STARTING)
+    def _parents(self) -> Iterator[tuple[str, Minder]]:
+        for name, parent in self.plan.parents.items():
+            # Who waits for the stack to be ready does not wait for them.
+            ready = {**self._context.ready, name: asyncio.Event()}
+            context = self._forked_from(PARENT) if parent.forked else self._context
+            yield name, Minder(parent, dataclasses.replace(context, ready=ready))
+
+    def _forked_from(self, name: str) -> StackContext:
+        """For components that are forked from this parent, where there is one."""
+
+        def is_coming() -> bool:
+            return self._minders[name].state in (State.WAITING, State.STARTING)
+
+        parent = self.plan.parents.get(name)
+        if parent is not None and name not in self._forks:
+            self._forks[name] = Forks(Path(parent.address), is_coming)
+        return dataclasses.replace(self._context, forks=self._forks.get(name))
 
     async def _until_asked(self) -> None:
         await self._asked_to_stop.wait()
@@ -167,7 +182,7 @@ class Supervisor:
                 workers.append(worker(AGENTS_WORKER + suffix, (AGENT_QUEUE,), more, self.plan.id, word))
         for component in workers:
             self._context.ready.setdefault(component.name, asyncio.Event())
-            self._minders[component.name] = Minder(component, self._context)
+            self._minders[component.name] = Minder(component, self._forked_from(WORKERS_PARENT))
             tasks.create_task(self._minders[component.name].mind())
         known = [each for each in (limits, before) if each is not None]
         return Queues((*served.runs, *new.runs), (*served.steps, *new.steps), max(known) if known else None)

@@ -33,11 +33,12 @@ def test_given_a_small_stack_then_its_parts_share_their_memory_and_runs_work(sma
     for name in FORKED:
         assert psutil.Process(small.pid(name)).ppid() == small.record.pid
         assert shared_megabytes(small.pid(name)) > 60, name
+    assert shared_megabytes(small.pid("worker-runs")) > shared_megabytes(small.pid("code-server")) + 15
     said = small.run("schedules", "run", "heartbeat", "--wait").stdout
     assert "SUCCESS" in said
 
 
-@pytest.mark.parametrize("name", ["parent", *FORKED])
+@pytest.mark.parametrize("name", ["parent", "parent-workers", *FORKED])
 def test_given_a_part_that_is_killed_then_it_comes_back_and_all_is_well(small: Stack, name: str) -> None:
     before = small.component(name)
     os.kill(before["pid"], signal.SIGKILL)

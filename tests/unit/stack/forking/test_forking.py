@@ -30,7 +30,7 @@ DEADLINE_SECONDS = 30.0
 PARENT = """
 import http, json, sys
 from scheduler_defs.stack.forking import __main__ as program, modules
-modules.load = lambda: {sys.argv[3]: modules._stamp(sys.argv[3])}
+modules.load = lambda **_: {sys.argv[3]: modules._stamp(sys.argv[3])}
 program.main()
 """
 PROGRAM = """
@@ -164,6 +164,27 @@ def test_given_a_forked_process_then_it_is_found_by_its_own_mark_and_command_lin
         assert processes.marked(yard.id, "worker-agents-2") == []
 
     story(told)
+
+
+def test_when_two_parents_are_asked_at_once_then_the_first_answer_takes_nothing_from_the_second(
+    yard: Yard, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    other = Yard(tmp_path_factory.mktemp("other"))
+
+    async def told() -> None:
+        other.process.send_signal(signal.SIGSTOP)
+        late = asyncio.create_task(other.fork("end", "4"))
+        await asyncio.sleep(0.2)
+        early = await yard.fork("end", "3")
+        other.process.send_signal(signal.SIGCONT)
+        forked = await late
+        assert early is not None and forked is not None
+        assert (await early.wait(), await forked.wait()) == (3, 4)
+
+    try:
+        story(told)
+    finally:
+        other.end()
 
 
 def test_given_a_killed_parent_then_what_it_has_forked_goes_on_and_nothing_more_is_forked(yard: Yard) -> None:
