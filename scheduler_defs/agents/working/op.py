@@ -111,12 +111,11 @@ def _note_tokens(context: dg.OpExecutionContext, printed: Transcript) -> None:
 def _report(context: dg.OpExecutionContext, run: AgentRun, ended: Ended) -> None:
     """Fail the run unless the work succeeded."""
     said = f"Task {run.task_id}: {ended.detail}"
-    page = {PAGE: dg.MetadataValue.url(task_page(run.task_id))}
     if ended.ending in (Ending.SUCCESS, Ending.RATE_LIMITED, Ending.QUESTION, Ending.BUDGET):
         # The turn has ended, and nothing has failed: the task waits for its provider, or for people.
         context.log.info(said)
-        context.add_output_metadata(page)
         return
     failure = _FAILURES.get(ended.ending, Failure.ERROR)
     record_failure(context.instance, context.run_id, failure, ended.detail, exit_code=ended.exit_code)
-    raise dg.Failure(said, metadata=page, allow_retries=False)
+    page = dg.MetadataValue.url(task_page(run.task_id))
+    raise dg.Failure(said, metadata={PAGE: page}, allow_retries=False)
