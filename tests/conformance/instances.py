@@ -6,9 +6,11 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -20,12 +22,15 @@ from dagster._core import test_utils
 
 from tests.conformance import broker
 from tests.conformance.databases import Databases
+from tests.patience import PATIENCE
 
 OURS = os.environ["CONFORMANCE_CLASSES"] == "ours"
 SUITE = os.environ["CONFORMANCE_SUITE"]
 WITH_WORKERS = ("launcher", "celery")
 """Suites whose runs our workers execute. These know one database, so all instances share it."""
 _STORAGES = ("run_storage", "event_log_storage", "schedule_storage")
+_WAITING = ("poll_for_finished_run", "poll_for_step_start", "poll_for_event")
+"""Each has a `timeout` in seconds."""
 _dagsters = where_it_is.instance_for_test
 _running = ExitStack()
 
@@ -53,6 +58,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
     for module in (where_it_is, test_utils, dg):
         module.__dict__["instance_for_test"] = instance_for_test
+    for name in _WAITING:
+        test_utils.__dict__[name] = _patient(getattr(test_utils, name))
     if OURS:
         from tests.conformance.ours import substitutes, workers
 
@@ -65,6 +72,20 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_unconfigure() -> None:
     _running.close()
+
+
+def _patient(wait: Callable[..., Any]) -> Callable[..., Any]:
+    """The same, on a busy machine."""
+    signature = inspect.signature(wait)
+
+    @functools.wraps(wait)
+    def longer(*given: Any, **named: Any) -> Any:
+        bound = signature.bind(*given, **named)
+        bound.apply_defaults()
+        bound.arguments["timeout"] *= PATIENCE
+        return wait(*bound.args, **bound.kwargs)
+
+    return longer
 
 
 def _surroundings(folder: str) -> dict[str, str]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from scheduler_defs.execution.queue.capacity import RUN_QUEUE, STEP_QUEUE
+from scheduler_defs.execution.worker import celery_app
 from scheduler_defs.settings import BROKER_URL
 from tests.integration.steps.stack import Stack, environment
 
@@ -45,6 +46,7 @@ def on(url: str, suite: str) -> Iterator[None]:
         server.start()
         ending.callback(server.stop)
         os.environ[BROKER_URL] = f"redis://127.0.0.1:{server.port}/0"
+        celery_app.app = celery_app.make_app(os.environ[BROKER_URL])
         folder = Path(ending.enter_context(tempfile.TemporaryDirectory()))
         stack = Stack(folder, url, environment(folder, url, os.environ[BROKER_URL]), cast("Any", None))
         workers = Workers(stack)
