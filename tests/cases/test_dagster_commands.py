@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from scheduler_defs import running_stack
+from scheduler_defs.cli.init.yard import files, write
 from scheduler_defs.settings import PROJECT_ROOT
 
 pytestmark = pytest.mark.case("dagster-X-no-environment")
@@ -18,9 +19,9 @@ ONE_LINE = "start one with `make up` (`signalbox up`), or set SIGNALBOX_POSTGRES
 
 
 def called(
-    tmp_path: Path, program: str, *arguments: str, home: bool = False
+    tmp_path: Path, program: str, *arguments: str, home: bool = False, folder: Path = PROJECT_ROOT
 ) -> subprocess.CompletedProcess[str]:
-    """The command in the checkout, with nothing exported: but another state folder, where no stack is."""
+    """The command in the checkout, or another folder, with nothing exported: but another state folder, where no stack is."""
     env = {name: value for name, value in os.environ.items() if not name.startswith(("SIGNALBOX", "DAGSTER"))}
     env |= {"SIGNALBOX_STATE": str(tmp_path / "state"), "PYTHONWARNINGS": "ignore", "VIRTUAL_ENV": sys.prefix}
     if home:
@@ -28,7 +29,7 @@ def called(
     return subprocess.run(
         [str(Path(sys.executable).with_name(program)), *arguments],
         env=env,
-        cwd=PROJECT_ROOT,
+        cwd=folder,
         capture_output=True,
         text=True,
         timeout=120,
@@ -41,6 +42,7 @@ def called(
     [
         ("dagster definitions validate", "All code locations passed validation"),
         ("dagster job list", "Job: log_triage"),
+        ("dagster job print -j gpu_report", "Op: gpu_report_report"),
         ("dagster asset list -m scheduler_defs.definitions", "log_triage"),
         ("dg check defs", "loaded successfully"),
         ("dg list defs --json", "heartbeat"),
@@ -55,10 +57,47 @@ def test_given_nothing_exported_and_no_stack_then_what_needs_no_server_works(
     assert "Traceback" not in done.stderr
 
 
-def test_given_no_stack_then_schedules_are_listed_as_they_are_declared(tmp_path: Path) -> None:
-    done = called(tmp_path, "dagster", "schedule", "list", home=True)
+@pytest.fixture(scope="module")
+def yard(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """As `signalbox init` makes it."""
+    folder = tmp_path_factory.mktemp("yards") / "yard"
+    write(folder, files(None, "example"))
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("command", "expected"),
+    [
+        ("dagster definitions validate", "All code locations passed validation"),
+        ("dagster job list", "Job: hello"),
+        ("dagster job print -j hello", "Job: hello"),
+        ("dagster asset list -m scheduler_defs.definitions", "log_triage"),
+        ("dg check defs", "loaded successfully"),
+        ("dg list defs --json", "say_hello"),
+    ],
+)
+def test_given_a_new_yard_then_dagsters_commands_work_in_it_with_nothing_exported(
+    tmp_path: Path, yard: Path, command: str, expected: str
+) -> None:
+    done = called(tmp_path, *command.split(), folder=yard)
     assert done.returncode == 0, done.stderr
-    assert "Schedule: heartbeat [RUNNING]" in done.stdout
+    assert expected in " ".join((done.stdout + done.stderr).split())
+
+
+@pytest.mark.parametrize(
+    ("command", "expected"),
+    [
+        ("dagster schedule list", "Schedule: heartbeat [RUNNING]"),
+        ("dagster schedule preview", "Planned Schedule Changes"),
+        ("dagster sensor list", "Sensor: retries [RUNNING]"),
+    ],
+)
+def test_given_dagsters_home_and_no_stack_then_what_is_declared_is_listed(
+    tmp_path: Path, command: str, expected: str
+) -> None:
+    done = called(tmp_path, *command.split(), home=True)
+    assert done.returncode == 0, done.stderr
+    assert expected in done.stdout
 
 
 @pytest.mark.parametrize(

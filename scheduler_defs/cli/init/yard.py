@@ -44,6 +44,21 @@ GITIGNORE = """\
 .signalbox/
 __pycache__/
 """
+PYPROJECT = """\
+# So that Dagster's own commands find the yard in this folder: dagster definitions validate, dg check defs.
+[tool.dagster]
+module_name = "scheduler_defs.definitions"
+code_location_name = "signalbox"
+
+[tool.dg]
+directory_type = "project"
+
+[tool.dg.project]
+root_module = "config"
+defs_module = "config"
+code_location_name = "signalbox"
+code_location_target_module = "scheduler_defs.definitions"
+"""
 CONTINUOUS_INTEGRATION = """\
 # Every change of the declarations is checked, and shown as what it would change in the running stack.
 name: signalbox
@@ -89,6 +104,7 @@ def files(carried: str | None, kind: str) -> dict[str, str]:
         "config/jobs.yaml": JOBS if carried is None and kind != "empty" else EMPTY_JOBS,
         "config/schedules.yaml": SCHEDULES if carried is None and kind != "empty" else EMPTY_SCHEDULES,
         ".gitignore": GITIGNORE,
+        "pyproject.toml": PYPROJECT,
         ".github/workflows/signalbox.yml": CONTINUOUS_INTEGRATION,
     }
     if carried is not None:

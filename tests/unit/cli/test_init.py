@@ -37,7 +37,13 @@ def test_given_a_new_folder_then_a_yard_without_faults_is_written(
     found = document(str(folder), *kind)
     assert found["not_carried_over"] == []
     assert {Path(path).relative_to(folder).as_posix() for path in found["written"]} >= {
-        *("config/jobs.yaml", "config/schedules.yaml", ".gitignore", ".github/workflows/signalbox.yml"),
+        *(
+            "config/jobs.yaml",
+            "config/schedules.yaml",
+            ".gitignore",
+            "pyproject.toml",
+            ".github/workflows/signalbox.yml",
+        ),
         "schemas/schedules.json",
     }
     loaded = load(folder / "config")
