@@ -96,6 +96,14 @@ def reserving(connection: sa.Connection, backend: str) -> list[Reserving]:
     return [Reserving(row.id, row.queue, tuple(row.paths), row.landing) for row in rows]
 
 
+def recent(
+    connection: sa.Connection, backend: str, *, agents: Collection[str], queues: Collection[str], limit: int
+) -> list[str]:
+    """For which of the queues these agents were given work of late, the newest first; `limit` at most."""
+    values = {"backend": backend, "agents": list(agents), "queues": list(queues), "limit": limit}
+    return list(connection.execute(statement("recent"), values).scalars())
+
+
 def reserve(
     connection: sa.Connection,
     backend: str,

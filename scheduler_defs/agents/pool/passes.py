@@ -18,7 +18,7 @@ from scheduler_defs.agents.pool import agent_states, assignments, healing
 from scheduler_defs.agents.pool.assignments import Assignment
 from scheduler_defs.agents.pool.healing import Healed
 from scheduler_defs.agents.pool.runs import Runs
-from scheduler_defs.agents.pool.sharing import Standing, before_own, decide
+from scheduler_defs.agents.pool.sharing import Standing, competing, decide, decide_together, shares_of
 from scheduler_defs.agents.pool.views import budgets_of, policy_of
 from scheduler_defs.agents.task_queue.models import View
 from scheduler_defs.agents.task_queue.protocol import TaskQueue
@@ -61,8 +61,9 @@ def reconcile(
 ) -> Pass:
     """Make one pass. `sweep` also looks for tasks that runs have left behind, in all queues.
 
-    Queues whose agents this queue shares have their turn in the order of the declarations: what an earlier
-    one would take of the shared slots is left for it, unless it is in `stopped` and makes no passes.
+    Queues whose agents this queue shares have their turn in the order of the declarations, or by their
+    weights: what another one would take of the shared slots before is left for it, unless it is in `stopped`
+    and makes no passes.
 
     Raises TaskQueueDownError; then nothing is reserved.
     """
@@ -81,8 +82,8 @@ def reconcile(
         standing = Standing.read(connection, declarations, live, now)
         withdrawn = assignments.withdraw(connection, standing.unwanted(own, now), now)
     live = [assignment for assignment in live if assignment.run_key not in withdrawn]
-    first = before_own(declarations, queue, stopped)
-    views = {name: _look(engine, task_queue, declarations, name, live, now) for name in (*first, queue)}
+    together = competing(declarations, queue, stopped)
+    views = {name: _look(engine, task_queue, declarations, name, live, now) for name in together}
     view = views[queue]
     with engine.begin() as connection:
         assignments.lock_pass(connection)
@@ -90,10 +91,9 @@ def reconcile(
         # Another pass may have reserved meanwhile: what counts is what is taken now.
         live = assignments.live(connection, task_queue.backend)
         standing = Standing.read(connection, declarations, live, now)
-        for name in first:
-            earlier = views[name].candidates
-            standing = standing.after(name, decide(standing, name, earlier, now), earlier, now)
-        decided = decide(standing, queue, view.candidates, now)
+        candidates = {name: looked.candidates for name, looked in views.items()}
+        shares = shares_of(connection, declarations, together)
+        decided = decide_together(standing, candidates, now, shares)[queue]
         agents = standing.agents(queue, now)
         requests = assignments.reserve(connection, task_queue.backend, queue, decided.placed, view.candidates)
         agent_states.note_given(connection, [request.agent for request in requests], now)
@@ -141,18 +141,19 @@ def preview(
     unwanted = {assignment.run_key for assignment in standing.unwanted(taken, now)}
     taken = [assignment for assignment in taken if assignment.run_key not in unwanted]
     standing = standing.without(unwanted)
-    first = before_own(declarations, queue, stopped)
-    views = {name: _look(engine, task_queue, declarations, name, taken, now) for name in (*first, queue)}
+    together = competing(declarations, queue, stopped)
+    views = {name: _look(engine, task_queue, declarations, name, taken, now) for name in together}
     view = views[queue]
     policy = policy_of(declarations.task_queue.for_queue(queue))
     requested = {assignment.task_id for assignment in taken}
     known = {candidate.id: candidate for candidate in view.candidates}
     for candidate in task_queue.waiting(queue, policy=policy, requested=requested, limit=explain, now=now):
         known[candidate.id] = candidate
-    for name in first:
-        earlier = views[name].candidates
-        standing = standing.after(name, decide(standing, name, earlier, now), earlier, now)
-    decided = decide(standing, queue, list(known.values()), now)
+    candidates = {name: looked.candidates for name, looked in views.items()}
+    candidates[queue] = tuple(known.values())
+    with engine.connect() as connection:
+        shares = shares_of(connection, declarations, together)
+    decided = decide_together(standing, candidates, now, shares)[queue]
     return Pass(queue, (), decided, view, sum(assignment.queue == queue for assignment in taken))
 
 

@@ -8,15 +8,17 @@ from dataclasses import dataclass, replace
 
 import sqlalchemy as sa
 
-from scheduler_defs.agents.deciding import AgentView, Assignments, Candidate, Waiting, match
+from scheduler_defs.agents.deciding import AgentView, Assignments, Candidate, Waiting
+from scheduler_defs.agents.deciding.match import QueueTasks, match_together
 from scheduler_defs.agents.deciding.quotas import PoolState
 from scheduler_defs.agents.deciding.reservations import Reservation
+from scheduler_defs.agents.deciding.shares import Shares, window
 from scheduler_defs.agents.pool import agent_states, assignments
 from scheduler_defs.agents.pool.agent_states import AgentState
 from scheduler_defs.agents.pool.assignments import Assignment, Reserving
 from scheduler_defs.agents.pool.views import agent_view, budgets_of, policy_of, pool, quota_of
 from scheduler_defs.agents.quotas import store as quota_pools
-from scheduler_defs.declarations.models.declared import Declarations
+from scheduler_defs.declarations.models.declared import Agent, Declarations
 
 _UNKNOWN = AgentState()
 
@@ -103,25 +105,6 @@ class Standing:
         shared = sharing_repositories(self.declarations, queue)
         return [Reservation(each.task_id, each.paths) for each in self.reserving if each.queue in shared]
 
-    def after(
-        self, queue: str, decided: Assignments, candidates: Iterable[Candidate], now: dt.datetime
-    ) -> Standing:
-        """The same when what was decided for the queue has been given out."""
-        placed = {placement.task for placement in decided.placed}
-        reserving = [
-            Reserving(task.id, queue, task.paths, False)
-            for task in candidates
-            if task.paths and task.id in placed
-        ]
-        given = {placement.agent for placement in decided.placed}
-        states = {name: replace(self.states.get(name, _UNKNOWN), last_given=now) for name in given}
-        return replace(
-            self,
-            loads={**self.loads, **decided.loads},
-            states={**self.states, **states},
-            reserving=(*self.reserving, *reserving),
-        )
-
     def _takes_work(self, given: Assignment, now: dt.datetime) -> bool:
         name = given.agent
         agent = self.declarations.agents.get(name)
@@ -132,11 +115,12 @@ class Standing:
         return agent_view(agent, load=0, state=state, now=now, quota=quota, budget=reached).takes_work(now)
 
 
-def before_own(declarations: Declarations, queue: str, stopped: Collection[str]) -> list[str]:
-    """The queues whose turn is before this one's, because they compete for the same agents, in their order.
+def competing(declarations: Declarations, queue: str, stopped: Collection[str] = ()) -> list[str]:
+    """The queues that are decided together with this one, itself included, in the order of their turns.
 
+    Those that compete for the same agents and are named before it; or all of them, when they have weights.
     Agents tie queues together, also through a third: qx and qz when one agent serves qx and qy, another qy
-    and qz.
+    and qz. Queues in `stopped` make no passes.
     """
     tied, known = {queue}, set[str]()
     while tied != known:
@@ -144,9 +128,41 @@ def before_own(declarations: Declarations, queue: str, stopped: Collection[str])
         for agent in declarations.agents.values():
             if tied.intersection(agent.queues):
                 tied.update(agent.queues)
-    order = list(declarations.served_queues)
-    own = order.index(queue) if queue in order else 0
-    return [name for name in order[:own] if name in tied and name not in stopped]
+    order = [name for name in declarations.served_queues if name in tied]
+    if queue not in order:
+        return [queue]
+    if not is_weighted(declarations, order):
+        order = order[: order.index(queue) + 1]
+    return [name for name in order if name == queue or name not in stopped]
+
+
+def is_weighted(declarations: Declarations, queues: Iterable[str]) -> bool:
+    """Whether any of the queues declares a weight; then those that do not have 1."""
+    return any(declarations.task_queue.for_queue(name).weight is not None for name in queues)
+
+
+def shares_of(connection: sa.Connection, declarations: Declarations, queues: Collection[str]) -> list[Shares]:
+    """How agents that serve several of the queues divide their slots; empty when none has a weight."""
+    if not is_weighted(declarations, queues):
+        return []
+    groups: dict[tuple[str, ...], list[Agent]] = {}
+    for agent in declarations.agents.values():
+        own = tuple(name for name in queues if name in agent.queues)
+        if len(own) > 1 and not agent.pull:
+            groups.setdefault(own, []).append(agent)
+    found: list[Shares] = []
+    for own, agents in groups.items():
+        weights = {name: declarations.task_queue.for_queue(name).weight or 1 for name in own}
+        names, slots = [agent.name for agent in agents], sum(agent.limit for agent in agents)
+        recent = assignments.recent(
+            connection,
+            declarations.task_queue.backend,
+            agents=names,
+            queues=own,
+            limit=window(sum(weights.values()), slots),
+        )
+        found.append(Shares(names, weights, slots, recent))
+    return found
 
 
 def sharing_repositories(declarations: Declarations, queue: str) -> set[str]:
@@ -162,14 +178,41 @@ def sharing_repositories(declarations: Declarations, queue: str) -> set[str]:
 
 def decide(standing: Standing, queue: str, candidates: Sequence[Candidate], now: dt.datetime) -> Assignments:
     """Matching's answer for one queue; of tasks that are given out already it says to whom."""
+    return decide_together(standing, {queue: candidates}, now)[queue]
+
+
+def decide_together(
+    standing: Standing,
+    candidates: Mapping[str, Sequence[Candidate]],
+    now: dt.datetime,
+    shares: Collection[Shares] = (),
+) -> dict[str, Assignments]:
+    """The same for queues that have their turn one after the other, or by their shares."""
+    declarations = standing.declarations
     taken = {assignment.task_id: assignment.agent for assignment in standing.live}
-    policy = policy_of(standing.declarations.task_queue.for_queue(queue))
-    free = [candidate for candidate in candidates if candidate.id not in taken]
-    agents, reserved = standing.agents(queue, now), standing.reserved(queue)
-    decided = match(free, agents, now=now, policy=policy, reserved=reserved)
-    given = tuple(
+    decided = match_together(
+        {
+            queue: QueueTasks(
+                [candidate for candidate in found if candidate.id not in taken],
+                standing.agents(queue, now),
+                policy_of(declarations.task_queue.for_queue(queue)),
+                standing.reserved(queue),
+                sharing_repositories(declarations, queue),
+            )
+            for queue, found in candidates.items()
+        },
+        now=now,
+        shares=shares,
+    )
+    return {
+        queue: replace(answer, waiting=answer.waiting + _given_out(candidates[queue], taken))
+        for queue, answer in decided.items()
+    }
+
+
+def _given_out(candidates: Iterable[Candidate], taken: Mapping[int, str]) -> tuple[Waiting, ...]:
+    return tuple(
         Waiting(candidate.id, f"run in progress for {taken[candidate.id]}")
         for candidate in candidates
         if candidate.id in taken
     )
-    return replace(decided, waiting=decided.waiting + given)

@@ -18,7 +18,7 @@ from scheduler_defs.agents.pool import assignments
 from scheduler_defs.agents.pool.flow import HOUR, flows
 from scheduler_defs.agents.pool.passes import preview, reconcile
 from scheduler_defs.agents.pool.runs import InstanceRuns
-from scheduler_defs.agents.pool.sharing import before_own
+from scheduler_defs.agents.pool.sharing import competing
 from scheduler_defs.agents.task_queue.protocol import TaskQueue
 from scheduler_defs.agents.tick.memory import Memory
 from scheduler_defs.agents.tick.numbers import FAULTS_SHOWN, numbers, observation, summary, worth_observing
@@ -118,7 +118,7 @@ def _preview(
 
 def _stopped(declarations: Declarations, queue: str, instance: dg.DagsterInstance) -> set[str]:
     """The queues that compete with this one for agents, and whose sensors are switched off."""
-    rivals = before_own(declarations, queue, ())
+    rivals = set(competing(declarations, queue)) - {queue}
     if not rivals:
         return set()
     off = stopped_sensors(instance)

@@ -159,6 +159,7 @@ def _task_queue(written: TaskQueueEntry, first_tasks: str | None) -> TaskQueueCo
             blocking=default.blocking if queue.blocking is None else queue.blocking,
             ageing=_ageing(queue.ageing) if "ageing" in queue.model_fields_set else default.ageing,
             accept=accepting(queue.accept),
+            weight=queue.weight,
             description=queue.description,
         )
         for name, queue in written.queues.items()

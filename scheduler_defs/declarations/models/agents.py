@@ -153,6 +153,8 @@ class QueueSettings(Model):
     ageing: Ageing | None = Ageing()
     """None: priorities never rise."""
     accept: Accept | None = None
+    weight: int | None = None
+    """How much of the slots of agents that serve other queues as well it gets; None: no queue's, or 1."""
     description: str | None = None
 
 

@@ -243,6 +243,8 @@ class QueueEntry(Written):
     """What waiting is worth: on, off, or its terms."""
     accept: AcceptField = None
     """Commands that must succeed before a task of the queue counts as done."""
+    weight: Annotated[int, Field(ge=1, le=1000)] | None = None
+    """How many turns it has for each one of a queue with weight 1, at agents that serve both."""
     description: Text | None = None
     """Shown in the UI."""
 

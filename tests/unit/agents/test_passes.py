@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -15,7 +16,7 @@ from scheduler_defs.agents.pool.assignments import AssignmentEnding
 from scheduler_defs.agents.pool.passes import preview
 from scheduler_defs.agents.task_queue.protocol import TaskQueue, TaskQueueDownError
 from scheduler_defs.agents.task_queue.tinytask.queue import TinyTaskQueue
-from scheduler_defs.declarations.models.declared import Backoff, Retries
+from scheduler_defs.declarations.models.declared import Backoff, QueueSettings, Retries
 from scheduler_defs.timing import Window
 from tests.patience import wait_until
 from tests.standins.tinytask import TinyTaskServer
@@ -90,6 +91,38 @@ def test_given_an_agent_of_two_queues_when_both_are_looked_at_then_its_limit_cou
     with ThreadPoolExecutor(2) as threads:
         passes = list(threads.map(yard.look, ["dev", "qa"]))
     assert sum(len(passed.requests) for passed in passes) == 2
+
+
+def test_given_queues_with_weights_when_passes_go_on_then_each_gets_its_part_of_the_shared_slots(
+    queue_engine: sa.Engine, queue: TaskQueue, postgres_queue: object
+) -> None:
+    weights = {"dev": QueueSettings(weight=3), "qa": QueueSettings()}
+    shared = agent("vaela", 4, queues=("dev", "qa"))
+    yard = Yard(queue_engine, queue, declared(shared, backend=queue.backend, queues=weights))
+    for _ in range(12):
+        add(queue, queue="dev")
+        add(queue, queue="qa")
+    given: list[str] = []
+    for _ in range(3):
+        for name in ("qa", "dev"):
+            given += [request.queue for request in yard.look(name).requests]
+        for assignment in yard.live():
+            with queue_engine.begin() as connection:
+                assignments.end(connection, assignment.run_key, AssignmentEnding.COMPLETE, now())
+            queue.complete(assignment.task_id, author="test")
+    assert Counter(given) == {"dev": 9, "qa": 3}
+
+
+def test_given_queues_without_weights_then_the_one_named_first_takes_all_shared_slots(
+    queue_engine: sa.Engine, queue: TaskQueue, postgres_queue: object
+) -> None:
+    shared = agent("vaela", 2, queues=("dev", "qa"))
+    yard = Yard(queue_engine, queue, declared(shared, backend=queue.backend))
+    for _ in range(3):
+        add(queue, queue="dev")
+        add(queue, queue="qa")
+    assert yard.look("qa").requests == ()
+    assert len(yard.look("dev").requests) == 2
 
 
 def test_given_a_run_that_settles_when_the_next_pass_is_made_then_the_slot_is_free_again(yard: Yard) -> None:

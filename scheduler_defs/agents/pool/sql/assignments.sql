@@ -24,6 +24,18 @@ JOIN signalbox.tasks AS task ON task.id = given.task_id
 WHERE given.backend = 'postgres' AND given.ended_at IS NULL AND task.paths <> '{}'
 ORDER BY id
 
+-- name: recent
+-- The queues of what some agents were given, the newest first: through the index of each agent.
+SELECT given.queue
+FROM unnest(CAST(:agents AS text[])) AS wanted (agent)
+CROSS JOIN LATERAL (
+    SELECT queue, requested_at, run_key FROM signalbox.assignments
+    WHERE agent = wanted.agent AND backend = :backend AND queue = ANY (CAST(:queues AS text[]))
+    ORDER BY requested_at DESC LIMIT :limit
+) AS given
+ORDER BY given.requested_at DESC, given.run_key DESC
+LIMIT :limit
+
 -- name: reserve
 -- Tasks that have a live assignment already are passed over: nobody gets a task twice. A second request for the
 -- same attempt (the first run was not needed, or never came) gets a number of its own, because a run key is good
