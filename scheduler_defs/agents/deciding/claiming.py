@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from scheduler_defs.agents.deciding.candidates import Blocker
-from scheduler_defs.agents.deciding.eligibility import instant_text
+from scheduler_defs.agents.deciding.policy import instant_text
 from scheduler_defs.agents.deciding.settling import TaskStatus
 
 

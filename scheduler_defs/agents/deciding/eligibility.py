@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from scheduler_defs.agents.deciding.agents import AgentMode, AgentView
 from scheduler_defs.agents.deciding.candidates import Candidate, Kind
-from scheduler_defs.agents.deciding.policy import Policy
+from scheduler_defs.agents.deciding.policy import Policy, instant_text
 from scheduler_defs.agents.deciding.quotas import QuotaView
 
 _SHOWN = 5
@@ -101,9 +101,3 @@ def quota_text(quota: QuotaView, now: dt.datetime) -> str:
     """`quota claude-max closed until 14:10 (usage limit reached)`."""
     until = f" until {instant_text(quota.until, now)}" if quota.until else ""
     return f"quota {quota.name} closed{until} ({quota.why})"
-
-
-def instant_text(moment: dt.datetime, now: dt.datetime) -> str:
-    """The time of day, with the date unless it is today, in the zone of `now`."""
-    local = moment.astimezone(now.tzinfo)
-    return local.strftime("%H:%M" if local.date() == now.date() else "%Y-%m-%d %H:%M")

@@ -62,6 +62,37 @@ def rank(task: Candidate, policy: Policy, now: dt.datetime) -> Rank:
     )
 
 
+def rank_words(task: Candidate, policy: Policy, now: dt.datetime) -> tuple[str, ...]:
+    """What gives the task its rank, in words, the first counts first: `frees 3`, `priority 5, 7 by waiting`.
+
+    Instants are written in the zone of `now`.
+    """
+    age = _length(now - task.created)
+    if is_overdue(task, policy, now):
+        return (f"has waited for {age}: oldest first",)
+    urgent = near_deadline(task, policy, now)
+    if urgent is not None:
+        return (f"{'due' if urgent > now else 'was due'} {instant_text(urgent, now)}",)
+    aged = aged_priority(task, policy, now)
+    by_waiting = f", {aged} by waiting" if aged != task.priority else ""
+    frees = (f"frees {task.frees}",) if policy.blocking and task.frees else ()
+    return (*frees, f"priority {task.priority}{by_waiting}", f"added {age} ago")
+
+
+def instant_text(moment: dt.datetime, now: dt.datetime) -> str:
+    """The time of day, with the date unless it is today, in the zone of `now`."""
+    local = moment.astimezone(now.tzinfo)
+    return local.strftime("%H:%M" if local.date() == now.date() else "%Y-%m-%d %H:%M")
+
+
+def _length(span: dt.timedelta) -> str:
+    minutes = max(0, round(span.total_seconds())) // 60
+    if minutes < 1:
+        return "less than a minute"
+    parts = ((minutes // 1440, "d"), (minutes // 60 % 24, "h"), (minutes % 60, "m"))
+    return " ".join([f"{number}{unit}" for number, unit in parts if number][:2])
+
+
 def near_deadline(task: Candidate, policy: Policy, now: dt.datetime) -> dt.datetime | None:
     """The task's deadline, once it is near enough to count."""
     return task.deadline if task.deadline is not None and task.deadline - now <= policy.near else None

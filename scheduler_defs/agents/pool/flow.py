@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import sqlalchemy as sa
 
+from scheduler_defs.agents.deciding.estimates import Done, Estimates
 from scheduler_defs.agents.pool.assignments import statement
 
 HOUR = dt.timedelta(hours=1)
+REMEMBERED = 300
+"""So many done tasks of a queue say how long the next takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +40,15 @@ def flows(connection: sa.Connection, since: dt.datetime, queue: str | None = Non
         )
         for row in rows
     }
+
+
+def estimates(connection: sa.Connection, queues: Collection[str]) -> Estimates:
+    """How long tasks of these queues take, from the last that were done."""
+    values = {"queues": list(queues), "limit": REMEMBERED}
+    return Estimates(
+        Done(row.queue, row.agent, tuple(row.tags), row.seconds)
+        for row in connection.execute(statement("done"), values)
+    )
 
 
 def _number(value: object) -> float | None:

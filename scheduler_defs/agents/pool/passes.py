@@ -11,14 +11,14 @@ from dataclasses import dataclass, replace
 
 import sqlalchemy as sa
 
-from scheduler_defs.agents.deciding import Assignments, Candidate, demand
+from scheduler_defs.agents.deciding import AgentView, Assignments, Candidate, demand, match
 from scheduler_defs.agents.deciding.eligibility import agent_state as agent_text
 from scheduler_defs.agents.deciding.reservations import Hidden, Reservation, hidden
 from scheduler_defs.agents.pool import agent_states, assignments, healing
 from scheduler_defs.agents.pool.assignments import Assignment
 from scheduler_defs.agents.pool.healing import Healed
 from scheduler_defs.agents.pool.runs import Runs
-from scheduler_defs.agents.pool.sharing import Standing, competing, decide, decide_together, shares_of
+from scheduler_defs.agents.pool.sharing import Standing, competing, decide_together, shares_of
 from scheduler_defs.agents.pool.views import budgets_of, policy_of
 from scheduler_defs.agents.task_queue.models import View
 from scheduler_defs.agents.task_queue.protocol import TaskQueue
@@ -83,7 +83,9 @@ def reconcile(
         withdrawn = assignments.withdraw(connection, standing.unwanted(own, now), now)
     live = [assignment for assignment in live if assignment.run_key not in withdrawn]
     together = competing(declarations, queue, stopped)
-    views = {name: _look(engine, task_queue, declarations, name, live, now) for name in together}
+    with engine.connect() as connection:
+        standing = Standing.read(connection, declarations, live, now)
+    views = {name: look(task_queue, standing, name, now) for name in together}
     view = views[queue]
     with engine.begin() as connection:
         assignments.lock_pass(connection)
@@ -130,19 +132,10 @@ def preview(
 
     Up to `explain` waiting tasks get a reason, also those that a pass does not even look at.
     """
-    with engine.connect() as connection:
-        live = assignments.live(connection, task_queue.backend)
-    lost = set[str]()
-    if runs is not None:
-        lost = {assignment.run_key for assignment, _, _ in healing.find(engine, live, runs, now)}
-    taken = [assignment for assignment in live if assignment.run_key not in lost]
-    with engine.connect() as connection:
-        standing = Standing.read(connection, declarations, taken, now)
-    unwanted = {assignment.run_key for assignment in standing.unwanted(taken, now)}
-    taken = [assignment for assignment in taken if assignment.run_key not in unwanted]
-    standing = standing.without(unwanted)
+    standing = as_it_stands(engine, task_queue, declarations, runs=runs, now=now)
+    taken = standing.live
     together = competing(declarations, queue, stopped)
-    views = {name: _look(engine, task_queue, declarations, name, taken, now) for name in together}
+    views = {name: look(task_queue, standing, name, now) for name in together}
     view = views[queue]
     policy = policy_of(declarations.task_queue.for_queue(queue))
     requested = {assignment.task_id for assignment in taken}
@@ -154,30 +147,58 @@ def preview(
     with engine.connect() as connection:
         shares = shares_of(connection, declarations, together)
     decided = decide_together(standing, candidates, now, shares)[queue]
+    view = replace(view, candidates=candidates[queue])
     return Pass(queue, (), decided, view, sum(assignment.queue == queue for assignment in taken))
 
 
-def _look(
+def as_it_stands(
     engine: sa.Engine,
     task_queue: TaskQueue,
     declarations: Declarations,
-    queue: str,
-    live: Collection[Assignment],
+    *,
+    runs: Runs | None,
     now: dt.datetime,
-) -> View:
+) -> Standing:
+    """What counts now for somebody who only looks: without what a pass would put right or give back."""
     with engine.connect() as connection:
-        standing = Standing.read(connection, declarations, live, now)
-    agents, reserved = standing.agents(queue, now), standing.reserved(queue)
+        live = assignments.live(connection, task_queue.backend)
+    lost = set[str]()
+    if runs is not None:
+        lost = {assignment.run_key for assignment, _, _ in healing.find(engine, live, runs, now)}
+    taken = [assignment for assignment in live if assignment.run_key not in lost]
+    with engine.connect() as connection:
+        standing = Standing.read(connection, declarations, taken, now)
+    return standing.without({assignment.run_key for assignment in standing.unwanted(taken, now)})
+
+
+def look(
+    task_queue: TaskQueue,
+    standing: Standing,
+    queue: str,
+    now: dt.datetime,
+    agents: Sequence[AgentView] | None = None,
+) -> View:
+    """All that could be placed in a queue; `agents` in the place of those that serve it."""
+    served = standing.agents(queue, now) if agents is None else agents
+    policy = policy_of(standing.declarations.task_queue.for_queue(queue))
+    reserved = standing.reserved(queue)
+    requested = {assignment.task_id for assignment in standing.live}
     return look_through(
         lambda passed_over: task_queue.look(
             queue,
-            demand=lambda kind: demand(agents, kind, now),
-            policy=policy_of(declarations.task_queue.for_queue(queue)),
-            requested={assignment.task_id for assignment in live},
+            demand=lambda kind: demand(served, kind, now),
+            policy=policy,
+            requested=requested,
             now=now,
             hidden=passed_over,
         ),
-        lambda candidates: decide(standing, queue, candidates, now),
+        lambda candidates: match(
+            [each for each in candidates if each.id not in requested],
+            served,
+            now=now,
+            policy=policy,
+            reserved=reserved,
+        ),
         reserved,
     )
 

@@ -176,38 +176,39 @@ def sharing_repositories(declarations: Declarations, queue: str) -> set[str]:
     return {queue, *(name for name, found in repositories.items() if found & own)}
 
 
-def decide(standing: Standing, queue: str, candidates: Sequence[Candidate], now: dt.datetime) -> Assignments:
-    """Matching's answer for one queue; of tasks that are given out already it says to whom."""
-    return decide_together(standing, {queue: candidates}, now)[queue]
-
-
 def decide_together(
     standing: Standing,
     candidates: Mapping[str, Sequence[Candidate]],
     now: dt.datetime,
     shares: Collection[Shares] = (),
 ) -> dict[str, Assignments]:
-    """The same for queues that have their turn one after the other, or by their shares."""
-    declarations = standing.declarations
+    """Matching's answer for queues that have their turn one after the other, or by their shares; of tasks
+    that are given out already it says to whom."""
     taken = {assignment.task_id: assignment.agent for assignment in standing.live}
-    decided = match_together(
-        {
-            queue: QueueTasks(
-                [candidate for candidate in found if candidate.id not in taken],
-                standing.agents(queue, now),
-                policy_of(declarations.task_queue.for_queue(queue)),
-                standing.reserved(queue),
-                sharing_repositories(declarations, queue),
-            )
-            for queue, found in candidates.items()
-        },
-        now=now,
-        shares=shares,
-    )
+    free = {
+        queue: [candidate for candidate in found if candidate.id not in taken]
+        for queue, found in candidates.items()
+    }
+    asked = {queue: queue_tasks(standing, queue, found, now) for queue, found in free.items()}
+    decided = match_together(asked, now=now, shares=shares)
     return {
         queue: replace(answer, waiting=answer.waiting + _given_out(candidates[queue], taken))
         for queue, answer in decided.items()
     }
+
+
+def queue_tasks(
+    standing: Standing, queue: str, candidates: Iterable[Candidate], now: dt.datetime
+) -> QueueTasks:
+    """What matching is told of a queue."""
+    declarations = standing.declarations
+    return QueueTasks(
+        tuple(candidates),
+        standing.agents(queue, now),
+        policy_of(declarations.task_queue.for_queue(queue)),
+        standing.reserved(queue),
+        sharing_repositories(declarations, queue),
+    )
 
 
 def _given_out(candidates: Iterable[Candidate], taken: Mapping[int, str]) -> tuple[Waiting, ...]:

@@ -9,6 +9,7 @@ from scheduler_defs.cli.tasks import files as tasks_files
 from scheduler_defs.cli.tasks import output as tasks_output
 from scheduler_defs.cli.tasks import reading as tasks_reading
 from scheduler_defs.cli.tasks import steering as tasks_steering
+from scheduler_defs.cli.tasks import upcoming as tasks_upcoming
 from scheduler_defs.cli.tasks import work as tasks_work
 
 app = typer.Typer(help="The agent queues' tasks.")
@@ -17,6 +18,7 @@ for _command in (
     announcing(tasks_adding.add_command),
     tasks_reading.list_command,
     tasks_reading.show_command,
+    tasks_upcoming.next_command,
     announcing(tasks_editing.set_command),
     tasks_editing.link_command,
     announcing(tasks_editing.stop_command),

@@ -55,6 +55,7 @@ _LOOKING = (
     Tool("list_limits", "GET", "/limits", Effect.LOOK),
     Tool("list_tasks", "GET", "/tasks", Effect.LOOK, fewer=20),
     Tool("show_task", "GET", "/tasks/{task_id}", Effect.LOOK),
+    Tool("upcoming_tasks", "GET", "/upcoming-tasks", Effect.LOOK, fewer=10),
     Tool("list_approvals", "GET", "/approvals", Effect.LOOK),
     Tool("inbox", "GET", "/inbox", Effect.LOOK),
 )

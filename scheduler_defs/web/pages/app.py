@@ -53,6 +53,7 @@ def build(answering: Answering, document: Callable[[], dict[str, Any]]) -> Starl
         "/schedules/{name}": schedules.one,
         "/timeline": timeline.page,
         "/queues": queues.board,
+        "/queues/next": queues.upcoming,
         "/tasks/{task_id:int}": queues.task,
         "/runs/{run_id}": runs.one,
         "/runs/{run_id}/reports/{path:path}": reports.page,

@@ -1,4 +1,4 @@
-"""`/signalbox/queues` and `/signalbox/tasks/{id}`: the board, who waits for whom, agents, and one task."""
+"""`/signalbox/queues`, what is next in them, and `/signalbox/tasks/{id}`: the board, agents, and one task."""
 
 from __future__ import annotations
 
@@ -8,16 +8,18 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from scheduler_defs.access.table import Subject
+from scheduler_defs.acting.agent_queues.agent_runs import GraphQLRuns
 from scheduler_defs.acting.agent_queues.agents import agent_objects
 from scheduler_defs.acting.agent_queues.blocking import drawing
 from scheduler_defs.acting.agent_queues.budgets import budget_objects
 from scheduler_defs.acting.agent_queues.capacity import capacity_objects
 from scheduler_defs.acting.agent_queues.queues import pool_objects, queue_objects
 from scheduler_defs.acting.agent_queues.tasks import task_details
+from scheduler_defs.acting.agent_queues.upcoming import upcoming_objects
 from scheduler_defs.agents.deciding import TaskStatus
 from scheduler_defs.agents.task_queue.models import TaskQuery
 from scheduler_defs.agents.task_queue.objects import task_object
-from scheduler_defs.web.pages.asking import asking, may, text_of
+from scheduler_defs.web.pages.asking import asking, client_of, may, text_of
 from scheduler_defs.web.pages.rendering import render
 from scheduler_defs.web.pages.schedules import explain_subject
 from scheduler_defs.web.rest.routes.tasks.task import etag
@@ -76,6 +78,23 @@ def board(request: Request) -> Response:
         "may": may(request),
     }
     return render(request, "queues/list.html", values, title="Queues")
+
+
+def upcoming(request: Request) -> Response:
+    """What each agent gets next, and why the others wait."""
+    queue, agent = text_of(request, "queue"), text_of(request, "agent")
+    place, now = asking(request).place(), dt.datetime.now().astimezone()
+    shown = upcoming_objects(
+        place, runs=GraphQLRuns(client_of(request)), now=now, queue=queue or None, agent=agent or None
+    )
+    values = {
+        **shown,
+        "queue": queue,
+        "agent": agent,
+        "names": list(place.declarations.agents),
+        "queues": place.declarations.served_queues,
+    }
+    return render(request, "queues/next.html", values, title="Next tasks")
 
 
 def task(request: Request) -> Response:

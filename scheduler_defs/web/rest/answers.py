@@ -224,6 +224,13 @@ class NextTask(Answer):
     waiting: list[str]
 
 
+class Upcoming(Answer):
+    """The tasks in the order in which they are considered, and what each agent gets, now and then."""
+
+    tasks: list[dict[str, Any]]
+    agents: list[dict[str, Any]]
+
+
 class Held(Answer):
     """Until when a lease holds."""
 
@@ -433,6 +440,7 @@ ANSWERS: Mapping[str, Any] = {
     **{f"POST /agents/{verb}": list[Set] for verb in ("pause", "resume")},
     **{f"POST /agents/{{name}}/{verb}": Set for verb in ("pause", "resume", "drain")},
     "GET /queues": list[Queue],
+    "GET /upcoming-tasks": Upcoming,
     "GET /limits": list[Limit],
     "GET /quotas": list[Quota],
     "GET /budgets": list[Budget],

@@ -15,6 +15,7 @@ from scheduler_defs.acting.agent_queues.agent_runs import GraphQLRuns
 from scheduler_defs.acting.agent_queues.agents import agent_details, agent_objects, tell, tell_all
 from scheduler_defs.acting.agent_queues.budgets import allow, budget_objects
 from scheduler_defs.acting.agent_queues.queues import pool_objects, queue_objects
+from scheduler_defs.acting.agent_queues.upcoming import SHOWN, upcoming_objects
 from scheduler_defs.acting.limits import limit_objects
 from scheduler_defs.acting.place import announce
 from scheduler_defs.declarations import BUILTIN_JOBS
@@ -119,6 +120,18 @@ def drain(
 def queues(asking: Looking) -> list[dict[str, Any]]:
     """Every queue that is served or has tasks; throughput and waits are of the last hour."""
     return queue_objects(asking.place())
+
+
+@router.get("/upcoming-tasks")
+def upcoming_tasks(
+    asking: Looking,
+    queue: Annotated[str | None, Query(max_length=128, description="Only this queue.")] = None,
+    agent: Annotated[str | None, Query(max_length=128, description="Only this agent.")] = None,
+    limit: Annotated[int, Query(ge=1, le=1000, description="So many tasks of each queue.")] = SHOWN,
+) -> dict[str, Any]:
+    """Which task each agent gets next, in which order and why; and why the others wait."""
+    now, runs = dt.datetime.now().astimezone(), GraphQLRuns(asking.require(Action.LOOK))
+    return upcoming_objects(asking.place(), runs=runs, now=now, queue=queue, agent=agent, limit=limit)
 
 
 @router.get("/limits")
