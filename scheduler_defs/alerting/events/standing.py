@@ -12,6 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from scheduler_defs import tags
+from scheduler_defs.agents.pool.flow import estimates
 from scheduler_defs.alerting.rules.model import Event, Kind
 from scheduler_defs.alerting.rules.watches import Watches
 from scheduler_defs.approvals.reading import waiting
@@ -29,6 +30,7 @@ KINDS = (
     Kind.NOTHING_ASSIGNED,
     Kind.DEADLINE_NEAR,
     Kind.OVERDUE,
+    Kind.BUDGET_REACHED,
     Kind.WORKER_GONE,
     Kind.UNPROVEN,
     Kind.REVIEW,
@@ -43,6 +45,7 @@ _LONGER, _FASTER = 3, 5
 _LEAST_SECONDS, _LEAST_RUNS = 60.0, 5
 _QUICK_SECONDS = 10.0
 """What usually takes less is never suspiciously quick."""
+_NEAR_DEADLINE, _FURTHEST_DEADLINE = 4 * 3_600.0, 30 * 86_400.0
 _BACKUPS = ("database_backup", "database_drill")
 
 Proof = Callable[[], Mapping[str, int]]
@@ -189,14 +192,26 @@ def _nothing_assigned(look: _Look) -> Iterator[Standing]:
 
 
 def _deadline_near(look: _Look) -> Iterator[Standing]:
-    for row in look.rows("due", until=look.now + look.bound):
-        if row.due > look.now:
+    rows = look.rows("due", until=look.now + (look.bound or _FURTHEST_DEADLINE))
+    learned = None if look.bound else estimates(look.connection, {row.queue for row in rows})
+    for row in rows:
+        usual = None if learned is None else learned.of(row.queue, tags=row.tags)
+        near = look.bound or max(_NEAR_DEADLINE, usual.high_seconds if usual is not None else 0.0)
+        if look.now < row.due <= look.now + near:
             yield _of_task(Kind.DEADLINE_NEAR, row, look.bound)
 
 
 def _overdue(look: _Look) -> Iterator[Standing]:
     for row in look.rows("due", until=look.now):
         yield _of_task(Kind.OVERDUE, row, look.bound)
+
+
+def _budget_reached(look: _Look) -> Iterator[Standing]:
+    for row in look.rows("budgets"):
+        text = row.body.partition("). ")[0] + ")"
+        yield Standing(
+            Kind.BUDGET_REACHED, f"budget {row.budget} ({row.bucket})", text, look.bound, queue=row.queue
+        )
 
 
 def _of_task(kind: Kind, row: Any, bound: float) -> Standing:
@@ -268,6 +283,7 @@ _READ: Mapping[Kind, Callable[[_Look], Iterable[Standing]]] = {
     Kind.NOTHING_ASSIGNED: _nothing_assigned,
     Kind.DEADLINE_NEAR: _deadline_near,
     Kind.OVERDUE: _overdue,
+    Kind.BUDGET_REACHED: _budget_reached,
     Kind.WORKER_GONE: _worker_gone,
     Kind.UNPROVEN: _unproven,
     Kind.REVIEW: _review,

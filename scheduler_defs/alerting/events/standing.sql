@@ -47,11 +47,20 @@ GROUP BY t.queue
 
 -- name: due
 -- Tasks that are not done, and are wanted by then: the first thousand.
-SELECT id, title, queue, deadline AT TIME ZONE 'UTC' AS deadline,
+SELECT id, title, queue, tags, deadline AT TIME ZONE 'UTC' AS deadline,
        extract(epoch FROM deadline)::float8 AS due
 FROM signalbox.tasks
 WHERE deadline <= to_timestamp(:until) AND status IN ('idle', 'working', 'waiting_for_human')
 ORDER BY deadline, id
+LIMIT 1000
+
+-- name: budgets
+-- Budgets that are reached, and wait for somebody to allow as much again: shared ones, and those of single tasks.
+SELECT entry.details ->> 'budget' AS budget, entry.details ->> 'bucket' AS bucket, entry.body, task.queue
+FROM signalbox.inbox AS entry
+LEFT JOIN signalbox.tasks AS task ON entry.subject = 'task:' || task.id
+WHERE entry.closed_at IS NULL AND entry.details ->> 'budget' IS NOT NULL
+ORDER BY entry.id
 LIMIT 1000
 
 -- name: run_queues

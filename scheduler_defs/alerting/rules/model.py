@@ -42,6 +42,8 @@ class Kind(StrEnum):
     """A task is not done, and its deadline is near."""
     OVERDUE = "overdue"
     """A task is not done, and its deadline has passed."""
+    BUDGET_REACHED = "budget_reached"
+    """A budget of agents is used up, and what it counts has stopped until somebody allows more."""
     WORKER_GONE = "worker_gone"
     """A worker is silent and has not said goodbye, whether it had work or not."""
     UNPROVEN = "unproven"
@@ -226,6 +228,7 @@ _WORDS = {
     Kind.NOTHING_ASSIGNED: "nothing is given out",
     Kind.DEADLINE_NEAR: "due soon",
     Kind.OVERDUE: "overdue",
+    Kind.BUDGET_REACHED: "used up",
     Kind.WORKER_GONE: "gone",
     Kind.UNPROVEN: "unproven",
     Kind.REVIEW: "found",

@@ -67,7 +67,6 @@ _BOUNDS = {
     "disk_low": 10.0,
     "queue_wait": 3_600.0,
     "nothing_assigned": 600.0,
-    "deadline_near": 4 * 3_600.0,
     "worker_gone": 60.0,
     "backup_failed": 2 * 86_400.0,
     "daemon_silent": 60.0,

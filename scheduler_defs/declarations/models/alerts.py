@@ -25,6 +25,7 @@ Happening = Literal[
     "nothing_assigned",
     "deadline_near",
     "overdue",
+    "budget_reached",
     "worker_gone",
     "unproven",
     "review",

@@ -119,7 +119,7 @@ class RuleEntry(Written):
     late_by: Duration | None = None
     """on late: how much later than its occurrence a run begins; absent: 5m."""
     over: PositiveDuration | None = None
-    """too_long (absent: three times what is usual), queue_wait (1h), nothing_assigned (10m), worker_gone (60s), backup_failed (2d), deadline_near (4h), daemon_silent and broker_away (60s): how long."""  # noqa: E501
+    """too_long (absent: three times what is usual), queue_wait (1h), nothing_assigned (10m), worker_gone (60s), backup_failed (2d), deadline_near (4h, or as long as nine in ten such tasks take), daemon_silent and broker_away (60s): how long."""  # noqa: E501
     number: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
     """queue_depth: more than so many wait (100); disk_low: less than so many percent are free (10)."""
     quiet_hours: QuietSpans | None = None

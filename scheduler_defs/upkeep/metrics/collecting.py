@@ -1,6 +1,6 @@
 """One scrape: a handful of statements, each over an index or a small table, and their numbers as metrics.
 
-Labels are queues, agents, statuses, outcomes and daemons: what is declared or fixed, and bounded.
+Labels are queues, agents, budgets, statuses, outcomes and daemons: what is declared or fixed, and bounded.
 Names of schedules, jobs and runs are no labels.
 """
 
@@ -163,6 +163,10 @@ class _Read(Collector):
         if rows[MOST_QUEUES:]:
             tokens.add_metric([OTHER], sum(row.tokens for row in rows[MOST_QUEUES:]))
         yield tokens
+        budgets = _gauge("budgets_reached", "Counts of budgets that are used up, by budget.", "budget")
+        for row in sorted(self._rows("budgets"), key=lambda row: -row.reached)[:MOST_QUEUES]:
+            budgets.add_metric([row.budget], row.reached)
+        yield budgets
         (alerts,) = self._rows("alerts")
         yield _gauge("alerts_waiting", "Alerts that are still to be sent.", value=alerts.waiting)
         (size,) = self._rows("size")

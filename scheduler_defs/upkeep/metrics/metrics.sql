@@ -78,6 +78,11 @@ WHERE heartbeat > now() - interval '60 seconds'
 SELECT agent, sum(tokens)::float8 AS tokens FROM signalbox.agent_turns
 WHERE began_at > now() - interval '1 day' GROUP BY agent
 
+-- name: budgets
+-- How many of the things that each budget counts apart have used it up, and wait for somebody to allow more.
+SELECT details ->> 'budget' AS budget, count(*) AS reached FROM signalbox.inbox
+WHERE closed_at IS NULL AND details ->> 'budget' IS NOT NULL GROUP BY 1
+
 -- name: workers
 SELECT count(*) AS workers, coalesce(sum(slots), 0) AS slots
 FROM signalbox.workers WHERE heartbeat > now() - interval '60 seconds'

@@ -447,3 +447,23 @@ def test_given_watch_when_interrupted_then_the_queues_were_listed_again_and_agai
     monkeypatch.setattr("scheduler_defs.cli.agents.queues.time.sleep", pause)
     _, printed, _ = signalbox("queues", "--watch")
     assert [line.split()[0] for line in printed.splitlines()] == ["QUEUE", "dev", "qa"] * 3
+
+
+def test_given_tasks_when_asked_what_is_next_then_each_agent_and_each_task_says_why(
+    signalbox: Signalbox, queue: TaskQueue
+) -> None:
+    ids = [add(queue, f"task {priority}", priority=priority) for priority in (1, 9, 5)]
+    last, gpu = add(queue, "the last"), add(queue, "needs one", queue="qa")
+    code, shown, _ = signalbox("tasks", "next", "--queue", "dev", "--json")
+    assert code == 0
+    assert [each["task"] for each in shown["tasks"]] == [ids[1], ids[2], ids[0], last]
+    assert [each["agent"] is not None for each in shown["tasks"]] == [True, True, True, False]
+    assert shown["tasks"][0]["title"] == "task 9" and shown["tasks"][0]["takes"] is None
+    assert shown["tasks"][3]["waits"] == "no free slot: vaela 2/2, damien 1/1"
+    assert {each["agent"]: each["then"] for each in shown["agents"]} == {"vaela": last, "damien": last}
+    code, shown, _ = signalbox("tasks", "next", "--agent", "oscar", "--json")
+    assert [each["task"] for each in shown["tasks"]] == [gpu] and shown["agents"][0]["now"] == [gpu]
+    code, text, _ = signalbox("tasks", "next")
+    assert code == 0 and "WHEN A SLOT IS FREE" in text and "priority 9" in text
+    code, _, said = signalbox("tasks", "next", "--queue", "nobody")
+    assert code != 0 and "no agent serves 'nobody'" in said

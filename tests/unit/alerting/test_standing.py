@@ -106,6 +106,48 @@ def test_given_tasks_that_are_due_then_it_is_told_when_that_is_near_and_when_it_
     assert any(text.endswith(f": overdue: the report: wanted by {due}") for text in yard.texts)
 
 
+def test_given_tasks_that_take_long_and_no_bound_then_a_deadline_is_near_as_soon_as_that(yard: Yard) -> None:
+    declarations = yard.declare(rules(yard, deadline_near=""))
+    yard.tick(declarations, NOW)
+    execute(
+        "INSERT INTO signalbox.tasks (title, queue, created_by, deadline)"
+        " SELECT queue, queue, 'me', CAST(:now AS timestamptz) + interval '7 hours'"
+        " FROM unnest(ARRAY['slow', 'quick']) AS queue",
+        now=NOW,
+    )
+    execute(
+        "INSERT INTO signalbox.assignments"
+        " (run_key, backend, task_id, queue, agent, attempt, max_attempts, claimed_at, ended_at, ending)"
+        " SELECT queue || n, 'postgres', 1000 + n, queue, 'vaela', 1, 1,"
+        " CAST(:now AS timestamptz) - hours * interval '1 hour', :now, 'complete'"
+        " FROM (VALUES ('slow', 8), ('quick', 1)) AS took (queue, hours), generate_series(1, 5) AS n",
+        now=NOW,
+    )
+    yard.tick(declarations, NOW + MINUTE)
+    (told,) = yard.texts
+    assert ": due soon: slow: wanted by " in told
+
+
+def test_given_a_budget_that_is_used_up_then_it_is_told_until_somebody_allows_more(yard: Yard) -> None:
+    declarations = yard.declare(rules(yard, budget_reached=""))
+    yard.tick(declarations, NOW)
+    execute(
+        "INSERT INTO signalbox.inbox (kind, subject, key, body, details, asked_by) VALUES"
+        " ('budget', 'budget:team', 'k', 'budget team reached: $41.20 of $40.00 (day=2026-11-29)."
+        " Allow as much again?', jsonb_build_object('budget', 'team', 'bucket', 'day=2026-11-29'), 'signalbox')"
+    )
+    yard.tick(declarations, NOW + MINUTE)
+    yard.tick(declarations, NOW + 2 * MINUTE)
+    assert yard.texts == [
+        "budget team (day=2026-11-29): used up: budget team reached: $41.20 of $40.00 (day=2026-11-29)"
+    ]
+    execute("UPDATE signalbox.inbox SET closed_at = now()")
+    yard.tick(declarations, NOW + 3 * MINUTE)
+    execute("UPDATE signalbox.inbox SET closed_at = NULL")
+    yard.tick(declarations, NOW + 4 * MINUTE)
+    assert len(yard.texts) == 2, "used up again is news again"
+
+
 def test_given_a_silent_worker_a_full_disk_and_no_backup_then_they_are_told(yard: Yard) -> None:
     declarations = yard.declare(
         rules(yard, worker_gone="", disk_low=", number: 1000000", backup_failed="", review="")

@@ -82,9 +82,13 @@ def test_given_late_decisions_ticks_passes_and_turns_then_each_is_a_number(setti
             "INSERT INTO signalbox.agent_turns (run_id, turn, backend, task_id, agent, queue, began_at, tokens)"
             " SELECT 'r', n, 'postgres', 1, 'vaela', 'dev', now() - n * interval '20 hours', 1000"
             " FROM generate_series(0, 2) AS n",
+            "INSERT INTO signalbox.inbox (kind, subject, key, body, details, asked_by, closed_at)"
+            " SELECT 'budget', 'budget:team', n, 'b', jsonb_build_object('budget', 'team', 'bucket', n), 'signalbox',"
+            " CASE WHEN n > 1 THEN now() END FROM generate_series(0, 4) AS n",
         ):
             connection.execute(sa.text(statement))
     values = scraped()
+    assert values["signalbox_budgets_reached", "team"] == 2
     assert values["signalbox_lateness_seconds", "0.95"] == pytest.approx(4)
     assert values["signalbox_ticks_last_10_minutes", "schedule", "skipped"] == 2
     assert values["signalbox_dequeue_seconds",] == 0.25

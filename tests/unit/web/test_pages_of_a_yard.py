@@ -172,7 +172,19 @@ def test_the_audit_and_the_overview_open(web: httpx.Client) -> None:
     assert "in the inbox" in shown(web, "/")
 
 
-@pytest.mark.parametrize("path", ["/", "/schedules", "/schedules/nightly", "/queues", "/tasks/3", "/inbox"])
+def test_what_is_next_and_why(web: httpx.Client) -> None:
+    assert "queues/next" in shown(web, "/queues")
+    page = shown(web, "/queues/next")
+    assert "When a slot is free" in page and "vaela" in page
+    assert (
+        re.search(r"priority \d+", page) and "no free slot" in page or "-&gt;" in page or "blocked by" in page
+    )
+    assert "vaela" in shown(web, "/queues/next?queue=dev&agent=vaela")
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/schedules", "/schedules/nightly", "/queues", "/queues/next", "/tasks/3", "/inbox"]
+)
 def test_every_address_lies_below_the_prefix(web: httpx.Client, path: str) -> None:
     page = shown(web, path)
     found = re.findall(r'(?:href|src|action|hx-get|data-api|data-here|data-go)="([^"]+)"', page)
