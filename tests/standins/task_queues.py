@@ -35,7 +35,7 @@ def postgres_queue(queue_engine: sa.Engine) -> PostgresTaskQueue:
     """An empty task queue in Postgres, ids from 1."""
     with queue_engine.begin() as connection:
         tables = "tasks, task_changes, assignments, agent_states, quota_pools, inbox, agent_turns"
-        tables += ", workspaces, landings, agent_sessions, task_requests"
+        tables += ", workspaces, landings, agent_sessions, task_requests, task_files"
         named = ", ".join(f"signalbox.{table}" for table in tables.split(", "))
         connection.execute(sa.text(f"TRUNCATE {named} RESTART IDENTITY CASCADE"))
     return PostgresTaskQueue(queue_engine)

@@ -11,11 +11,9 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, cast
 
-import yaml
-
+from scheduler_defs.agents.task_queue.files.document import front_matter
 from scheduler_defs.errors import SignalboxError
 
-_FRONT = re.compile(r"\A---\r?\n(.*?)\r?\n---\r?\n?(.*)\Z", re.DOTALL)
 _PRIORITIES = {"critical": 10, "urgent": 10, "high": 5, "medium": 0, "low": -5}
 _DONE = frozenset({"done", "complete", "completed", "closed"})
 _MARKERS = re.compile(r"<!-- (?:SECTION:[A-Z_ ]+|AC|DOD):(?:BEGIN|END) -->\n?")
@@ -29,23 +27,14 @@ def of_backlog(files: Sequence[tuple[str, str]], queue: str) -> list[dict[str, A
     """
     found: list[dict[str, Any]] = []
     for name, text in files:
-        match = _FRONT.match(text.lstrip("\ufeff"))
-        if match is None:
-            raise SignalboxError(f"{name}: no front matter: a task file begins with ---")
-        try:
-            head = yaml.safe_load(match[1])
-        except yaml.YAMLError as error:
-            raise SignalboxError(f"{name}: its front matter is not YAML: {_problem(error)}") from None
-        if not isinstance(head, Mapping) or "title" not in head:
-            raise SignalboxError(f"{name}: its front matter has no title")
-        given = cast("Mapping[str, Any]", head)
+        given, body = front_matter(name, text)
         status = str(given.get("status") or "").strip().lower()
         found.append(
             _task(
                 queue,
                 key=given.get("id") or name.removesuffix(".md"),
                 title=given["title"],
-                description=_MARKERS.sub("", match[2]).strip(),
+                description=_MARKERS.sub("", body).strip(),
                 priority=_PRIORITIES.get(str(given.get("priority") or "").lower(), 0),
                 tags=_texts(given.get("labels")),
                 blocked_by=_texts(given.get("dependencies")),
@@ -199,7 +188,3 @@ def _texts(value: Any) -> list[str]:
 def _level(label: str) -> str:
     """`priority: high`, `priority/high` and `high` are one level."""
     return re.split(r"[:/ ]+", label.strip().lower())[-1]
-
-
-def _problem(error: yaml.YAMLError) -> str:
-    return str(getattr(error, "problem", None) or error).splitlines()[0]

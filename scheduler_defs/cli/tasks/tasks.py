@@ -9,6 +9,7 @@ from scheduler_defs.cli.tasks import files as tasks_files
 from scheduler_defs.cli.tasks import output as tasks_output
 from scheduler_defs.cli.tasks import reading as tasks_reading
 from scheduler_defs.cli.tasks import steering as tasks_steering
+from scheduler_defs.cli.tasks import syncing as tasks_syncing
 from scheduler_defs.cli.tasks import upcoming as tasks_upcoming
 from scheduler_defs.cli.tasks import work as tasks_work
 
@@ -38,5 +39,6 @@ for _command in (
     announcing(tasks_steering.cancel_command),
     announcing(tasks_files.import_command),
     tasks_files.export_command,
+    announcing(tasks_syncing.sync_command),
 ):
     app.command(_command.__name__.removesuffix("_command"))(_command)
