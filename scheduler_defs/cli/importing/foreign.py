@@ -17,6 +17,10 @@ from scheduler_defs.errors import SignalboxError
 _PRIORITIES = {"critical": 10, "urgent": 10, "high": 5, "medium": 0, "low": -5}
 _DONE = frozenset({"done", "complete", "completed", "closed"})
 _MARKERS = re.compile(r"<!-- (?:SECTION:[A-Z_ ]+|AC|DOD):(?:BEGIN|END) -->\n?")
+_DESCRIPTION = re.compile(
+    r"## Description\s+<!-- SECTION:DESCRIPTION:BEGIN -->((?:(?!<!-- ).)*)<!-- SECTION:DESCRIPTION:END -->",
+    re.DOTALL,
+)
 _TASKS_OF_GITHUB = re.compile(r"(?im)^\s*(?:blocked by|depends on)[: ]+((?:#\d+[, ]*(?:and )?)+)")
 
 
@@ -34,7 +38,7 @@ def of_backlog(files: Sequence[tuple[str, str]], queue: str) -> list[dict[str, A
                 queue,
                 key=given.get("id") or name.removesuffix(".md"),
                 title=given["title"],
-                description=_MARKERS.sub("", body).strip(),
+                description=_description(body),
                 priority=_PRIORITIES.get(str(given.get("priority") or "").lower(), 0),
                 tags=_texts(given.get("labels")),
                 blocked_by=_texts(given.get("dependencies")),
@@ -67,7 +71,10 @@ def of_beads(lines: Iterable[str], queue: str) -> list[dict[str, Any]]:
                 title=given.get("title"),
                 description="\n\n".join(str(text) for text in texts if text),
                 priority=5 * (2 - level) if isinstance(level, int) else 0,
-                tags=[*_texts(given.get("labels")), *_texts(given.get("issue_type"))],
+                tags=[
+                    *_texts(given.get("labels")),
+                    *(t for t in _texts(given.get("issue_type")) if t != "task"),
+                ],
                 blocked_by=blocks,
                 parent=parent,
                 done=given.get("status") == "closed",
@@ -115,6 +122,12 @@ def of_github(text: str, queue: str) -> list[dict[str, Any]]:
             )
         )
     return _closed(found)
+
+
+def _description(body: str) -> str:
+    """Without what Backlog.md needs to find its sections; a description that is alone needs no heading."""
+    alone = _DESCRIPTION.fullmatch(body)
+    return alone[1].strip() if alone else _MARKERS.sub("", body).strip()
 
 
 def _task(

@@ -13,10 +13,11 @@ from scheduler_defs import settings
 from scheduler_defs.cli.agents.opening import open_place
 from scheduler_defs.cli.options import AsJson, DryRun
 from scheduler_defs.cli.tasks.options import Queue, Status, statuses
-from scheduler_defs.cli.terminal.output import counted, print_json, say
+from scheduler_defs.cli.terminal.output import counted, print_json, print_text, say
 from scheduler_defs.errors import SignalboxError, UsageError
 
 if TYPE_CHECKING:
+    from scheduler_defs.agents.task_queue.models import Task
     from scheduler_defs.agents.task_queue.new_task import NewTask
 
 
@@ -84,18 +85,51 @@ def _of_another(origin: Origin, file: Path, queue: str | None) -> list[NewTask]:
     return [read_imported(each, where=f"{each.get('key', '?')}: ") for each in found]
 
 
+def _to_another(to: Origin, tasks: list[Task], folder: Path | None) -> None:
+    from scheduler_defs.cli.importing import outgoing
+
+    if to is Origin.GITHUB:
+        print_text(outgoing.to_github(tasks) + "\n")
+    elif folder is None:
+        print_text("".join(f"{line}\n" for line in outgoing.to_beads(tasks)))
+    else:
+        files = outgoing.to_backlog(tasks)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            if there := next((name for name in files if (folder / name).exists()), None):
+                raise SignalboxError(f"{folder / there} is there already; nothing was written")
+            for name, text in files.items():
+                (folder / name).write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise SignalboxError(f"{folder}: {error.strerror}") from None
+        say(f"{counted(len(files), 'task')} written to {folder}")
+
+
 def export_command(
     queue: Queue = None,
     status: Status = None,
     comments: Annotated[bool, typer.Option("--comments", help="With their comments (slower).")] = False,
+    to: Annotated[
+        Origin | None, typer.Option("--to", help=f"As another tracker has them: {', '.join(Origin)}.")
+    ] = None,
+    folder: Annotated[
+        Path | None, typer.Option(help="--to backlog: where its task files go; none there is replaced.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """All tasks as JSON lines on stdout, for `import`."""
+    """All tasks as JSON lines on stdout, for `import`; or as another tracker reads them."""
     from scheduler_defs.agents.task_queue.models import TaskQuery
     from scheduler_defs.agents.task_queue.new_task import exported
     from scheduler_defs.agents.task_queue.objects import details_object, task_object
 
+    if (to is Origin.BACKLOG) is (folder is None):
+        raise UsageError("--to backlog needs --folder, and nothing else does: the others go to stdout")
     task_queue = open_place().task_queue
+    if to is not None:
+        _to_another(
+            to, task_queue.find(TaskQuery(queue=queue, statuses=statuses(status), limit=None)), folder
+        )
+        return
     for task in task_queue.find(TaskQuery(queue=queue, statuses=statuses(status), limit=None)):
         shown = (
             details_object(task_queue.details(task.id), settings.settings().ui_url)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from pathlib import Path
 from typing import Any
@@ -9,8 +10,11 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from scheduler_defs.agents.deciding import TaskStatus
+from scheduler_defs.agents.task_queue.models import Task
 from scheduler_defs.agents.task_queue.new_task import read_imported
 from scheduler_defs.cli.importing.foreign import of_backlog, of_beads, of_github
+from scheduler_defs.cli.importing.outgoing import to_backlog, to_beads, to_github
 from scheduler_defs.cli.main import build
 from scheduler_defs.errors import SignalboxError, UsageError
 
@@ -46,7 +50,7 @@ def test_given_task_files_of_backlog_md_then_they_are_tasks_with_their_links() -
     assert found["task-1"]["status"] == "complete"
     assert found["task-2"] == {
         "key": "task-2", "title": "Read the files", "queue": "dev", "priority": 5, "status": "idle",
-        "description": "## Description\n\nParse them.", "tags": ["core", "phase:2"],
+        "description": "Parse them.", "tags": ["core", "phase:2"],
         "blocked_by": ["task-1"], "parent": "task-1",
     }  # fmt: skip
 
@@ -128,3 +132,51 @@ def test_given_the_command_then_a_dry_run_counts_and_a_queue_is_asked_for(tmp_pa
     assert done.exit_code == 0, done.output
     assert json.loads(done.stdout) == {"imported": 0, "read": 1}
     assert isinstance(run().exception, UsageError)
+
+
+NOW = dt.datetime(2026, 11, 29, 12, 0, tzinfo=dt.UTC)
+
+
+def ours(id: int, title: str, **fields: Any) -> Task:
+    fields.setdefault("status", TaskStatus.IDLE)
+    return Task(id=id, title=title, queue="dev", created=NOW, updated=NOW, created_by="ann", **fields)
+
+
+OURS = [
+    ours(1, "Design: the 'schema'", status=TaskStatus.COMPLETE, finished=NOW, priority=5),
+    ours(2, "Write it", description="Two lines:\n\n- one\n- two", tags=("core", "phase:2"), blocked_by=(3,)),
+    ours(3, "Ask", priority=-5, parent_id=1, assigned_to="vaela"),
+]
+
+
+@pytest.mark.parametrize("tracker", ["backlog", "beads", "github"])
+def test_given_our_tasks_as_another_tracker_has_them_when_read_back_then_they_are_the_same(
+    tracker: str,
+) -> None:
+    if tracker == "backlog":
+        found = by_key(of_backlog(list(to_backlog(OURS).items()), "dev"))
+    elif tracker == "beads":
+        found = by_key(of_beads(to_beads(OURS), "dev"))
+    else:
+        found = by_key(of_github(to_github(OURS), "dev"))
+    prefix = {"backlog": "task-", "beads": "signalbox-", "github": ""}[tracker]
+    first, second, third = (found[f"{prefix}{number}"] for number in (1, 2, 3))
+    assert [each["title"] for each in (first, second, third)] == [task.title for task in OURS]
+    assert [each["priority"] for each in (first, second, third)] == [5, 0, -5]
+    assert [each["status"] for each in (first, second, third)] == ["complete", "idle", "idle"]
+    assert second["tags"] == ["core", "phase:2"]
+    assert second["blocked_by"] == [f"{prefix}3"]
+    if tracker == "github":  # it knows no parents, and blockers are lines of the text
+        assert second["description"] == f"{OURS[1].description}\n\nBlocked by #3"
+    else:
+        assert second["description"] == OURS[1].description
+        assert third["parent"] == f"{prefix}1"
+
+
+def test_given_a_folder_that_has_such_a_file_when_exported_then_nothing_is_replaced(tmp_path: Path) -> None:
+    from scheduler_defs.cli.tasks.files import Origin, _to_another
+
+    _to_another(Origin.BACKLOG, OURS, tmp_path)
+    assert len(list(tmp_path.glob("*.md"))) == 3
+    with pytest.raises(SignalboxError, match="is there already; nothing was written"):
+        _to_another(Origin.BACKLOG, OURS, tmp_path)

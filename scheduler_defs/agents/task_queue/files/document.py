@@ -94,9 +94,17 @@ def write(key: str, task_id: int | None, document: Document) -> str:
     """The file's text."""
     head = {"key": key, **({"id": task_id} if task_id is not None else {})}
     head |= {name: document[name] for name in FIELDS if name in document and name != "description"}
-    front = "".join(f"{name}: {_flow(value)}\n" for name, value in head.items())
+    front = "".join(field_line(name, value) for name, value in head.items())
     description = document.get("description", "")
     return f"---\n{front}---\n" + (f"\n{description}\n" if description else "")
+
+
+def field_line(name: str, value: Any) -> str:
+    """A field of front matter, in one line: so differences can be read."""
+    text = yaml.safe_dump(
+        value, sort_keys=False, allow_unicode=True, width=1_000_000, default_flow_style=True
+    )
+    return f"{name}: " + text.removesuffix("\n").removesuffix("\n...") + "\n"
 
 
 def content_hash(document: Document) -> str:
@@ -156,14 +164,6 @@ def _of_new(new: NewTask) -> dict[str, Any]:
         "blocked_by": sorted(_number(new.title, each) for each in new.blocked_by),
         "parent": None if new.parent is None else _number(new.title, new.parent),
     }
-
-
-def _flow(value: Any) -> str:
-    """A value in one line: a line for each field makes differences that can be read."""
-    text = yaml.safe_dump(
-        value, sort_keys=False, allow_unicode=True, width=1_000_000, default_flow_style=True
-    )
-    return text.removesuffix("\n").removesuffix("\n...")
 
 
 def _number(title: str, reference: int | str) -> int:
