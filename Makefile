@@ -7,6 +7,8 @@ VENV := .venv
 RUN := $(VENV)/bin/python -m
 CLAUDE_CODE := @anthropic-ai/claude-code@2.1.197
 CODEX := @openai/codex@0.171.0
+OPENCODE := opencode-ai@1.18.33
+AIDER := aider-chat==0.86.2
 # Hundreds of processes start in a test run: none of them should have to compile all that it imports.
 unexport PYTHONDONTWRITEBYTECODE
 # Older than what has to be installed means: install. A second `make` installs nothing.
@@ -77,10 +79,11 @@ bench: venv ## Measure this stack against stock Dagster, side by side.
 demo: venv ## Four fake agents, twelve dependent tasks, one repository: all of it lands in order, by itself.
 	@$(RUN) demo $(ARGS)
 
-agents: tools ## Real coding agents (Claude Code, Codex), pinned, against a model server on loopback. Needs npm.
+agents: tools ## Real coding agents (Claude Code, Codex, OpenCode, aider), pinned, and a model server on loopback. Needs npm.
 	@command -v npm >/dev/null || { echo "npm is not installed: the tests of real agents are skipped"; exit 0; }; \
-	npm install --silent --no-audit --no-fund --prefix .agents $(CLAUDE_CODE) $(CODEX) && \
+	npm install --silent --no-audit --no-fund --prefix .agents $(CLAUDE_CODE) $(CODEX) $(OPENCODE) && \
 	node .agents/node_modules/@anthropic-ai/claude-code/install.cjs
+	@test -x .agents/aider/bin/aider || { $(RUN) venv .agents/aider && .agents/aider/bin/pip install --quiet $(AIDER); }
 	@$(RUN) pytest tests/real_agents $(ARGS)
 
 lint: tools ## Check style, formatting, which room imports which, and types.

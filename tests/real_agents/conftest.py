@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,7 +22,25 @@ from tests.standins.task_queues import (  # noqa: F401
 from tests.unit.agents.bench import Bench, bench  # noqa: F401
 from tests.unit.agents.repository import Repository
 
-PROGRAMS = Path(os.environ.get("SIGNALBOX_REAL_AGENTS") or PROJECT_ROOT / ".agents") / "node_modules" / ".bin"
+INSTALLED = Path(os.environ.get("SIGNALBOX_REAL_AGENTS") or PROJECT_ROOT / ".agents")
+PROGRAMS = {
+    "aider": INSTALLED / "aider" / "bin" / "aider",
+    **{name: INSTALLED / "node_modules" / ".bin" / name for name in ("claude", "codex", "opencode")},
+}
+OPENCODE: dict[str, Any] = {
+    "model": "local/fake",
+    "small_model": "local/fake",
+    "autoupdate": False,
+    "share": "disabled",
+    "permission": {"edit": "allow", "bash": "allow", "webfetch": "deny"},
+    "provider": {
+        "local": {
+            "npm": "@ai-sdk/openai-compatible",
+            "options": {"apiKey": "{env:OPENAI_API_KEY}"},
+            "models": {"fake": {}},
+        }
+    },
+}
 CODEX = """
 model = "fake"
 model_provider = "local"
@@ -56,11 +75,12 @@ class RealAgent:
 
     def declare(self, **fields: Any) -> None:
         command, resume, env = COMMANDS[self.name]
-        program = str(PROGRAMS / self.name)
+        program = str(PROGRAMS[self.name])
         fields.setdefault("accept", [["test", "-e", "done.txt"]])
+        if resume:
+            fields["resume"] = [program, *resume]
         self.bench.declare(
             [program, *command],
-            resume=[program, *resume],
             env=env,
             timeout="2m",
             workspace={"repository": str(self.repository.path)},
@@ -88,7 +108,22 @@ COMMANDS = {
         ],
         ["OPENAI_API_KEY"],
     ),
+    "opencode": (
+        ["run", "--format", "json", PROMPT],
+        ["run", "--format", "json", "--session", "{session.id}", "{answer.text}"],
+        ["OPENAI_API_KEY", "OPENCODE_DISABLE_AUTOUPDATE"],
+    ),
+    "aider": (
+        [
+            *("--yes-always", "--no-check-update", "--no-pretty", "--no-stream", "--no-auto-commits"),
+            *("--no-gitignore", "--no-show-model-warnings", "--analytics-disable"),
+            *("--message-file", "{run.task_file}"),
+        ],
+        [],
+        ["OPENAI_API_BASE", "OPENAI_API_KEY", "AIDER_MODEL"],
+    ),
 }
+"""The command, how a session is gone on with (aider has none), and the variables it needs."""
 
 
 @pytest.fixture(params=sorted(COMMANDS))
@@ -98,14 +133,21 @@ def real(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[RealAgent]:
-    if not (PROGRAMS / request.param).exists():
-        pytest.skip(f"{request.param} is not installed in {PROGRAMS}: make agents")
+    if not PROGRAMS[request.param].exists():
+        pytest.skip(f"{request.param} is not installed in {INSTALLED}: make agents")
     home, mode = tmp_path / "home", tmp_path / "mode"
     (home / ".codex").mkdir(parents=True)
     mode.write_text("ok")
     with model_server(mode) as address:
         (home / ".codex" / "config.toml").write_text(CODEX.format(address=address))
+        settings = home / ".config" / "opencode"
+        settings.mkdir(parents=True)
+        OPENCODE["provider"]["local"]["options"]["baseURL"] = f"{address}/v1"
+        (settings / "opencode.json").write_text(json.dumps(OPENCODE))
         for name, value in {
+            "OPENAI_API_BASE": f"{address}/v1",
+            "AIDER_MODEL": "openai/fake",
+            "OPENCODE_DISABLE_AUTOUPDATE": "1",
             "HOME": str(home),
             "ANTHROPIC_BASE_URL": address,
             "ANTHROPIC_API_KEY": "any-key",

@@ -1,4 +1,4 @@
-"""A model server on loopback for real coding agents: Anthropic's messages and OpenAI's responses, as streams.
+"""A model server on loopback for real coding agents: Anthropic's messages, OpenAI's responses and chat completions.
 
 What it does stands in a file that is read at each request, so that a command can change it in the middle of a run:
 `ok` (a tool call that writes done.txt, then "Done."), `text:WORDS`, `limit:SECONDS` (429 with the reset), `auth` (401).
@@ -22,8 +22,11 @@ TOOLS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("exec_command", {"cmd": WRITE}),
     ("shell", {"command": ["sh", "-c", WRITE]}),
     ("shell_command", {"command": WRITE}),
+    ("bash", {"command": WRITE, "description": "write"}),
 )
 """Names that the programs give to what writes a file, and how it is called. The first that is offered is used."""
+WHOLE = "done.txt\n```\ndone\n```\n"
+"""A file as whoever offers no tools (aider) takes it from a text."""
 FRESH, CACHED, OUT = 1200, 800, 42
 
 
@@ -62,7 +65,7 @@ class _Handler(BaseHTTPRequestHandler):
         asked = json.loads(self.rfile.read(int(self.headers.get("content-length") or 0)) or b"{}")
         kind = self.path.split("?")[0].rstrip("/").rsplit("/", 1)[-1]
         mode = self.mode_file.read_text().strip()
-        if kind not in ("messages", "responses"):
+        if kind not in ("messages", "responses", "completions"):
             self._answer(200, {"input_tokens": 10})
         elif mode.startswith("limit:"):
             self._refuse(kind, float(mode[6:]))
@@ -71,7 +74,10 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(401, {"type": "error", "error": error})
         else:
             call = None if mode.startswith("text:") else _call(asked)
-            text = mode[5:] if mode.startswith("text:") else "Done."
+            text = mode[5:] if mode.startswith("text:") else "Done." if asked.get("tools") else WHOLE
+            if kind == "completions":
+                self._complete(text, call, stream=bool(asked.get("stream")))
+                return
             events = _messages(text, call) if kind == "messages" else _responses(text, call)
             self._stream(events)
 
@@ -92,6 +98,30 @@ class _Handler(BaseHTTPRequestHandler):
         error |= {"resets_at": reset, "resets_in_seconds": int(seconds)} if kind == "responses" else {}
         self._answer(429, {"type": "error", "error": error}, headers)
 
+    def _complete(self, text: str, call: tuple[str, dict[str, Any]] | None, *, stream: bool) -> None:
+        message: dict[str, Any] = {"role": "assistant", "content": None if call else text}
+        if call:
+            function = {"name": call[0], "arguments": json.dumps(call[1])}
+            message["tool_calls"] = [{"index": 0, "id": "call_1", "type": "function", "function": function}]
+        usage = {
+            "prompt_tokens": FRESH + CACHED,
+            "completion_tokens": OUT,
+            "total_tokens": FRESH + CACHED + OUT,
+        }
+        usage["prompt_tokens_details"] = {"cached_tokens": CACHED}
+        ended = "tool_calls" if call else "stop"
+        whole = {"id": "c1", "created": int(time.time()), "model": "fake", "object": "chat.completion"}
+        if not stream:
+            choice = {"index": 0, "message": message, "finish_reason": ended}
+            self._answer(200, {**whole, "choices": [choice], "usage": usage})
+            return
+        whole["object"] += ".chunk"
+        said = {"index": 0, "delta": message, "finish_reason": None}
+        last = {"index": 0, "delta": {}, "finish_reason": ended}
+        self._stream(
+            [{**whole, "choices": [said]}, {**whole, "choices": [last], "usage": usage}], ends="[DONE]"
+        )
+
     def _answer(self, code: int, body: Any, headers: dict[str, str] | None = None) -> None:
         data = json.dumps(body).encode()
         self.send_response(code)
@@ -103,22 +133,25 @@ class _Handler(BaseHTTPRequestHandler):
         if self.command != "HEAD":
             self.wfile.write(data)
 
-    def _stream(self, events: list[dict[str, Any]]) -> None:
+    def _stream(self, events: list[dict[str, Any]], *, ends: str = "") -> None:
         self.send_response(200)
         self.send_header("content-type", "text/event-stream")
         self.send_header("connection", "close")
         self.end_headers()
         for event in events:
-            self.wfile.write(f"event: {event['type']}\ndata: {json.dumps(event)}\n\n".encode())
+            named = f"event: {event['type']}\n" if "type" in event else ""
+            self.wfile.write(f"{named}data: {json.dumps(event)}\n\n".encode())
+        if ends:
+            self.wfile.write(f"data: {ends}\n\n".encode())
         self.close_connection = True
 
 
 def _call(asked: dict[str, Any]) -> tuple[str, dict[str, Any]] | None:
     """A tool call that writes the file; None when that was done, or no tool can do it."""
     said = json.dumps(asked.get("messages") or asked.get("input") or "")
-    if '"tool_result"' in said or '"function_call_output"' in said:
+    if any(each in said for each in ('"tool_result"', '"function_call_output"', '"role": "tool"')):
         return None
-    offered = {tool.get("name") for tool in asked.get("tools") or []}
+    offered = {tool.get("name") or tool.get("function", {}).get("name") for tool in asked.get("tools") or []}
     return next((tool for tool in TOOLS if tool[0] in offered), None)
 
 

@@ -1,4 +1,4 @@
-"""Claude Code and Codex, as they are: work that is accepted, a lie, a limit with its reset, a wrong key."""
+"""Claude Code, Codex, OpenCode and aider, as they are: work that is accepted, a lie, a limit, a wrong key."""
 
 from __future__ import annotations
 
@@ -26,6 +26,9 @@ def test_given_work_then_it_is_in_the_tasks_branch_and_what_was_used_is_on_the_r
     run = real.bench.run()
     assert real.bench.queue.get(id).status is TaskStatus.COMPLETE, comments(real.bench.queue, id)
     assert real.repository.files(f"task/{id}")["done.txt"] == "done"
+    if real.name == "aider":  # it has no sessions, and says in thousands what it has used
+        assert run.tags[tags.TOKENS_FRESH] == "2042"
+        return
     with database.engine().connect() as connection:
         (session,) = sessions(connection)
     assert (session.cli, session.state, session.task_id) == (real.name, "ended", id)
@@ -45,15 +48,18 @@ def test_given_an_agent_that_says_done_too_early_then_it_goes_on_in_its_session_
     id = add(real.bench.queue)
     real.bench.run()
     assert real.bench.queue.get(id).status is TaskStatus.COMPLETE, comments(real.bench.queue, id)
-    with database.engine().connect() as connection:
-        (session,) = sessions(connection)
-    assert session.turns >= 2, "one session, two turns"
+    if real.name != "aider":  # it begins anew, and finds what is missing in the task's file
+        with database.engine().connect() as connection:
+            (session,) = sessions(connection)
+        assert session.turns >= 2, "one session, two turns"
     assert real.repository.files(f"task/{id}")["done.txt"] == "done"
 
 
 def test_given_a_limit_then_the_pool_is_closed_until_its_reset_and_no_attempt_is_burnt(
     real: RealAgent,
 ) -> None:
+    if real.name in ("opencode", "aider"):
+        pytest.skip(f"{real.name} says nothing of a limit, or not when it ends, and waits it out in its slot")
     real.mode("limit:3600")
     real.declare()
     id = add(real.bench.queue)
@@ -71,8 +77,8 @@ def test_given_a_limit_then_the_pool_is_closed_until_its_reset_and_no_attempt_is
 def test_given_a_wrong_key_then_the_agent_is_paused_with_the_reason_and_no_attempt_is_burnt(
     real: RealAgent,
 ) -> None:
-    if real.name == "claude":
-        pytest.skip("Claude Code goes on trying for longer than a test")
+    if real.name != "codex":
+        pytest.skip(f"{real.name} goes on for longer than a test")
     real.mode("auth")
     real.declare()
     id = add(real.bench.queue)
