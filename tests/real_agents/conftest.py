@@ -116,7 +116,7 @@ COMMANDS = {
     "aider": (
         [
             *("--yes-always", "--no-check-update", "--no-pretty", "--no-stream", "--no-auto-commits"),
-            *("--no-gitignore", "--no-show-model-warnings", "--analytics-disable"),
+            *("--no-show-model-warnings", "--analytics-disable"),
             *("--message-file", "{run.task_file}"),
         ],
         [],
