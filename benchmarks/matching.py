@@ -11,7 +11,9 @@ from dataclasses import dataclass, replace
 
 from scheduler_defs import database
 from scheduler_defs.agents.deciding import AgentView, Policy, demand, match
+from scheduler_defs.agents.deciding.match import QueueTasks, match_together
 from scheduler_defs.agents.deciding.reservations import Reservation
+from scheduler_defs.agents.deciding.shares import Shares
 from scheduler_defs.agents.pool.passes import look_through
 from scheduler_defs.agents.task_queue.new_task import NewTask
 from scheduler_defs.agents.task_queue.postgres.queue import PostgresTaskQueue
@@ -67,6 +69,29 @@ class MadeUpQueue:
         decided = match(view.candidates, agents, now=now, policy=policy, reserved=reserved)
         done = time.perf_counter()
         return Passed(len(decided.placed), done - began, done - looked)
+
+    def weighted(self) -> Passed:
+        """One pass as if every other task were of a second queue, with weights of 3 and 1."""
+        began = time.perf_counter()
+        now, policy = dt.datetime.now(dt.UTC), Policy()
+        view = self._queue.look(
+            QUEUE,
+            demand=lambda kind: demand(self.pool, kind, now),
+            policy=policy,
+            requested=(),
+            now=now,
+        )
+        looked = time.perf_counter()
+        queues = {
+            name: QueueTasks(view.candidates[place::2], self.pool, policy)
+            for place, name in enumerate((QUEUE, "docs"))
+        }
+        names, slots = [agent.name for agent in self.pool], sum(agent.limit for agent in self.pool)
+        shares = Shares(names, {QUEUE: 3, "docs": 1}, slots, [QUEUE] * slots)
+        decided = match_together(queues, now=now, shares=[shares])
+        done = time.perf_counter()
+        placed = sum(len(each.placed) for each in decided.values())
+        return Passed(placed, done - began, done - looked)
 
     def peak_kilobytes(self) -> float:
         """The most memory that Python took for a pass."""

@@ -73,6 +73,9 @@ def over_postgres(tasks: int, agents: int) -> Iterator[Measured]:
             what = f"{passes[0].placed} placed, {name}"
             yield f"a pass: {what}", 0.150, [each.seconds for each in passes]
             yield f"  of which matching: {name}", 0.050, [each.matching_seconds for each in passes]
+        passes = [queue.weighted() for _ in range(11)]
+        took = [each.matching_seconds for each in passes]
+        yield f"matching: {passes[0].placed} placed, two queues by weight", 0.050, took
         for path in ("src/7/**", "src/**"):
             passes = [queue.passed(queue.busy_pool, [Reservation(0, (path,))]) for _ in range(11)]
             yield f"a pass: one slot free, {path} reserved", 0.150, [each.seconds for each in passes]

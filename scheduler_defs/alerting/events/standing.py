@@ -45,7 +45,7 @@ _LONGER, _FASTER = 3, 5
 _LEAST_SECONDS, _LEAST_RUNS = 60.0, 5
 _QUICK_SECONDS = 10.0
 """What usually takes less is never suspiciously quick."""
-_NEAR_DEADLINE, _FURTHEST_DEADLINE = 4 * 3_600.0, 30 * 86_400.0
+NEAR_DEADLINE, _FURTHEST_DEADLINE = 4 * 3_600.0, 30 * 86_400.0
 _BACKUPS = ("database_backup", "database_drill")
 
 Proof = Callable[[], Mapping[str, int]]
@@ -196,7 +196,7 @@ def _deadline_near(look: _Look) -> Iterator[Standing]:
     learned = None if look.bound else estimates(look.connection, {row.queue for row in rows})
     for row in rows:
         usual = None if learned is None else learned.of(row.queue, tags=row.tags)
-        near = look.bound or max(_NEAR_DEADLINE, usual.high_seconds if usual is not None else 0.0)
+        near = look.bound or max(NEAR_DEADLINE, usual.high_seconds if usual is not None else 0.0)
         if look.now < row.due <= look.now + near:
             yield _of_task(Kind.DEADLINE_NEAR, row, look.bound)
 

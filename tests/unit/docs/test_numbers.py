@@ -112,7 +112,7 @@ SAID = {
         f"proved](prove.md) every {WORDS[standing.PROVED_EVERY.seconds // 60]} minutes",
         f"for more than `over` ({over('queue_wait')})",
         f"none was for `over` ({over('nothing_assigned')})",
-        f"less than `over` ({over('deadline_near')}) away",
+        f"away; without it, less than {format_duration(dt.timedelta(seconds=standing.NEAR_DEADLINE))}, or",
         f"for `over` ({over('worker_gone')}), whether it had work",
         f"older than `over` ({over('backup_failed')})",
         f"the supervisor for `over` ({over('daemon_silent')}): no schedule",

@@ -125,9 +125,9 @@ def queues(asking: Looking) -> list[dict[str, Any]]:
 @router.get("/upcoming-tasks")
 def upcoming_tasks(
     asking: Looking,
-    queue: Annotated[str | None, Query(max_length=128, description="Only this queue.")] = None,
-    agent: Annotated[str | None, Query(max_length=128, description="Only this agent.")] = None,
-    limit: Annotated[int, Query(ge=1, le=1000, description="So many tasks of each queue.")] = SHOWN,
+    queue: Annotated[str | None, Query(max_length=128)] = None,
+    agent: Annotated[str | None, Query(max_length=128)] = None,
+    limit: Annotated[int, Query(ge=1, le=1000, description="Of each queue.")] = SHOWN,
 ) -> dict[str, Any]:
     """Which task each agent gets next, in which order and why; and why the others wait."""
     now, runs = dt.datetime.now().astimezone(), GraphQLRuns(asking.require(Action.LOOK))
