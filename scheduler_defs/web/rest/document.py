@@ -31,6 +31,8 @@ _KNOWN = frozenset({"/health/live", "/health/ready"})
 """Asked by everybody, so they say neither 401 nor 403."""
 _RULED = frozenset({"GET /runs/{run_id}/result", "GET /why/{subject}"})
 """Questions to which the state of things may be a refusal."""
+_NAMING = frozenset({"GET /upcoming-tasks"})
+"""Questions whose parameters name something that may not be there."""
 _SIGNED = "/triggers/{path}"
 
 
@@ -80,7 +82,8 @@ def _problems(method: str, path: str, operation: Mapping[str, Any]) -> list[HTTP
     found.append(HTTPStatus.SERVICE_UNAVAILABLE)
     if path not in _KNOWN:
         found += [HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN]
-    if any(place == "path" for place, _ in places) or "requestBody" in operation:
+    names = any(place == "path" for place, _ in places) or f"{method.upper()} {path}" in _NAMING
+    if names or "requestBody" in operation:
         found.append(HTTPStatus.NOT_FOUND)
     if places or "requestBody" in operation:
         found.append(HTTPStatus.UNPROCESSABLE_ENTITY)

@@ -55,6 +55,7 @@ def test_given_the_documented_agents_when_checked_then_they_have_no_faults(tmp_p
         "goose-dev": "goose",
         "claude-dev": "claude",
         "codex-dev": "codex",
+        "opencode-dev": "opencode",
         "aider-docs": "aider",
         "coder": "claude",
     }
