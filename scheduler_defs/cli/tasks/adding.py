@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -10,6 +11,7 @@ import typer
 from scheduler_defs.cli.agents.opening import author, open_place
 from scheduler_defs.cli.options import AsJson, DryRun
 from scheduler_defs.cli.tasks.options import By, report
+from scheduler_defs.cli.tasks.template import filled
 from scheduler_defs.cli.terminal.output import counted, print_json, say
 from scheduler_defs.errors import SignalboxError, UsageError
 
@@ -37,6 +39,13 @@ def add_command(
     not_before: Annotated[str | None, typer.Option(help="An instant, or a duration from now: 90m.")] = None,
     deadline: Annotated[str | None, typer.Option(help="By when it is wanted, in the same way.")] = None,
     max_attempts: Annotated[int | None, typer.Option(min=1, help="Default: as its agent says.")] = None,
+    template: Annotated[
+        Path | None, typer.Option(help="A task file with gaps, here or in the recipes folder.")
+    ] = None,
+    gaps: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="GAP=TEXT", help="Fill a gap of the template; may be repeated."),
+    ] = None,
     by: By = None,
     dry_run: DryRun = False,
     as_json: AsJson = False,
@@ -47,7 +56,9 @@ def add_command(
     """
     from scheduler_defs.agents.task_queue.new_task import read_json_lines, read_new_task
 
-    if title is None:
+    if template is None and gaps:
+        raise UsageError("--set fills the gaps of a --template")
+    if title is None and template is None:
         _add_many(list(read_json_lines(sys.stdin, queue=queue, created_by=author(by))), dry_run, as_json)
         return
     given = {
@@ -68,16 +79,23 @@ def add_command(
         "max_attempts": max_attempts,
         "created_by": author(by),
     }
-    if queue is None:
-        raise UsageError("--queue is missing: name the queue of the task")
     refuse_past(given["deadline"])
-    new = read_new_task({name: value for name, value in given.items() if value is not None})
+    said = {name: value for name, value in given.items() if value is not None}
+    if template is not None:
+        base = filled(template, queue, gaps or [])
+        if said["priority"] == 0:
+            del said["priority"]
+        said["tags"] = [*base.pop("tags"), *said.get("tags", ())]
+        said = {**base, **said}
+    elif queue is None:
+        raise UsageError("--queue is missing: name the queue of the task")
+    new = read_new_task(said)
     if dry_run:
         _show_new([new], as_json)
         return
     task_queue = open_place().task_queue
     (task_id,) = task_queue.add([new])
-    report([task_queue.get(task_id)], as_json, f"task {task_id} added to {queue}")
+    report([task_queue.get(task_id)], as_json, f"task {task_id} added to {new.queue}")
 
 
 def _add_many(tasks: list[Any], dry_run: bool, as_json: bool) -> None:

@@ -467,3 +467,31 @@ def test_given_tasks_when_asked_what_is_next_then_each_agent_and_each_task_says_
     assert code == 0 and "WHEN A SLOT IS FREE" in text and "priority 9" in text
     code, _, said = signalbox("tasks", "next", "--queue", "nobody")
     assert code != 0 and "no agent serves 'nobody'" in said
+
+
+def test_given_a_template_when_its_gaps_are_filled_then_it_is_a_task_that_says_where_it_is_from(
+    signalbox: Signalbox, queue: TaskQueue, tmp_path: Path
+) -> None:
+    if queue.backend != "postgres":
+        pytest.skip("a TinyTask server holds fewer fields")
+    file = tmp_path / "bugfix.md"
+    file.write_text("---\ntitle: Mend {issue}\nqueue: dev\npriority: 4\ntags: [bug]\n---\n\nSee {issue}.\n")
+    code, task, _ = signalbox(
+        "tasks", "add", "--template", file, "--set", "issue=#12", "--tag", "now", "--json"
+    )
+    assert code == 0
+    assert (task["title"], task["description"], task["priority"]) == ("Mend #12", "See #12.", 4)
+    assert (task["queue"], task["tags"]) == ("dev", ["bug", "template:bugfix", "now"])
+    code, task, _ = signalbox(
+        *("tasks", "add", "Another title", "--template", file, "--set", "issue=x", "--priority", "9"),
+        *("--queue", "qa", "--json"),
+    )
+    assert (task["title"], task["queue"], task["priority"]) == ("Another title", "qa", 9)
+    code, _, said = signalbox("tasks", "add", "--template", file)
+    assert code == 1 and "{issue} is not filled: --set issue=TEXT" in said
+    code, _, said = signalbox("tasks", "add", "--template", file, "--set", "issue=1", "--set", "x=1")
+    assert code == 1 and "has no {x}; it has issue" in said
+    code, _, said = signalbox("tasks", "add", "--template", "nothing.md")
+    assert code == 1 and "nothing.md: no template" in said
+    code, _, said = signalbox("tasks", "add", "T", "--queue", "dev", "--set", "a=b")
+    assert code == 2 and "--template" in said
