@@ -8,14 +8,13 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from scheduler_defs.atomic import write_atomically
 from scheduler_defs.errors import SignalboxError
 from scheduler_defs.settings import BROKER_URL, INSTALLATION, OWN_LOCATION, POSTGRES_URL, Settings
-from scheduler_defs.stack.components import code_server, locations, postgres, valkey
+from scheduler_defs.stack.components import code_server, locations, parents, postgres, valkey
 from scheduler_defs.stack.components.component import Component, StopPhase, StopSignal
-from scheduler_defs.stack.forking import asking, marks, place
+from scheduler_defs.stack.forking import asking, place
 from scheduler_defs.stack.machine import environment, folders
 from scheduler_defs.stack.machine.backoff import STORAGE_BACKOFF
 from scheduler_defs.stack.machine.database_url import check_readable, without_password
@@ -135,7 +134,7 @@ def make(where: Settings, options: Options) -> Plan:
             _webserver(options, ui_port, ui, where.ui_url, workspace),
             _daemon(workspace),
         ),
-        parents=_parents(where.state) if options.small and asking.is_possible() else {},
+        parents=parents.of_stack(where.state, MIGRATIONS) if options.small and asking.is_possible() else {},
         storage=tuple(component.name for component in storage),
         ports=ui_ports,
         options=options,
@@ -217,32 +216,6 @@ def _valkey(server: valkey.EmbeddedValkey) -> Component:
         cwd=server.data,
         backoff=STORAGE_BACKOFF,
     )
-
-
-def _parents(state: Path) -> dict[str, Component]:
-    """The processes from which the others are forked. Without them they are started, and larger.
-
-    That of the workers is forked itself, and has loaded what each of them would load, once there are tables.
-    """
-
-    def parent(name: str, **more: Any) -> Component:
-        socket = place.socket_of(state, name)
-        return Component(
-            name,
-            _python("scheduler_defs.stack.forking", str(socket), marks.RESERVED_ARGUMENT),
-            address=str(socket),
-            stop_phase=StopPhase.USERS,
-            cwd=INSTALLATION,
-            variables={environment.COMPONENT: marks.reserved_name(name)},
-            useless_after_seconds=20.0,
-            stops_nothing_else=True,
-            **more,
-        )
-
-    return {
-        PARENT: parent(PARENT, needs=()),
-        WORKERS_PARENT: parent(WORKERS_PARENT, needs=(MIGRATIONS,), forked=True),
-    }
 
 
 def _code_server(socket: Path) -> Component:
