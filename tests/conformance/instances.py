@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
-import pytest
 from dagster._core import instance_for_test as where_it_is
 from dagster._core import test_utils
 
@@ -35,8 +34,8 @@ _dagsters = where_it_is.instance_for_test
 _running = ExitStack()
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    """Before anything of Dagster's tests is imported: they keep the function that they find."""
+def _begin() -> None:
+    """When pytest imports this: the conftests that it imports next keep the functions that they find."""
     databases = _running.enter_context(Databases.running(OURS, shared=OURS and SUITE in WITH_WORKERS))
     os.environ |= _surroundings(_running.enter_context(tempfile.TemporaryDirectory()))
 
@@ -122,3 +121,6 @@ def _storage(url: str) -> dict[str, Any]:
             }
         }
     }
+
+
+_begin()

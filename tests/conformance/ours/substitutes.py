@@ -31,7 +31,9 @@ def classes(overrides: Mapping[str, Any], suite: str) -> dict[str, Any]:
 
     Where runs are really executed its launcher is ours as well.
     """
-    if suite in ("launcher",):
+    if suite in ("launcher", "celery"):
+        overrides = {"local_artifact_storage": workers.ARTIFACTS, **overrides}
+    if suite == "launcher":
         overrides = {"run_launcher": workers.LAUNCHER, **overrides}
     asked = overrides.get("run_coordinator", {"class": _QUEUED})
     if asked.get("class") != _QUEUED:

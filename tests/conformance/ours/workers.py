@@ -12,10 +12,13 @@ from typing import Any, cast
 
 from scheduler_defs.execution.queue.capacity import RUN_QUEUE, STEP_QUEUE
 from scheduler_defs.execution.worker import celery_app
-from scheduler_defs.settings import BROKER_URL
+from scheduler_defs.settings import BROKER_URL, STATE
 from tests.integration.steps.stack import Stack, environment
 
 LAUNCHER = {"module": "scheduler_defs.execution.worker.launcher", "class": "SignalboxRunLauncher"}
+
+ARTIFACTS = {"module": "scheduler_defs.execution.storage.artifacts", "class": "SignalboxArtifactStorage"}
+"""Where outputs are: in the state folder, for runs and workers alike."""
 
 
 class Workers:
@@ -48,6 +51,7 @@ def on(url: str, suite: str) -> Iterator[None]:
         os.environ[BROKER_URL] = f"redis://127.0.0.1:{server.port}/0"
         celery_app.app = celery_app.make_app(os.environ[BROKER_URL])
         folder = Path(ending.enter_context(tempfile.TemporaryDirectory()))
+        os.environ[STATE] = str(folder)
         stack = Stack(folder, url, environment(folder, url, os.environ[BROKER_URL]), cast("Any", None))
         workers = Workers(stack)
         if suite == "celery":
