@@ -99,10 +99,8 @@ class Failure(StrEnum):
 
 DECLARED = "declared"
 """Metadata of a schedule in Dagster: its declared name."""
-DUE_FROM, DUE_UNTIL = "due from", "due until"
-"""Metadata of a schedule in Dagster: nothing is due, and there are no ticks, outside of these instants."""
-COUNTED_FROM, SECONDS_APART = "counted from", "seconds apart"
-"""Metadata of a schedule in Dagster that is due at an instant, and then in equal steps."""
+DUE = "due"
+"""Metadata of a schedule whose cron says more than its occurrences: its rule, which says just them."""
 
 
 def for_again(request: str, run_id: str) -> str:

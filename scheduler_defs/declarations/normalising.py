@@ -97,13 +97,18 @@ def restored(rule: Mapping[str, Any]) -> Rule:
     return Rule(timing, policies.validate_python(rule["policies"]), bool(rule.get("enabled", True)))
 
 
-def _when(schedule: Schedule) -> dict[str, Any]:
+def brief_rule(schedule: Schedule) -> dict[str, Any]:
+    """When a schedule is due, for `restored`, without what says nothing new."""
+    return _when(schedule, brief=True)
+
+
+def _when(schedule: Schedule, *, brief: bool = False) -> dict[str, Any]:
     specs, policies = _adapters()
     kind = type(schedule.timing).__name__
-    timing: dict[str, Any] = specs[kind].dump_python(schedule.timing, mode="json")
+    timing: dict[str, Any] = specs[kind].dump_python(schedule.timing, mode="json", exclude_defaults=brief)
     return {
         "timing": {"is": kind, **timing},
-        "policies": policies.dump_python(schedule.policies, mode="json"),
+        "policies": policies.dump_python(schedule.policies, mode="json", exclude_defaults=brief),
     }
 
 

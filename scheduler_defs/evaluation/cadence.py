@@ -1,7 +1,8 @@
-"""When Dagster asks a schedule: at a cron that covers it, or in its steps, from and until its bounds.
+"""When Dagster asks a schedule: at its occurrences, and nowhere else.
 
-What waits for its jitter or a limit needs no cron: the daemon asks again for as long as the ledger says that
-something waits (`execution/dagster_patches/tick_times.py`).
+A cron that covers them is Dagster's; where it says more than the rule, the rule goes along, and daemon and
+webserver go by that. What waits for its jitter or a limit needs neither: the daemon asks again when the
+ledger says that its time has come (`execution/dagster_patches/tick_times.py`).
 """
 
 from __future__ import annotations
@@ -11,8 +12,9 @@ from collections.abc import Mapping
 import dagster as dg
 
 from scheduler_defs.declarations.models.declared import Schedule
-from scheduler_defs.tags import COUNTED_FROM, DUE_FROM, DUE_UNTIL, SECONDS_APART
-from scheduler_defs.timing import bounds, covering_cron, steps
+from scheduler_defs.declarations.normalising import brief_rule
+from scheduler_defs.tags import DUE
+from scheduler_defs.timing import CronSpec, covering_cron
 
 
 def cron_of(schedule: Schedule) -> str | list[str]:
@@ -21,15 +23,15 @@ def cron_of(schedule: Schedule) -> str | list[str]:
 
 
 def ticks_of(schedule: Schedule) -> Mapping[str, dg.MetadataValue]:
-    """What Dagster is told beside the cron: from when, until when and in which steps anything can be due."""
-    first, last = bounds(schedule.timing, schedule.policies)
-    found: dict[str, dg.MetadataValue] = {
-        name: dg.TimestampMetadataValue(each.timestamp())
-        for name, each in ((DUE_FROM, first), (DUE_UNTIL, last))
-        if each is not None
-    }
-    if (stepped := steps(schedule.timing)) is not None:
-        anchor, step = stepped
-        found[COUNTED_FROM] = dg.TimestampMetadataValue(anchor.timestamp())
-        found[SECONDS_APART] = dg.IntMetadataValue(round(step.total_seconds()))
-    return found
+    """What Dagster is told beside the cron: the rule, unless the cron says just that."""
+    return {} if _is_said_by_cron(schedule) else {DUE: dg.JsonMetadataValue(brief_rule(schedule))}
+
+
+def _is_said_by_cron(schedule: Schedule) -> bool:
+    policies = schedule.policies
+    if policies.start or policies.end or policies.exclude or policies.windows:
+        return False
+    cron = cron_of(schedule)
+    return isinstance(schedule.timing, CronSpec) and schedule.timing.expressions == (
+        (cron,) if isinstance(cron, str) else tuple(cron)
+    )

@@ -1,6 +1,5 @@
 """WHEN: schedules as pure functions of (spec, instant). No Dagster, no I/O, no clock."""
 
-from scheduler_defs.timing.bounds import bounds, steps
 from scheduler_defs.timing.covering.crons import covering_cron
 from scheduler_defs.timing.cron.expression import parse_cron
 from scheduler_defs.timing.decision import TickDecision, decide
@@ -42,7 +41,6 @@ __all__ = [
     "Unit",
     "Window",
     "any_open",
-    "bounds",
     "covering_cron",
     "decide",
     "format_duration",
@@ -61,7 +59,6 @@ __all__ = [
     "parse_instant",
     "previous_occurrence",
     "read_instant",
-    "steps",
     "text",
     "zone",
 ]

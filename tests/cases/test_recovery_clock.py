@@ -6,7 +6,7 @@ import datetime as dt
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from types import MappingProxyType
+from types import MappingProxyType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -28,6 +28,7 @@ from dagster._core.scheduler.instigation import (
 from dagster._daemon import controller  # noqa: F401 - first: the scheduler and the daemon import each other
 from dagster._scheduler.scheduler import ScheduleIterationTimes
 
+from scheduler_defs import tags
 from scheduler_defs.declarations.models.declared import Overlap
 from scheduler_defs.execution.dagster_patches import schedule_times
 from scheduler_defs.execution.dagster_patches.schedule_loop import WokenByLoading
@@ -76,7 +77,7 @@ def test_given_a_clock_two_hours_back_then_the_daemon_looks_again_at_once() -> N
 
 
 @pytest.mark.case("timing-X3-timezone-edit")
-def test_given_another_zone_and_the_same_cron_then_the_daemon_looks_again_at_once(
+def test_given_another_zone_or_rule_and_the_same_cron_then_the_daemon_looks_again_at_once(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     should = schedule_times.should_run_next_iteration
@@ -89,6 +90,9 @@ def test_given_another_zone_and_the_same_cron_then_the_daemon_looks_again_at_onc
     list(schedule_times.launch(None, None, before, state, at(10)))
     assert not should(looked(NOW), before, NOW + 1)
     assert should(looked(NOW), after, NOW + 1)
+    edited: Any = Served("UTC")
+    edited.metadata = {tags.DUE: SimpleNamespace(value={"timing": {}})}
+    assert should(looked(NOW), edited, NOW + 1)
 
 
 @pytest.mark.case("recovery-X-clock-back")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
+import sys
 from collections.abc import Iterator, Mapping
 from itertools import islice, takewhile
 from pathlib import Path
@@ -15,11 +17,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scheduler_defs import tags
+from scheduler_defs.declarations.normalising import brief_rule
 from scheduler_defs.evaluation.facts.known_runs import KnownRun, Stage
 from scheduler_defs.execution.dagster_patches import tick_times
 from scheduler_defs.ledger.lines import waiting
 from scheduler_defs.schedules import build_schedule
-from scheduler_defs.timing import Policies, bounds, jitter_delay, occurrences
+from scheduler_defs.timing import Policies, jitter_delay, occurrences
 from tests.cases.ticking import HOURLY, Yard, at, due, schedule
 from tests.unit.declarations.yards import lines, load_yard
 from tests.unit.timing.strategies import all_zones, specs
@@ -38,16 +41,30 @@ def nothing_waits(monkeypatch: pytest.MonkeyPatch) -> dict[str, float]:
 
 def served(folder: Path, rule: str) -> Any:
     """A schedule as daemon and webserver know it: what Dagster carries over from the code server."""
-    result = load_yard(folder, f"schedules:\n  s: {{job: log_triage, {rule}}}\n")
-    assert lines(result) == []
-    made = build_schedule(result.declarations, result.declarations.schedules["s"])
-    return SimpleNamespace(
-        name=made.name,
-        metadata=made.metadata,
-        cron_schedule=made.cron_schedule,
-        execution_timezone=made.execution_timezone,
-        rule=result.declarations.schedules["s"],
+    (found,) = all_served(folder, [rule])
+    return found
+
+
+def all_served(folder: Path, rules: list[str], timezone: str = "UTC") -> list[Any]:
+    names = ["s", *(f"s{n}" for n in range(1, len(rules)))]
+    yard = "".join(
+        f"  {name}: {{job: log_triage, {rule}}}\n" for name, rule in zip(names, rules, strict=True)
     )
+    result = load_yard(folder, f"defaults: {{timezone: {timezone}}}\nschedules:\n{yard}")
+    assert lines(result) == []
+    found: list[Any] = []
+    for each in result.declarations.schedules.values():
+        made = build_schedule(result.declarations, each)
+        found.append(
+            SimpleNamespace(
+                name=made.name,
+                metadata=made.metadata,
+                cron_schedule=made.cron_schedule,
+                execution_timezone=made.execution_timezone,
+                rule=each,
+            )
+        )
+    return found
 
 
 def ticks(remote: Any, begin: dt.datetime, length: dt.timedelta) -> list[dt.datetime]:
@@ -128,21 +145,8 @@ def test_given_jitter_or_limits_then_dagster_shows_the_occurrences_and_nothing_e
 def test_given_300_daily_schedules_with_jitter_then_they_tick_300_times_a_day(
     tmp_path: Path, nothing_waits: dict[str, float]
 ) -> None:
-    yard = "".join(
-        f"  s{n}: {{job: log_triage, cron: '{n % 60} {n % 24} * * *', jitter: 10m}}\n" for n in range(300)
-    )
-    result = load_yard(tmp_path, f"schedules:\n{yard}")
-    count = 0
-    for each in result.declarations.schedules.values():
-        made = build_schedule(result.declarations, each)
-        remote: Any = SimpleNamespace(
-            name=made.name,
-            metadata={tags.DECLARED: SimpleNamespace(value=each.name)},
-            cron_schedule=made.cron_schedule,
-            execution_timezone=made.execution_timezone,
-        )
-        count += len(ticks(remote, NOON, DAY))
-    assert count == 300
+    yard = [f"cron: '{n % 60} {n % 24} * * *', jitter: 10m" for n in range(300)]
+    assert sum(len(ticks(each, NOON, DAY)) for each in all_served(tmp_path, yard)) == 300
 
 
 # what waits is looked at again, each minute from its time on
@@ -246,13 +250,87 @@ def test_given_a_run_that_was_ordered_and_never_made_then_it_waits_for_an_hour(y
     assert waiting(yard.engine) == {}
 
 
+ZONES = ["UTC", "Europe/Berlin", "America/Havana", "Africa/Cairo", "Asia/Kathmandu", "Australia/Lord_Howe"]
+"""Without clock changes, with them by night, at and around midnight, off the hour, and by half an hour."""
+KINDS = [
+    "cron: '*/10 * * * *'",
+    "cron: '15 0 * * *'",
+    "cron: ['30 2 * * mon-fri', '0 9 1 * *', '59 23 29 2 *']",
+    "cron: '0 0 * * *', start: 2026-03-05T00:00, end: 2026-11-05T00:00",
+    "cron: '*/5 * * * *', exclude: [{cron: '0 22 * * *', for: 9h}, 2026-03-08..2026-03-10, {holidays: US}]",
+    "cron: '0 * * * *', exclude: [{cron: '* * * * sat,sun'}, {cron: '0 17 * * *', for: 16h}]",
+    "every: 7m",
+    "every: 7m, exclude: [{cron: '0 6 * * *', for: 16h}]",
+    "every: 45m, jitter: 10m",
+    "every: 5h, max_global: 3",
+    "every: 1000m, start: 2026-03-01T12:00",
+    "every: 3d, anchor: 2026-01-01T00:30",
+    "every: 2w, anchor: 2026-01-02T23:45",
+    "every: 5 months, anchor: 2026-01-31T00:00",
+    "rrule: FREQ=HOURLY;INTERVAL=7",
+    "rrule: FREQ=HOURLY;INTERVAL=5;BYMINUTE=3",
+    "rrule: FREQ=MINUTELY;INTERVAL=7",
+    "rrule: FREQ=MINUTELY;INTERVAL=90",
+    "rrule: FREQ=MINUTELY;INTERVAL=11;BYHOUR=0,12",
+    "rrule: FREQ=DAILY;INTERVAL=10;BYHOUR=0;BYMINUTE=30",
+    "rrule: FREQ=WEEKLY;INTERVAL=3;BYDAY=TU,TH;BYHOUR=9",
+    "rrule: FREQ=MONTHLY;BYDAY=MO,TU,WE,TH,FR;BYSETPOS=-1;BYHOUR=18",
+    "rrule: FREQ=MONTHLY;INTERVAL=5;BYMONTHDAY=-2;BYHOUR=0",
+    "rrule: FREQ=YEARLY;BYYEARDAY=67,300;BYHOUR=0,23",
+    "rrule: FREQ=YEARLY;BYWEEKNO=11;BYDAY=SU;BYHOUR=2;BYMINUTE=30",
+    "rrule: FREQ=HOURLY;INTERVAL=6;COUNT=9, anchor: 2026-03-07T05:00",
+    "rrule: FREQ=MINUTELY;INTERVAL=20;UNTIL=20260308T120000Z",
+    "rrule: FREQ=DAILY, anchor: 2026-01-01T00:00, exclude: ['2026-03-09']",
+    "check_every: 13m, when: {subject: env:X, op: exists}",
+    "at: [2026-03-08T00:30, 2026-10-25T02:30, 2027-01-01T00:00]",
+]
+
+
+@pytest.mark.case("newcomer-X-timeline")
+@pytest.mark.parametrize("timezone", ZONES)
+def test_given_any_kind_of_rule_then_it_ticks_at_its_occurrences_and_no_more(
+    tmp_path: Path, nothing_waits: dict[str, float], timezone: str
+) -> None:
+    for rule, remote in zip(KINDS, all_served(tmp_path, KINDS, timezone), strict=True):
+        for begin in (dt.datetime(2026, 3, 5, tzinfo=dt.UTC), dt.datetime(2026, 10, 22, tzinfo=dt.UTC)):
+            coming = occurrences(remote.rule.timing, begin - dt.timedelta(seconds=1), remote.rule.policies)
+            end = begin + 14 * DAY
+            due = [each.astimezone(dt.UTC) for each in takewhile(end.__gt__, coming)]
+            found = ticks(remote, begin, 14 * DAY)
+            assert len(found) == len(due), f"{rule}: {len(found)} ticks for {len(due)} occurrences"
+            assert found == due, rule
+
+
 @settings(max_examples=150, deadline=None)
 @given(specs(all_zones), st.integers(0, 2_000))
-def test_given_any_rule_then_nothing_is_due_after_its_bounds(spec: Any, day: int) -> None:
-    _, last = bounds(spec, Policies())
-    if last is not None:
-        assert next(occurrences(spec, last), None) is None
+def test_given_any_rule_and_bounds_then_daemon_and_webserver_read_its_occurrences(
+    spec: Any, day: int
+) -> None:
     begin = dt.datetime(2019, 1, 1, tzinfo=dt.UTC) + day * DAY
-    first, last = bounds(spec, Policies(start=begin, end=begin + DAY))
-    assert first == begin
-    assert last is not None and last <= begin + DAY
+    policies = Policies(start=begin, end=begin + 3 * DAY, jitter=dt.timedelta(minutes=5))
+    rule = SimpleNamespace(timing=spec, policies=policies)
+    remote: Any = SimpleNamespace(
+        name="s", metadata={tags.DUE: SimpleNamespace(value=json.loads(json.dumps(brief_rule(rule))))}
+    )
+    found = ticks(remote, begin - DAY, 5 * DAY)
+    assert found == [each.astimezone(dt.UTC) for each in occurrences(spec, begin - 2 * DAY, policies)]
+
+
+def test_given_a_rule_of_another_release_then_the_cron_counts(nothing_waits: dict[str, float]) -> None:
+    for written in ({"timing": {"is": "Lunar"}, "policies": {}}, {"timing": {"is": "EverySpec"}}, ["x"]):
+        remote: Any = SimpleNamespace(
+            name="s",
+            metadata={tags.DUE: SimpleNamespace(value=written)},
+            cron_schedule="0 * * * *",
+            execution_timezone="UTC",
+        )
+        assert ticks(remote, NOON, dt.timedelta(hours=2)) == [NOON, NOON + dt.timedelta(hours=1)]
+
+
+def test_given_so_many_are_excluded_that_nobody_looks_further_then_the_cron_goes_on(
+    tmp_path: Path, nothing_waits: dict[str, float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    excluded = "[{cron: '*/2 12 * * *'}, {cron: '1-59/2 12 * * *'}]"
+    remote = served(tmp_path, f"every: 1m, exclude: {excluded}")
+    monkeypatch.setitem(sys.modules["scheduler_defs.timing.occurrences"].__dict__, "_GIVE_UP_AFTER", 5)
+    assert ticks(remote, NOON, dt.timedelta(minutes=2)) == [NOON, NOON + dt.timedelta(minutes=1)]

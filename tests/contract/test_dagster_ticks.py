@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import datetime as dt
 import inspect
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from dagster import (
     DagsterInstance,
     Definitions,
+    JsonMetadataValue,
     RunRequest,
     ScheduleDefinition,
     ScheduleEvaluationContext,
     SensorEvaluationContext,
-    TimestampMetadataValue,
     instance_for_test,
     job,
 )
@@ -30,9 +31,11 @@ from dagster_graphql.schema import instigation
 from dagster_graphql.schema.instigation import GrapheneDryRunInstigationTick
 
 from scheduler_defs import tags
+from scheduler_defs.declarations.normalising import brief_rule
 from scheduler_defs.execution.dagster_patches import elsewhere_runs, ordered_runs, schedule_times, tick_times
 from scheduler_defs.execution.dagster_patches.instigators import is_dry_run
 from scheduler_defs.settings import PROJECT_ROOT
+from scheduler_defs.timing import EverySpec, Policies, Unit
 from scheduler_defs.web import next_ticks
 
 NOON = dt.datetime(2026, 3, 2, 12, tzinfo=dt.UTC)
@@ -122,22 +125,26 @@ def test_the_daemon_asks_for_the_times_of_ticks_through_the_method_that_is_repla
 
 @pytest.mark.filterwarnings("ignore:.*environment_vars.*:DeprecationWarning")
 def test_the_metadata_of_a_schedule_reach_daemon_and_webserver() -> None:
-    until = TimestampMetadataValue(NOON.timestamp())
+    spec = EverySpec(2, Unit.MINUTE, NOON - dt.timedelta(minutes=3))
+    written = brief_rule(SimpleNamespace(timing=spec, policies=Policies(end=NOON)))
 
     @job
     def report() -> None:
         pass
 
     made = ScheduleDefinition(
-        name="s", job=report, cron_schedule="* * * * *", metadata={"declared": "s", tags.DUE_UNTIL: until}
+        name="s",
+        job=report,
+        cron_schedule="* * * * *",
+        metadata={"declared": "s", tags.DUE: JsonMetadataValue(written)},
     )
     definitions: Any = Definitions(schedules=[made]).get_repository_def()
     snap = ScheduleSnap.from_def(made, definitions)
     remote = RemoteSchedule(snap, RepositoryHandle.for_test())
-    assert tick_times._metadata(remote, tags.DUE_UNTIL) == NOON.timestamp()
-    found = tick_times.tick_times(remote, NOON.timestamp() - 60)
-    assert [next(found).timestamp() for _ in range(3)][:2] == [NOON.timestamp() - 60, NOON.timestamp()]
-    assert next(found) > tick_times.NEVER
+    assert tick_times.rule_of(remote) == written
+    found = tick_times.tick_times(remote, NOON.timestamp() - 3_600)
+    assert [next(found).minute for _ in range(2)] == [57, 59]
+    assert next(found) >= tick_times.NEVER
 
 
 def test_the_webserver_asks_for_the_next_tick_through_the_name_that_is_replaced(

@@ -1,8 +1,8 @@
 """When Dagster's daemon looks at a schedule or sensor again (private Dagster API, contract-tested).
 
-Dagster compares only the cron's text to see that a schedule was edited, so a new time zone went unnoticed for
-an hour. And it remembers, in memory and in the database, up to where it has looked: when the clock is
-set back by hours, nothing ticks until the old time is reached again.
+Dagster compares only the cron's text to see that a schedule was edited, so a new time zone, or a rule that
+the same cron covers, went unnoticed for an hour. And it remembers, in memory and in the database, up to where
+it has looked: when the clock is set back by hours, nothing ticks until the old time is reached again.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from dagster._scheduler import scheduler
 from dagster._scheduler.scheduler import ScheduleIterationTimes
 
 from scheduler_defs import tags
-from scheduler_defs.execution.dagster_patches.tick_times import is_waiting
+from scheduler_defs.execution.dagster_patches.tick_times import is_waiting, rule_of
 
 STEP_SECONDS = 5.0
 """The clock has been set back if something lies so far ahead of it that has happened already."""
@@ -36,7 +36,8 @@ UNSEEN_SECONDS = 15.0
 _should_run = ScheduleIterationTimes.should_run_next_iteration
 _launch = scheduler.launch_scheduled_runs_for_schedule_iterator
 _under_interval = sensor.is_under_min_interval
-_zones: dict[str, str | None] = {}
+_looked_at: dict[str, tuple[str | None, Any]] = {}
+"""What was said of each schedule when it was looked at, by its selector."""
 _lock = threading.Lock()
 
 
@@ -50,12 +51,13 @@ def install() -> None:
 def should_run_next_iteration(
     self: ScheduleIterationTimes, schedule: RemoteSchedule, now_timestamp: float
 ) -> bool:
-    """As Dagster's, and when the zone is another one, something waits, or the clock was set back."""
+    """As Dagster's, and when zone or rule are others, something waits, or the clock was set back."""
     if self.last_iteration_timestamp > now_timestamp + STEP_SECONDS or is_waiting(schedule, now_timestamp):
         return True
+    now = _said(schedule)
     with _lock:
-        known = _zones.get(schedule.selector_id, schedule.execution_timezone)
-    return known != schedule.execution_timezone or _should_run(self, schedule, now_timestamp)
+        known = _looked_at.get(schedule.selector_id, now)
+    return known != now or _should_run(self, schedule, now_timestamp)
 
 
 def launch(
@@ -70,7 +72,7 @@ def launch(
 ) -> Iterator[Any]:
     """As Dagster's, from a beginning that is not in the future, and not after the schedule was served."""
     with _lock:
-        _zones[remote_schedule.selector_id] = remote_schedule.execution_timezone
+        _looked_at[remote_schedule.selector_id] = _said(remote_schedule)
     now = end_datetime_utc.timestamp()
     if in_memory_last_iteration_timestamp is not None and _is_ahead(in_memory_last_iteration_timestamp, now):
         in_memory_last_iteration_timestamp = _minute_before(now)
@@ -115,6 +117,11 @@ def is_under_min_interval(
     if elapsed is not None and elapsed < -STEP_SECONDS:
         return False
     return _under_interval(state, remote_sensor, minimum_allowed_min_interval)
+
+
+def _said(schedule: RemoteSchedule) -> tuple[str | None, Any]:
+    """What decides about the schedule's ticks beside its cron."""
+    return schedule.execution_timezone, rule_of(schedule)
 
 
 def _is_ahead(moment: float, now: float) -> bool:

@@ -1,10 +1,10 @@
 """At which instants Dagster ticks a schedule of ours (private Dagster API, contract-tested).
 
 Dagster asks a schedule whenever its cron says so. A cron can say neither from when nor until when, nor seven
-minutes, and not that an occurrence waits for its jitter, for a limit, or for a run that was ordered and
-never made. So there would be ticks each minute for ever, nearly all of them for nothing. Here the cron counts
-within the bounds that the schedule's metadata name, or their steps where they name some, and in the daemon
-each minute from the one on in which something waits.
+minutes, nor what is excluded, and not that an occurrence waits for its jitter, for a limit, or for a run that
+was ordered and never made. So there would be ticks each minute for ever, nearly all of them for nothing. Here
+the rule counts that the schedule's metadata hold, if they hold one, and in the daemon also each minute from
+the one on in which something waits.
 """
 
 from __future__ import annotations
@@ -21,11 +21,14 @@ from typing import Any
 from dagster._core.remote_representation.external import RemoteSchedule
 
 from scheduler_defs import tags
+from scheduler_defs.declarations.normalising import restored
+from scheduler_defs.timing.occurrences import policed_occurrences
 
 NEVER = dt.datetime(2999, 1, 1, tzinfo=dt.UTC)
 """Dagster wants a next tick of every schedule; from here on are those that nobody will see."""
 
 FRESH_SECONDS = 2.0
+_JUST_BEFORE = dt.timedelta(microseconds=1)
 
 Waiting = Callable[[], Mapping[str, float]]
 """Since when something of a schedule waits: seconds since the epoch by declared name."""
@@ -63,11 +66,11 @@ def tick_times(self: RemoteSchedule, start_timestamp: float, ascending: bool = T
     """Instants not before `start_timestamp`, or not after it, at which the schedule ticks."""
     if not ascending:
         return _of_cron(self, start_timestamp, ascending)
-    within = _within(self, start_timestamp)
+    due = _due(self, start_timestamp)
     since = _since(self)
     if since is None:
-        return within
-    return _distinct(heapq.merge(within, _minutes(max(since, start_timestamp))))
+        return due
+    return _distinct(heapq.merge(due, _minutes(max(since, start_timestamp))))
 
 
 def _since(schedule: RemoteSchedule) -> float | None:
@@ -75,24 +78,31 @@ def _since(schedule: RemoteSchedule) -> float | None:
     return None if declared is None else _waiting().get(declared)
 
 
-def _within(schedule: RemoteSchedule, start: float) -> Iterator[dt.datetime]:
-    first, last = _metadata(schedule, tags.DUE_FROM), _metadata(schedule, tags.DUE_UNTIL)
-    for moment in _moments(schedule, start if first is None else max(start, first)):
-        if last is not None and moment.timestamp() > last:
-            break
-        yield moment
-    yield from _days(max(NEVER.timestamp(), start))
+def rule_of(schedule: RemoteSchedule) -> Any:
+    """The rule that the schedule's cron cannot say, as it is written; None for none."""
+    return _metadata(schedule, tags.DUE)
 
 
-def _moments(schedule: RemoteSchedule, start: float) -> Iterator[dt.datetime]:
-    anchor, apart = _metadata(schedule, tags.COUNTED_FROM), _metadata(schedule, tags.SECONDS_APART)
-    if anchor is None or not apart:
+def _due(schedule: RemoteSchedule, start: float) -> Iterator[dt.datetime]:
+    written = rule_of(schedule)
+    try:
+        rule = None if written is None else restored(written)
+    except (LookupError, TypeError, ValueError) as error:
+        _log.warning("schedule %s ticks by its cron, its rule is not understood: %s", schedule.name, error)
+        rule = None
+    if rule is None:
         yield from _of_cron(schedule, start, True)
         return
-    moment = anchor + max(0, math.ceil((start - anchor) / apart)) * apart
-    while moment < NEVER.timestamp():
-        yield dt.datetime.fromtimestamp(moment, tz=dt.UTC)
-        moment += apart
+    begin = dt.datetime.fromtimestamp(start, tz=dt.UTC)
+    coming = policed_occurrences(rule.timing, begin - _JUST_BEFORE, rule.policies)
+    try:
+        while (moment := next(coming)) < NEVER:
+            yield moment
+            start = moment.timestamp() + 1
+    except StopIteration as end:
+        if end.value:  # so many are excluded that nobody has looked further
+            yield from _of_cron(schedule, start, True)
+    yield from _days(max(NEVER, begin))
 
 
 def _metadata(schedule: RemoteSchedule, name: str) -> Any:
@@ -106,8 +116,7 @@ def _minutes(start: float) -> Iterator[dt.datetime]:
         minute += 60
 
 
-def _days(start: float) -> Iterator[dt.datetime]:
-    day = dt.datetime.fromtimestamp(start, tz=dt.UTC)
+def _days(day: dt.datetime) -> Iterator[dt.datetime]:
     while True:
         yield day
         day += dt.timedelta(days=1)
