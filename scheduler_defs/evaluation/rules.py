@@ -19,7 +19,7 @@ class Do(Enum):
     SKIP = "skip"
     """It is left out for good."""
     DEFER = "defer"
-    """It is looked at again in a minute, until its misfire grace ends."""
+    """It is looked at again when there is room, until its misfire grace ends."""
 
 
 @dataclass(frozen=True, slots=True)

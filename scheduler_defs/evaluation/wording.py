@@ -32,7 +32,7 @@ from scheduler_defs.timing import format_duration
 def text(reason: Reason | None, due: dt.datetime | None = None, *, deferred: bool = False) -> str:
     """The reason as people read it, empty for None. `due`: the occurrence that it is about.
 
-    `deferred`: the occurrence is looked at again.
+    `deferred`: the occurrence still waits.
     """
     match reason:
         case None:
@@ -53,7 +53,7 @@ def text(reason: Reason | None, due: dt.datetime | None = None, *, deferred: boo
         case Limit(name, _, 0):
             return f"{name} is 0: it never runs"
         case Limit(name, active, limit):
-            again = "; looked at again in a minute" if deferred else ""
+            again = "; starts when there is room" if deferred else ""
             return f"{active} of {limit} runs are active ({name}){again}"
         case Jitter(start):
             return f"starts at {start.isoformat(timespec='seconds')} (jitter)"

@@ -54,13 +54,41 @@ WITH given AS (
 SELECT schedule, due FROM written
 
 -- name: waiting
--- Since when something of a schedule waits: for its jitter, for a limit, or for a run that was ordered and not made.
--- A run that cannot be made is asked for again each minute for an hour, and after that at the schedule's own ticks.
-SELECT schedule,
-       min(extract(epoch FROM CASE WHEN outcome = 'launched' THEN decided_at + interval '30 seconds'
-                                   WHEN reason = 'jitter' THEN CAST(numbers->>'start' AS timestamptz)
-                                   ELSE coalesce(tick, due) END)) AS since
-FROM signalbox.occurrences
-WHERE (outcome = 'deferred' OR (outcome = 'launched' AND created_at IS NULL))
-  AND (outcome = 'deferred' OR decided_at > now() - interval '1 hour')
-GROUP BY schedule
+-- When a schedule of which something waits wants to be looked at. Jitter: at the start that it has drawn. A limit: when
+-- there is room by what the refusal says, so many as there is room for, the oldest first, and the others a minute after
+-- they were refused; every five minutes anyway. A run that was ordered and not made: each minute for an hour, and after
+-- that at the schedule's own ticks. `refused`: when a limit last held something of it back.
+WITH open AS MATERIALIZED (
+    SELECT *, numbers->>'name' AS by, (numbers->>'limit')::integer AS most
+    FROM signalbox.occurrences
+    WHERE outcome = 'deferred'
+       OR (outcome = 'launched' AND created_at IS NULL AND decided_at > now() - interval '1 hour')
+), active AS MATERIALIZED (
+    SELECT t.value AS job
+    FROM runs r LEFT JOIN run_tags t ON t.run_id = r.run_id AND t.key = :job
+    WHERE r.status IN ('NOT_STARTED', 'QUEUED', 'STARTING', 'STARTED', 'CANCELING')
+      AND EXISTS (SELECT FROM open WHERE reason = 'limit')
+    UNION ALL
+    SELECT o.job FROM open o
+    WHERE o.outcome = 'launched' AND o.decided_at > now() - interval '2 minutes'
+      AND NOT EXISTS (SELECT FROM runs WHERE runs.run_id = o.run_id)
+), refused AS (
+    SELECT schedule, decided_at,
+           row_number() OVER (PARTITION BY by, CASE WHEN by = 'max_per_job' THEN job END ORDER BY due) AS place,
+           most - (SELECT count(*) FROM active a WHERE by = 'max_global' OR a.job = open.job) AS room
+    FROM open WHERE outcome = 'deferred' AND reason = 'limit'
+), waits AS (
+    SELECT schedule, NULL::timestamptz AS refused,
+           CASE WHEN outcome = 'launched' THEN decided_at + interval '30 seconds'
+                WHEN reason = 'jitter' THEN (numbers->>'start')::timestamptz
+                ELSE coalesce(tick, due) END AS since
+    FROM open WHERE outcome = 'launched' OR reason IS DISTINCT FROM 'limit'
+    UNION ALL
+    SELECT schedule, decided_at,
+           decided_at + CASE WHEN place <= room THEN interval '0'
+                             WHEN room > 0 THEN interval '1 minute'
+                             ELSE interval '5 minutes' END
+    FROM refused
+)
+SELECT schedule, extract(epoch FROM min(since)) AS since, extract(epoch FROM max(refused)) AS refused
+FROM waits GROUP BY schedule

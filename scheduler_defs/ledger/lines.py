@@ -5,9 +5,11 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import sqlalchemy as sa
 
+from scheduler_defs import tags
 from scheduler_defs.ledger.book import statement
 from scheduler_defs.ledger.entries import Outcome
 from scheduler_defs.ledger.reasons import Reason, reason
@@ -68,7 +70,19 @@ def newest(engine: sa.Engine, schedule: str, limit: int) -> Sequence[Line]:
         ]
 
 
-def waiting(engine: sa.Engine) -> Mapping[str, float]:
-    """Of each schedule since when something of it waits, in seconds since the epoch. One small statement."""
+class Wait(NamedTuple):
+    """Something of a schedule waits. Seconds since the epoch."""
+
+    since: float
+    """When it wants to be looked at."""
+    refused: float | None = None
+    """When a limit last held it back, if one does."""
+
+
+def waiting(engine: sa.Engine) -> Mapping[str, Wait]:
+    """Of which schedules something waits for its start, for room, or for its run. One statement."""
     with engine.connect() as connection:
-        return {row.schedule: float(row.since) for row in connection.execute(statement("waiting"))}
+        return {
+            row.schedule: Wait(float(row.since), None if row.refused is None else float(row.refused))
+            for row in connection.execute(statement("waiting"), {"job": tags.JOB})
+        }

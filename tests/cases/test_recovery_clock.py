@@ -31,7 +31,8 @@ from dagster._scheduler.scheduler import ScheduleIterationTimes
 from scheduler_defs import tags
 from scheduler_defs.declarations.models.declared import Overlap
 from scheduler_defs.execution.dagster_patches import schedule_times
-from scheduler_defs.execution.dagster_patches.schedule_loop import WokenByLoading
+from scheduler_defs.execution.dagster_patches.schedule_loop import Woken
+from scheduler_defs.execution.dagster_patches.waits import Waits
 from scheduler_defs.execution.storage.postgres import SignalboxStorage
 from scheduler_defs.stack.health.clock import clock_problems
 from scheduler_defs.tags import DECLARED
@@ -160,8 +161,14 @@ def test_given_a_clock_that_jumps_back_then_the_daemon_begins_anew_and_not_for_a
     ending = threading.Event()
     wall = {"ahead": 0.0}
     told: list[float] = []
-    woken = WokenByLoading(
-        ending, lambda: 1, time.monotonic, lambda: time.monotonic() + wall["ahead"], told.append
+    woken = Woken(
+        ending,
+        lambda: 1,
+        Waits(dict),
+        lambda: None,
+        time.monotonic,
+        lambda: time.monotonic() + wall["ahead"],
+        told.append,
     )
     woken.wait(0.0)
     wall["ahead"] = -5.0
@@ -187,7 +194,9 @@ def test_given_a_clock_that_jumps_forward_then_the_daemon_looks_at_once_and_not_
         ahead = 2.0 if len(looks) < 3 else 3600.0
         return 1
 
-    woken = WokenByLoading(threading.Event(), looked, time.monotonic, lambda: time.monotonic() + ahead)
+    woken = Woken(
+        threading.Event(), looked, Waits(dict), lambda: None, time.monotonic, lambda: time.monotonic() + ahead
+    )
     began = time.monotonic()
     assert not woken.wait(30.0)
     assert time.monotonic() - began < 10

@@ -5,25 +5,20 @@ from __future__ import annotations
 import datetime as dt
 import json
 import sys
-from collections.abc import Iterator, Mapping
 from itertools import islice, takewhile
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-import sqlalchemy as sa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scheduler_defs import tags
 from scheduler_defs.declarations.normalising import brief_rule
-from scheduler_defs.evaluation.facts.known_runs import KnownRun, Stage
 from scheduler_defs.execution.dagster_patches import tick_times
-from scheduler_defs.ledger.lines import waiting
 from scheduler_defs.schedules import build_schedule
-from scheduler_defs.timing import Policies, jitter_delay, occurrences
-from tests.cases.ticking import HOURLY, Yard, at, due, schedule
+from scheduler_defs.timing import Policies, occurrences
 from tests.unit.declarations.yards import lines, load_yard
 from tests.unit.timing.strategies import all_zones, specs
 
@@ -149,22 +144,43 @@ def test_given_300_daily_schedules_with_jitter_then_they_tick_300_times_a_day(
     assert sum(len(ticks(each, NOON, DAY)) for each in all_served(tmp_path, yard)) == 300
 
 
-# what waits is looked at again, each minute from its time on
+# what waits is looked at again when its time has come
 
 
-def test_given_an_occurrence_that_waits_then_there_is_a_tick_each_minute_from_its_time_on(
+def test_given_an_occurrence_that_waits_then_there_is_a_tick_at_its_time_and_each_minute_from_then_on(
     tmp_path: Path, nothing_waits: dict[str, float]
 ) -> None:
     remote = served(tmp_path, "cron: '0 3 * * *', jitter: 10m")
-    nothing_waits["s"] = (NOON + dt.timedelta(minutes=4, seconds=20)).timestamp()
+    nothing_waits["s"] = (NOON + dt.timedelta(minutes=4, seconds=20.5)).timestamp()
     found = islice(tick_times.tick_times(remote, (NOON + dt.timedelta(seconds=1)).timestamp()), 3)
-    assert [each.strftime("%H:%M:%S") for each in found] == ["12:05:00", "12:06:00", "12:07:00"]
+    assert [each.strftime("%H:%M:%S") for each in found] == ["12:04:21", "12:05:21", "12:06:21"]
     later = tick_times.tick_times(remote, (NOON + dt.timedelta(minutes=9, seconds=3)).timestamp())
-    assert next(later).strftime("%H:%M:%S") == "12:10:00"
-    again = tick_times.tick_times(remote, (NOON + dt.timedelta(minutes=9)).timestamp())
-    assert next(again).strftime("%H:%M:%S") == "12:09:00"  # a tick that failed is repeated
+    assert next(later).strftime("%H:%M:%S") == "12:09:21"
     assert not tick_times.is_waiting(remote, (NOON + dt.timedelta(minutes=4)).timestamp())
     assert tick_times.is_waiting(remote, (NOON + dt.timedelta(minutes=5)).timestamp())
+
+
+def test_given_a_look_at_what_waits_then_its_tick_is_of_the_look_and_the_next_one_a_minute_later(
+    tmp_path: Path, nothing_waits: dict[str, float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    remote = served(tmp_path, "cron: '0 3 * * *', max_global: 1")
+    nothing_waits["s"] = NOON.timestamp()
+    monkeypatch.setattr(tick_times.looking, "now", (NOON + dt.timedelta(minutes=7, seconds=59.9)).timestamp())
+    found = tick_times.tick_times(remote, (NOON + dt.timedelta(minutes=2, seconds=0.5)).timestamp())
+    assert [next(found).strftime("%H:%M:%S") for _ in range(2)] == ["12:07:59", "12:08:59"]
+    # Dagster asks from a second after its tick on: no minute is passed over, and there is no second tick.
+    after = tick_times.tick_times(remote, (NOON + dt.timedelta(minutes=8)).timestamp())
+    assert next(after) > NOON + dt.timedelta(minutes=7, seconds=59)
+
+
+def test_given_an_occurrence_in_the_time_since_the_last_look_then_its_own_tick_comes_and_no_other(
+    tmp_path: Path, nothing_waits: dict[str, float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    remote = served(tmp_path, "every: 10m, max_global: 1")
+    nothing_waits["s"] = (NOON + dt.timedelta(minutes=8)).timestamp()
+    monkeypatch.setattr(tick_times.looking, "now", (NOON + dt.timedelta(minutes=10, seconds=30)).timestamp())
+    found = tick_times.tick_times(remote, (NOON + dt.timedelta(minutes=9, seconds=30)).timestamp())
+    assert [next(found).minute for _ in range(2)] == [10, 20]
 
 
 def test_given_something_that_waits_beyond_the_end_then_it_is_looked_at(
@@ -175,79 +191,12 @@ def test_given_something_that_waits_beyond_the_end_then_it_is_looked_at(
     assert ticks(remote, NOON, dt.timedelta(minutes=3)) == [NOON + dt.timedelta(minutes=n) for n in range(3)]
 
 
-def test_given_ticks_of_both_kinds_in_one_minute_then_there_is_one(
-    tmp_path: Path, nothing_waits: dict[str, float]
-) -> None:
-    remote = served(tmp_path, "every: 2m, timezone: Asia/Kolkata")
-    nothing_waits["s"] = NOON.timestamp()
-    assert ticks(remote, NOON, dt.timedelta(minutes=6)) == [NOON + dt.timedelta(minutes=n) for n in range(6)]
-
-
 def test_given_another_locations_schedule_of_the_same_name_then_it_is_left_alone(
     nothing_waits: dict[str, float],
 ) -> None:
     nothing_waits["s"] = NOON.timestamp()
     remote: Any = SimpleNamespace(name="s", metadata={}, cron_schedule="0 * * * *", execution_timezone="UTC")
     assert ticks(remote, NOON, dt.timedelta(hours=3)) == [NOON + dt.timedelta(hours=n) for n in range(3)]
-
-
-def test_given_a_database_that_does_not_answer_then_the_last_answer_counts() -> None:
-    seconds = iter([0.0, 1.0, 10.0, 20.0])
-    answers: Iterator[Mapping[str, float] | Exception] = iter([{"a": 1.0}, OSError("away"), {}])
-
-    def read() -> Mapping[str, float]:
-        answer = next(answers)
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
-
-    remembered = tick_times.Remembered(read, lambda: next(seconds))
-    assert [remembered() for _ in range(4)] == [{"a": 1.0}, {"a": 1.0}, {"a": 1.0}, {}]
-
-
-@pytest.fixture
-def yard(dagster_url: str) -> Iterator[Yard]:
-    engine = sa.create_engine(dagster_url)
-    yield Yard(engine)
-    engine.dispose()
-
-
-def test_given_a_jittered_occurrence_then_it_waits_until_its_start_and_then_no_more(yard: Yard) -> None:
-    jitter = dt.timedelta(minutes=20)
-    what = schedule(policies=Policies(jitter=jitter))
-    yard.serve(what, since=at(8, 30))
-    yard.tick(what, at(9))
-    begins = at(9) + jitter_delay("s", at(9), jitter)
-    assert waiting(yard.engine) == {"s": begins.timestamp()}
-    tick = begins.replace(second=0) + dt.timedelta(minutes=1)
-    assert due(yard.tick(what, tick)) == ["09:00"]
-    with yard.engine.begin() as connection:
-        connection.execute(
-            sa.text("UPDATE signalbox.occurrences SET created_at = decided_at WHERE created_at IS NULL")
-        )
-    assert waiting(yard.engine) == {}
-
-
-def test_given_a_limit_then_the_occurrence_waits_from_its_tick_on(yard: Yard) -> None:
-    what = schedule(max_per_job=1)
-    yard.serve(what, since=at(8, 30))
-    yard.active = [KnownRun("r", "report", "other", None, Stage.RUNNING)]
-    yard.tick(what, at(9))
-    assert waiting(yard.engine) == {"s": at(9).timestamp()}
-
-
-def test_given_a_run_that_was_ordered_and_never_made_then_it_waits_for_an_hour(yard: Yard) -> None:
-    now = dt.datetime.now(dt.UTC).replace(second=0, microsecond=0)
-    what = schedule(timing=HOURLY)
-    yard.serve(what, since=now - DAY)
-    tick = now.replace(minute=0)
-    yard.evaluate(what, tick, now)
-    assert waiting(yard.engine) == {"s": now.timestamp() + 30}
-    with yard.engine.begin() as connection:
-        connection.execute(
-            sa.text("UPDATE signalbox.occurrences SET decided_at = now() - interval '2 hours'")
-        )
-    assert waiting(yard.engine) == {}
 
 
 ZONES = ["UTC", "Europe/Berlin", "America/Havana", "Africa/Cairo", "Asia/Kathmandu", "Australia/Lord_Howe"]

@@ -208,7 +208,7 @@ def test_given_a_run_that_waited_then_it_says_for_how_long_and_not_that_somethin
     yard.serve(what, since=at(8, 30))
     yard.active = [KnownRun("r", "report", "other", None, Stage.RUNNING)]
     held = yard.tick(what, at(9))
-    assert held.reason == "1 of 1 runs are active (max_per_job); looked at again in a minute"
+    assert held.reason == "1 of 1 runs are active (max_per_job); starts when there is room"
     yard.active = []
     (launch,) = yard.tick(what, at(9, 1)).launches
     assert tags.MISSED not in launch.tags

@@ -8,7 +8,7 @@ it has looked: when the clock is set back by hours, nothing ticks until the old 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from dagster._core.remote_representation.external import RemoteSchedule, RemoteSensor
@@ -25,7 +25,7 @@ from dagster._scheduler import scheduler
 from dagster._scheduler.scheduler import ScheduleIterationTimes
 
 from scheduler_defs import tags
-from scheduler_defs.execution.dagster_patches.tick_times import is_waiting, rule_of
+from scheduler_defs.execution.dagster_patches.tick_times import is_waiting, looking, rule_of
 
 STEP_SECONDS = 5.0
 """The clock has been set back if something lies so far ahead of it that has happened already."""
@@ -41,11 +41,24 @@ _looked_at: dict[str, tuple[str | None, Any]] = {}
 _lock = threading.Lock()
 
 
+def _nobody_asks() -> None:
+    """News for nobody."""
+
+
+_news: Callable[[], None] = _nobody_asks
+
+
 def install() -> None:
     """Have this process' daemon notice edited zones and a clock that was set back."""
     ScheduleIterationTimes.should_run_next_iteration = should_run_next_iteration
     scheduler.launch_scheduled_runs_for_schedule_iterator = launch
     sensor.is_under_min_interval = is_under_min_interval
+
+
+def install_news(news: Callable[[], None]) -> None:
+    """Have `news` called when a schedule was looked at, and something of it may wait now."""
+    global _news
+    _news = news
 
 
 def should_run_next_iteration(
@@ -73,19 +86,22 @@ def launch(
     """As Dagster's, from a beginning that is not in the future, and not after the schedule was served."""
     with _lock:
         _looked_at[remote_schedule.selector_id] = _said(remote_schedule)
-    now = end_datetime_utc.timestamp()
+    looking.now = now = end_datetime_utc.timestamp()
     if in_memory_last_iteration_timestamp is not None and _is_ahead(in_memory_last_iteration_timestamp, now):
         in_memory_last_iteration_timestamp = _minute_before(now)
-    yield from _launch(
-        workspace_process_context,
-        logger,
-        remote_schedule,
-        beginning(schedule_state, now, UNSEEN_SECONDS if tags.DECLARED in remote_schedule.metadata else 0.0),
-        end_datetime_utc,
-        *arguments,
-        in_memory_last_iteration_timestamp=in_memory_last_iteration_timestamp,
-        **named,
-    )
+    try:
+        yield from _launch(
+            workspace_process_context,
+            logger,
+            remote_schedule,
+            beginning(schedule_state, now, UNSEEN_SECONDS if tags.DECLARED in remote_schedule.metadata else 0.0),
+            end_datetime_utc,
+            *arguments,
+            in_memory_last_iteration_timestamp=in_memory_last_iteration_timestamp,
+            **named,
+        )
+    finally:
+        _news()
 
 
 def beginning(state: InstigatorState, now: float, unseen_seconds: float = 0.0) -> InstigatorState:

@@ -3,18 +3,16 @@
 Dagster asks a schedule whenever its cron says so. A cron can say neither from when nor until when, nor seven
 minutes, nor what is excluded, and not that an occurrence waits for its jitter, for a limit, or for a run that
 was ordered and never made. So there would be ticks each minute for ever, nearly all of them for nothing. Here
-the rule counts that the schedule's metadata hold, if they hold one, and in the daemon also each minute from
-the one on in which something waits.
+the rule counts that the schedule's metadata hold, if they hold one, and in the daemon also the instant at
+which something that waits wants to be looked at, and each minute from then on for as long as it does.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-import heapq
 import logging
 import math
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -27,11 +25,22 @@ from scheduler_defs.timing.occurrences import policed_occurrences
 NEVER = dt.datetime(2999, 1, 1, tzinfo=dt.UTC)
 """Dagster wants a next tick of every schedule; from here on are those that nobody will see."""
 
-FRESH_SECONDS = 2.0
 _JUST_BEFORE = dt.timedelta(microseconds=1)
 
+MINUTE_SECONDS = 60.0
+
 Waiting = Callable[[], Mapping[str, float]]
-"""Since when something of a schedule waits: seconds since the epoch by declared name."""
+"""Since when something of a schedule wants to be looked at: seconds since the epoch by declared name."""
+
+
+class Looking(threading.local):
+    """The daemon's look that this thread is part of."""
+
+    now: float | None = None
+    """Its wall-clock time. Ticks for what waits are of then: what is paused is so by the tick's time."""
+
+
+looking = Looking()
 
 _log = logging.getLogger("signalbox.daemon")
 _of_cron = RemoteSchedule.execution_time_iterator
@@ -53,7 +62,7 @@ def install_waiting(waiting: Waiting) -> None:
     """Have this process, the daemon's, tick for what waits as well."""
     global _waiting
     install()
-    _waiting = Remembered(waiting)
+    _waiting = waiting
 
 
 def is_waiting(schedule: RemoteSchedule, now: float) -> bool:
@@ -70,7 +79,7 @@ def tick_times(self: RemoteSchedule, start_timestamp: float, ascending: bool = T
     since = _since(self)
     if since is None:
         return due
-    return _distinct(heapq.merge(due, _minutes(max(since, start_timestamp))))
+    return _with_waiting(due, since, start_timestamp)
 
 
 def _since(schedule: RemoteSchedule) -> float | None:
@@ -81,6 +90,23 @@ def _since(schedule: RemoteSchedule) -> float | None:
 def rule_of(schedule: RemoteSchedule) -> Any:
     """The rule that the schedule's cron cannot say, as it is written; None for none."""
     return _metadata(schedule, tags.DUE)
+
+
+def _with_waiting(due: Iterator[dt.datetime], since: float, start: float) -> Iterator[dt.datetime]:
+    """What is due, and before that ticks for what waits: one that is due looks at what waits as well.
+
+    They are whole seconds: Dagster goes on a second after a tick, and must not pass over a minute.
+    """
+    steps = max(0, math.ceil((start - since) / MINUTE_SECONDS))
+    moment = math.ceil(since + steps * MINUTE_SECONDS)
+    if looking.now is not None and moment <= looking.now:
+        moment = math.floor(looking.now)
+    first = next(due)
+    while moment < first.timestamp():
+        yield dt.datetime.fromtimestamp(moment, tz=dt.UTC)
+        moment += 60
+    yield first
+    yield from due
 
 
 def _due(schedule: RemoteSchedule, start: float) -> Iterator[dt.datetime]:
@@ -109,44 +135,7 @@ def _metadata(schedule: RemoteSchedule, name: str) -> Any:
     return getattr(schedule.metadata.get(name), "value", None)
 
 
-def _minutes(start: float) -> Iterator[dt.datetime]:
-    minute = math.ceil(start / 60) * 60
-    while True:
-        yield dt.datetime.fromtimestamp(minute, tz=dt.UTC)
-        minute += 60
-
-
 def _days(day: dt.datetime) -> Iterator[dt.datetime]:
     while True:
         yield day
         day += dt.timedelta(days=1)
-
-
-def _distinct(ordered: Iterator[dt.datetime]) -> Iterator[dt.datetime]:
-    last: dt.datetime | None = None
-    for moment in ordered:
-        if moment != last:
-            yield moment
-        last = moment
-
-
-class Remembered:
-    """What waits, read once for all schedules of a moment; what was read last while nobody answers."""
-
-    def __init__(self, read: Waiting, clock: Callable[[], float] = time.monotonic) -> None:
-        self._read = read
-        self._clock = clock
-        self._lock = threading.Lock()
-        self._known: Mapping[str, float] = {}
-        self._read_at = float("-inf")
-
-    def __call__(self) -> Mapping[str, float]:
-        with self._lock:
-            now = self._clock()
-            if now - self._read_at > FRESH_SECONDS:
-                self._read_at = now
-                try:
-                    self._known = self._read()
-                except Exception as error:
-                    _log.warning("what waits cannot be read, the last answer counts: %s", error)
-            return self._known

@@ -188,7 +188,7 @@ def test_fifty_schedules_due_at_once_do_not_pass_a_limit_of_three(yard: Yard) ->
         for each in many
     ]
     assert sum(len(outcome.launches) for outcome in outcomes) == 3
-    assert outcomes[-1].reason == "3 of 3 runs are active (max_global); looked at again in a minute"
+    assert outcomes[-1].reason == "3 of 3 runs are active (max_global); starts when there is room"
 
 
 def test_an_occurrence_at_the_limit_is_tried_again_each_minute_until_its_grace_ends(yard: Yard) -> None:

@@ -63,7 +63,7 @@ def shown(runs: list[dict[str, Any]], lines: list[Line]) -> list[tuple[str, str,
         (
             Outcome.DEFERRED,
             Limit("max_global", 4, 3),
-            ("skipped", "4 of 3 runs are active (max_global); looked at again in a minute"),
+            ("skipped", "4 of 3 runs are active (max_global); starts when there is room"),
         ),
         (
             Outcome.MISFIRED,
