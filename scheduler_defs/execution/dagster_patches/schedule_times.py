@@ -94,7 +94,9 @@ def launch(
             workspace_process_context,
             logger,
             remote_schedule,
-            beginning(schedule_state, now, UNSEEN_SECONDS if tags.DECLARED in remote_schedule.metadata else 0.0),
+            beginning(
+                schedule_state, now, UNSEEN_SECONDS if tags.DECLARED in remote_schedule.metadata else 0.0
+            ),
             end_datetime_utc,
             *arguments,
             in_memory_last_iteration_timestamp=in_memory_last_iteration_timestamp,

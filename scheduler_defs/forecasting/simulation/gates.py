@@ -23,7 +23,7 @@ class Gate(NamedTuple):
 
 
 class Gates:
-    """Which schedules may start, and the occurrences that are looked at again each minute.
+    """Which schedules may start, and the occurrences that are looked at again when there is room.
 
     At most one occurrence of a schedule waits at its gate: the next one takes its place.
     """

@@ -58,7 +58,7 @@ def _dues(planned: Planned, first: int, last: int) -> list[int]:
             break
         if policies.jitter:
             delay = int(jitter_delay(planned.name, occurrence, policies.jitter).total_seconds())
-            due += -(-delay // 60) * 60  # at the first tick after it
+            due += delay
         if first <= due < last:
             dues.append(due)
     return dues

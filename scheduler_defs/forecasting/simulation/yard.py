@@ -46,7 +46,7 @@ class Yard:
         ]
         """By schedule: whether a limit of 0 forbids it for good."""
         self._look_again = _NEVER
-        """The minute at which occurrences that wait at a gate are looked at again."""
+        """The moment at which occurrences that wait at a gate are looked at again."""
         self._graces: list[tuple[int, int, int]] = []
         """When they are given up: moment, schedule, due."""
         self._seen = Seen(begin, end, step)
@@ -185,7 +185,7 @@ class Yard:
         if self._gates.counting:
             self._gates.left(index)
             if self._gates.held():
-                self._look_again = min(self._look_again, -(-now // 60) * 60)
+                self._look_again = min(self._look_again, now)
 
     def _queue(self, index: int, due: int, now: int, token: int, blocker: str) -> None:
         keys = self._keys[index]
