@@ -40,13 +40,13 @@ UNTAKEN = timedelta(seconds=15)
 HOLD_AFTER_FAILED_LAUNCH = timedelta(seconds=2)
 """Pause of all launches after one failed, so that an unreachable broker is not asked in a tight loop."""
 
-LOOK_AROUND_SECONDS = 2.0
+LOOK_AROUND_SECONDS = 5.0
 """Between two looks for runs that nobody has queued, and between two beats of this daemon."""
 
 LEAST_GAP_SECONDS = 0.02
 """Between the starts of two passes: a burst of announcements is answered together."""
 
-IDLE_SECONDS = 2.0
+IDLE_SECONDS = 5.0
 """Longest time between two passes while no run waits or is out. A run that is queued announces itself."""
 
 

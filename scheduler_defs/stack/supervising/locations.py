@@ -19,7 +19,7 @@ from scheduler_defs.stack.components.locations import Served
 from scheduler_defs.stack.health import checks
 from scheduler_defs.stack.machine.record import ComponentRecord, State
 from scheduler_defs.stack.supervising.minder import Minder, StackContext
-from scheduler_defs.stack.supervising.sources import changes
+from scheduler_defs.stack.supervising.watch import SOURCES, changes
 
 LOAD_LIMIT_SECONDS = 60.0
 """So long a code server may take to load what has changed while another one serves what was there before."""
@@ -56,7 +56,7 @@ class LocationServer:
         await self._begin()
         if self.served.server is not None:
             return
-        async for _ in changes(Path(self.served.working_directory)):
+        async for _ in changes(Path(self.served.working_directory), SOURCES):
             await self._begin()
 
     async def stop(self) -> None:

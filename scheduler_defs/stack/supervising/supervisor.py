@@ -36,7 +36,7 @@ from scheduler_defs.stack.supervising.alarms import KINDS, Alarms, keep_looking
 from scheduler_defs.stack.supervising.locations import LocationServers
 from scheduler_defs.stack.supervising.minder import Minder, StackContext
 from scheduler_defs.stack.supervising.one_shot import OneShots
-from scheduler_defs.stack.supervising.watch import changes, reload_code
+from scheduler_defs.stack.supervising.watch import DECLARATIONS, changes, reload_code
 
 # Everything is gone within ten seconds: each phase of ending has a share, and a busy machine the rest.
 STOP_LIMITS_SECONDS = {StopPhase.USERS: 3.0, StopPhase.CODE: 0.7, StopPhase.STORAGE: 2.0}
@@ -147,7 +147,7 @@ class Supervisor:
         served = await self._staff(tasks, Queues((), ()), "")
         await self._context.ready["code-server"].wait()
         number = 1
-        async for _ in changes(self.plan.config):
+        async for _ in changes(self.plan.config, DECLARATIONS):
             await reload_code(self.plan.code_server)
             number += 1
             try:

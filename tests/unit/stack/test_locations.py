@@ -20,7 +20,7 @@ from scheduler_defs.stack.machine.record import State
 from scheduler_defs.stack.supervising import locations as serving
 from scheduler_defs.stack.supervising.locations import LocationServer, LocationServers
 from scheduler_defs.stack.supervising.minder import Minder, StackContext
-from scheduler_defs.stack.supervising.sources import fingerprint
+from scheduler_defs.stack.supervising.watch import SOURCES, fingerprint
 
 DECLARED = """
 locations:
@@ -103,13 +103,13 @@ def test_given_files_of_a_location_then_a_change_is_seen_and_what_is_installed_i
     (tmp_path / "inner").mkdir()
     (tmp_path / ".venv").mkdir()
     (tmp_path / "inner" / "defs.py").write_text("1")
-    before = fingerprint(tmp_path)
+    before = fingerprint(tmp_path, SOURCES)
     (tmp_path / ".venv" / "a.py").write_text("1")
     (tmp_path / "notes.txt").write_text("1")
-    assert fingerprint(tmp_path) == before
+    assert fingerprint(tmp_path, SOURCES) == before
     (tmp_path / "inner" / "defs.py").write_text("22")
-    assert fingerprint(tmp_path) != before
-    assert len(fingerprint(tmp_path, most=0)) == 0
+    assert fingerprint(tmp_path, SOURCES) != before
+    assert len(fingerprint(tmp_path, dataclasses.replace(SOURCES, most=0))) == 0
 
 
 class Server:
