@@ -39,7 +39,7 @@ from scheduler_defs.redaction import known_values
 from scheduler_defs.settings import PROJECT_ROOT
 from scheduler_defs.stack.health import connections
 from scheduler_defs.stack.machine import backoff, logs
-from scheduler_defs.stack.supervising import alarms, minder, sources
+from scheduler_defs.stack.supervising import alarms, minder, watch
 from scheduler_defs.timing import decision, format_duration, policies, specs
 from scheduler_defs.timing.rrule import rules
 from scheduler_defs.upkeep.backup import drilling
@@ -137,7 +137,7 @@ SAID = {
         f"SIGKILL after `grace` ({one_command.GRACE.seconds} s)",
         f"SIGKILL at most {guard.TIMEOUT_GRACE.total_seconds()} s later",
     ],
-    "locations.md": [f"at most {sources.MOST_FILES:,} of them"],
+    "locations.md": [f"at most {watch.SOURCES.most:,} of them"],
     "mcp.md": [f"at most {calling.MOST_CHARACTERS:,} characters"],
     "operations.md": [
         f"cut at {logs.LIMIT_BYTES >> 20} MB, with {WORDS[logs.KEEP]} older pieces",
