@@ -34,7 +34,9 @@ LOOK_SECONDS = 0.5
 
 LEAST_GAP_SECONDS = 1.0
 RESTING_SHARE = 9
-"""Before what waits is looked at: so many times as long as the last look, which walks over all schedules."""
+MOST_REST_SECONDS = 10.0
+"""Before what waits is looked at: so many times as long as the last look, which walks over all schedules, but
+no longer and no shorter than that."""
 
 SET_BACK_SECONDS = 60.0
 """When the clock is set back by more than this, the daemon begins anew."""
@@ -136,7 +138,8 @@ class Woken(Event):
     def wait(self, timeout: float | None = None) -> bool:
         began = self._clock()
         end = float("inf") if timeout is None else began + timeout
-        rested = began + max(LEAST_GAP_SECONDS, RESTING_SHARE * (began - self._looked_from))
+        rest = max(LEAST_GAP_SECONDS, RESTING_SHARE * (began - self._looked_from))
+        rested = began + min(rest, MOST_REST_SECONDS)
         try:
             return self._wait(end, rested)
         finally:
