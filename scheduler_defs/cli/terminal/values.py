@@ -61,6 +61,7 @@ def _put(found: dict[str, Any], key: str, value: Any, pair: str) -> None:
 def _typed(param: Param, text: str, pair: str) -> Any:
     from scheduler_defs.declarations.building.params import value_fault
 
+    value: Any = None
     try:
         value = _of_type(param, text)
         fault = value_fault(param, value)

@@ -78,7 +78,7 @@ def value_fault(param: Param, value: Any) -> str | None:
         return f"{param.name} must be at most {param.maximum}, not {value}"
     if param.choices and value not in param.choices:
         return f"{param.name} must be one of {', '.join(map(str, param.choices))}, not {value!r}"
-    if param.pattern is not None and not matches_whole(param.pattern, value):
+    if param.pattern is not None and not matches_whole(param.pattern, str(value)):
         return f"{param.name} must match {param.pattern}, not {value!r}"
     return None
 
