@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 
 from scheduler_defs import database
 from scheduler_defs.agents.deciding import AgentView, Policy, demand, match
-from scheduler_defs.agents.deciding.match import QueueTasks, match_together
-from scheduler_defs.agents.deciding.reservations import Reservation
-from scheduler_defs.agents.deciding.shares import Shares
+from scheduler_defs.agents.deciding.matching.match import QueueTasks, match_together
+from scheduler_defs.agents.deciding.matching.reservations import Reservation
+from scheduler_defs.agents.deciding.matching.shares import Shares
 from scheduler_defs.agents.pool.passes import look_through
 from scheduler_defs.agents.task_queue.new_task import NewTask
 from scheduler_defs.agents.task_queue.postgres.queue import PostgresTaskQueue

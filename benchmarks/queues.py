@@ -25,7 +25,7 @@ from benchmarks.matching import MadeUpQueue
 from benchmarks.postgres import embedded_postgres
 from benchmarks.stack_bars import Measured, MeasuredStack, seconds
 from scheduler_defs import database
-from scheduler_defs.agents.deciding.reservations import Reservation
+from scheduler_defs.agents.deciding.matching.reservations import Reservation
 from scheduler_defs.agents.pool.workload import workload
 from scheduler_defs.agents.task_queue.new_task import NewTask
 from scheduler_defs.agents.task_queue.postgres.queue import PostgresTaskQueue

@@ -191,7 +191,7 @@ def _chain(task_queue: TaskQueue, task: Mapping[str, Any]) -> list[dict[str, Any
 
 
 def _queue(name: str, sources: Sources, now: dt.datetime) -> Explanation:
-    from scheduler_defs.agents.deciding.eligibility import agent_state
+    from scheduler_defs.agents.deciding.matching.eligibility import agent_state
     from scheduler_defs.agents.pool import agent_states, assignments
     from scheduler_defs.agents.pool.views import agent_view
 

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from scheduler_defs.agents.deciding import Policy
-from scheduler_defs.agents.deciding.eligibility import own_reason
+from scheduler_defs.agents.deciding.matching.eligibility import own_reason
 from scheduler_defs.agents.task_queue.protocol import TaskQueue
 from scheduler_defs.stack.machine.ports import Ports, is_free
 from tests.unit.agents.bench import Bench

@@ -8,7 +8,7 @@ from typing import Any
 
 from scheduler_defs.acting.place import Place, transaction
 from scheduler_defs.agents.deciding import AgentMode
-from scheduler_defs.agents.deciding.eligibility import agent_state
+from scheduler_defs.agents.deciding.matching.eligibility import agent_state
 from scheduler_defs.agents.pool import assignments
 from scheduler_defs.agents.pool.agent_states import AgentState, set_mode, states
 from scheduler_defs.agents.pool.assignments import Assignment

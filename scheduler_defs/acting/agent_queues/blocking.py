@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from graphlib import TopologicalSorter
 
-from scheduler_defs.agents.deciding.graph import caught, cycles
+from scheduler_defs.agents.deciding.matching.graph import caught, cycles
 from scheduler_defs.agents.task_queue.models import OpenEdge
 
 COLUMN, ROW, EDGE = 260, 46, 20

@@ -13,8 +13,8 @@ from typing import Any
 from scheduler_defs.acting.place import Place, transaction
 from scheduler_defs.agents.deciding import Candidate, Ending, Placement
 from scheduler_defs.agents.deciding.claiming import ClaimRequest
-from scheduler_defs.agents.deciding.eligibility import agent_state
-from scheduler_defs.agents.deciding.reservations import Reserved
+from scheduler_defs.agents.deciding.matching.eligibility import agent_state
+from scheduler_defs.agents.deciding.matching.reservations import Reserved
 from scheduler_defs.agents.pool import agent_states, assignments, leases
 from scheduler_defs.agents.pool.assignments import Assignment, AssignmentEnding
 from scheduler_defs.agents.pool.leases import TaskLease

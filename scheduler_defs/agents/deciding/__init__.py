@@ -1,7 +1,7 @@
 """Agent queues, the deciding part: pure functions over frozen values, no I/O and no clock."""
 
 from scheduler_defs.agents.deciding.agents import AgentMode, AgentView, cool_down
-from scheduler_defs.agents.deciding.candidates import (
+from scheduler_defs.agents.deciding.matching.candidates import (
     Assignments,
     Blocker,
     Candidate,
@@ -9,8 +9,8 @@ from scheduler_defs.agents.deciding.candidates import (
     Placement,
     Waiting,
 )
-from scheduler_defs.agents.deciding.match import demand, match
-from scheduler_defs.agents.deciding.policy import Ageing, Policy, rank
+from scheduler_defs.agents.deciding.matching.match import demand, match
+from scheduler_defs.agents.deciding.matching.policy import Ageing, Policy, rank
 from scheduler_defs.agents.deciding.settling import Ending, Holding, Settlement, TaskStatus, Verdict, settle
 
 __all__ = [

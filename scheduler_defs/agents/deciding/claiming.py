@@ -6,8 +6,8 @@ import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from scheduler_defs.agents.deciding.candidates import Blocker
-from scheduler_defs.agents.deciding.policy import instant_text
+from scheduler_defs.agents.deciding.matching.candidates import Blocker
+from scheduler_defs.agents.deciding.matching.policy import instant_text
 from scheduler_defs.agents.deciding.settling import TaskStatus
 
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 import sqlalchemy as sa
 
 from scheduler_defs.agents.deciding import AgentView, Assignments, Candidate, demand, match
-from scheduler_defs.agents.deciding.eligibility import agent_state as agent_text
-from scheduler_defs.agents.deciding.reservations import Hidden, Reservation, hidden
+from scheduler_defs.agents.deciding.matching.eligibility import agent_state as agent_text
+from scheduler_defs.agents.deciding.matching.reservations import Hidden, Reservation, hidden
 from scheduler_defs.agents.pool import agent_states, assignments, healing
 from scheduler_defs.agents.pool.assignments import Assignment
 from scheduler_defs.agents.pool.healing import Healed

@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 import sqlalchemy as sa
 
 from scheduler_defs.agents.deciding import AgentView, Assignments, Candidate, Waiting
-from scheduler_defs.agents.deciding.match import QueueTasks, match_together
+from scheduler_defs.agents.deciding.matching.match import QueueTasks, match_together
+from scheduler_defs.agents.deciding.matching.reservations import Reservation
+from scheduler_defs.agents.deciding.matching.shares import Shares, window
 from scheduler_defs.agents.deciding.quotas import PoolState
-from scheduler_defs.agents.deciding.reservations import Reservation
-from scheduler_defs.agents.deciding.shares import Shares, window
 from scheduler_defs.agents.pool import agent_states, assignments
 from scheduler_defs.agents.pool.agent_states import AgentState
 from scheduler_defs.agents.pool.assignments import Assignment, Reserving

@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 import sqlalchemy as sa
 
 from scheduler_defs.agents.deciding import Candidate, rank
-from scheduler_defs.agents.deciding.eligibility import agent_state
-from scheduler_defs.agents.deciding.policy import rank_words
-from scheduler_defs.agents.deciding.upcoming import next_for
+from scheduler_defs.agents.deciding.matching.eligibility import agent_state
+from scheduler_defs.agents.deciding.matching.policy import rank_words
+from scheduler_defs.agents.deciding.matching.upcoming import next_for
 from scheduler_defs.agents.pool.assignments import Reserving
 from scheduler_defs.agents.pool.passes import Pass, as_it_stands, look, preview
 from scheduler_defs.agents.pool.runs import Runs

@@ -18,7 +18,7 @@ import sqlalchemy as sa
 
 from scheduler_defs.agents.deciding import AgentMode, Ending, TaskStatus
 from scheduler_defs.agents.deciding.claiming import ClaimRequest
-from scheduler_defs.agents.deciding.eligibility import agent_state
+from scheduler_defs.agents.deciding.matching.eligibility import agent_state
 from scheduler_defs.agents.deciding.quotas import Rejection
 from scheduler_defs.agents.landing import landings
 from scheduler_defs.agents.landing.landings import NewLanding

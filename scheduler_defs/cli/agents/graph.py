@@ -26,7 +26,7 @@ def graph_command(
     as_json: AsJson = False,
 ) -> None:
     """Who waits for whom, and the rings that never start."""
-    from scheduler_defs.agents.deciding.graph import cycles
+    from scheduler_defs.agents.deciding.matching.graph import cycles
 
     edges = [
         edge

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from scheduler_defs.acting.agent_queues import claims
 from scheduler_defs.acting.place import Place
 from scheduler_defs.agents.deciding import Ending, Policy
-from scheduler_defs.agents.deciding.reservations import Hidden
+from scheduler_defs.agents.deciding.matching.reservations import Hidden
 from scheduler_defs.agents.pool import assignments
 from scheduler_defs.agents.pool.assignments import AssignmentEnding
 from scheduler_defs.agents.pool.passes import preview

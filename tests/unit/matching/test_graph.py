@@ -7,7 +7,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scheduler_defs.agents.deciding.graph import Edge, caught, cycles, freed_counts, ring_through
+from scheduler_defs.agents.deciding.matching.graph import Edge, caught, cycles, freed_counts, ring_through
 
 edges_strategy = st.lists(st.tuples(st.integers(1, 9), st.integers(1, 9)), max_size=25)
 

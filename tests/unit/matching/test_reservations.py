@@ -9,7 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scheduler_defs.agents.deciding import AgentView, Candidate, Policy, demand, match, rank
-from scheduler_defs.agents.deciding.reservations import Hidden, Reservation, Reserved, hidden, overlap
+from scheduler_defs.agents.deciding.matching.reservations import (
+    Hidden,
+    Reservation,
+    Reserved,
+    hidden,
+    overlap,
+)
 from tests.unit.matching.cases import NOW, agent, task
 
 names = st.text("ab*?", min_size=1, max_size=3).filter(lambda name: "**" not in name)

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scheduler_defs.agents.deciding import Policy
-from scheduler_defs.agents.deciding.match import QueueTasks, match_together
-from scheduler_defs.agents.deciding.reservations import Reservation
-from scheduler_defs.agents.deciding.shares import Shares, window
+from scheduler_defs.agents.deciding.matching.match import QueueTasks, match_together
+from scheduler_defs.agents.deciding.matching.reservations import Reservation
+from scheduler_defs.agents.deciding.matching.shares import Shares, window
 from tests.unit.matching.cases import NOW, agent, task
 
 weights_strategy = st.lists(st.integers(1, 7), min_size=2, max_size=4).map(

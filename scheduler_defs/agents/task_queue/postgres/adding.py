@@ -11,7 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from scheduler_defs.agents.deciding import TaskStatus
-from scheduler_defs.agents.deciding.graph import Edge, cycles
+from scheduler_defs.agents.deciding.matching.graph import Edge, cycles
 from scheduler_defs.agents.task_queue.new_task import ImportedTask, NewTask, Reference
 from scheduler_defs.agents.task_queue.postgres.statements import statement
 from scheduler_defs.agents.task_queue.protocol import BlockerCycleError, UnknownTaskError

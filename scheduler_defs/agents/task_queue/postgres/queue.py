@@ -13,8 +13,8 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 
 from scheduler_defs.agents.deciding import Candidate, Ending, Policy, TaskStatus
 from scheduler_defs.agents.deciding.claiming import ClaimRequest
-from scheduler_defs.agents.deciding.eligibility import cycle_text
-from scheduler_defs.agents.deciding.graph import ring_through
+from scheduler_defs.agents.deciding.matching.eligibility import cycle_text
+from scheduler_defs.agents.deciding.matching.graph import ring_through
 from scheduler_defs.agents.task_queue.models import (
     Comment,
     Held,

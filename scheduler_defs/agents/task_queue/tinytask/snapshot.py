@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from scheduler_defs.agents.deciding import Blocker, Candidate, TaskStatus
-from scheduler_defs.agents.deciding.eligibility import cycle_text
-from scheduler_defs.agents.deciding.graph import Edge, caught, cycles, freed_counts
+from scheduler_defs.agents.deciding.matching.eligibility import cycle_text
+from scheduler_defs.agents.deciding.matching.graph import Edge, caught, cycles, freed_counts
 from scheduler_defs.agents.task_queue.models import OpenEdge, QueueCounts
 from scheduler_defs.agents.task_queue.tinytask.row import Row
 

@@ -6,9 +6,9 @@ import datetime as dt
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 
-from scheduler_defs.agents.deciding.candidates import Candidate
-from scheduler_defs.agents.deciding.match import QueueTasks, match_together
-from scheduler_defs.agents.deciding.shares import Shares
+from scheduler_defs.agents.deciding.matching.candidates import Candidate
+from scheduler_defs.agents.deciding.matching.match import QueueTasks, match_together
+from scheduler_defs.agents.deciding.matching.shares import Shares
 
 
 def next_for(

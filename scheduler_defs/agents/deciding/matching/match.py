@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from scheduler_defs.agents.deciding.agents import AgentView
-from scheduler_defs.agents.deciding.candidates import (
+from scheduler_defs.agents.deciding.matching.candidates import (
     Assignments,
     Candidate,
     KeptApart,
@@ -15,10 +15,15 @@ from scheduler_defs.agents.deciding.candidates import (
     Placement,
     Waiting,
 )
-from scheduler_defs.agents.deciding.eligibility import able_agents, nobody_able, nobody_free, own_reason
-from scheduler_defs.agents.deciding.policy import Policy, rank
-from scheduler_defs.agents.deciding.reservations import Reservation, Reserved
-from scheduler_defs.agents.deciding.shares import Shares
+from scheduler_defs.agents.deciding.matching.eligibility import (
+    able_agents,
+    nobody_able,
+    nobody_free,
+    own_reason,
+)
+from scheduler_defs.agents.deciding.matching.policy import Policy, rank
+from scheduler_defs.agents.deciding.matching.reservations import Reservation, Reserved
+from scheduler_defs.agents.deciding.matching.shares import Shares
 
 _NEVER = dt.datetime.min.replace(tzinfo=dt.UTC)
 

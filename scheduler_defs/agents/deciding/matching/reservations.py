@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from scheduler_defs.agents.deciding.candidates import Candidate, KeptApart
+from scheduler_defs.agents.deciding.matching.candidates import Candidate, KeptApart
 
 
 @dataclass(frozen=True, slots=True)

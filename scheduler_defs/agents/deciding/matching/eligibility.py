@@ -6,8 +6,8 @@ import datetime as dt
 from collections.abc import Iterable, Sequence
 
 from scheduler_defs.agents.deciding.agents import AgentMode, AgentView
-from scheduler_defs.agents.deciding.candidates import Candidate, Kind
-from scheduler_defs.agents.deciding.policy import Policy, instant_text
+from scheduler_defs.agents.deciding.matching.candidates import Candidate, Kind
+from scheduler_defs.agents.deciding.matching.policy import Policy, instant_text
 from scheduler_defs.agents.deciding.quotas import QuotaView
 
 _SHOWN = 5

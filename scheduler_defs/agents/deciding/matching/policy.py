@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass
 
-from scheduler_defs.agents.deciding.candidates import Candidate
+from scheduler_defs.agents.deciding.matching.candidates import Candidate
 
 
 @dataclass(frozen=True, slots=True)

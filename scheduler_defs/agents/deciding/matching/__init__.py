@@ -1,0 +1,1 @@
+"""Which task an agent gets next, and why another one waits. Pure."""
