@@ -24,9 +24,9 @@ def yard(dagster_url: str) -> Iterator[Yard]:
     engine.dispose()
 
 
-def waits_since(yard: Yard) -> dt.datetime:
-    """From when on a daemon that has just started ticks for it."""
-    return dt.datetime.fromtimestamp(waiting(yard.engine)["s"], dt.UTC)
+def looked_at(yard: Yard) -> dt.datetime:
+    """When a daemon that has just started looks at it next."""
+    return dt.datetime.fromtimestamp(waiting(yard.engine)["s"].since, dt.UTC)
 
 
 @pytest.mark.case("recovery-B04")
@@ -39,7 +39,7 @@ def test_given_an_occurrence_that_waits_for_its_jitter_when_all_are_killed_then_
     assert due(yard.tick(what, at(9))) == []
     yard.restart()
     begins = at(9) + jitter_delay("s", at(9), jitter)
-    assert waits_since(yard) == begins
+    assert looked_at(yard) == begins
     minute = begins.replace(second=0) + MINUTE
     first = yard.evaluate(what, minute)
     assert due(first) == ["09:00"]
@@ -62,7 +62,7 @@ def test_given_an_occurrence_that_waits_for_a_slot_when_all_are_killed_then_it_r
     yard.active = [KnownRun("r", "report", "other", None, Stage.RUNNING)]
     assert due(yard.tick(what, at(9))) == []
     yard.restart()
-    assert waits_since(yard) == at(9)
+    assert looked_at(yard) <= at(9, 6)
     assert due(yard.tick(what, at(9, 1))) == []
     yard.restart()
     yard.active = [KnownRun("r", "report", "other", None, Stage.ENDED)]

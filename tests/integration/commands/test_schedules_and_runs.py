@@ -43,11 +43,14 @@ def test_run_now_runs_at_once_and_is_tagged_with_who_and_why(stack: Stack) -> No
     assert run["actor"]
 
 
-def test_parameters_out_of_bounds_fail_the_run_with_one_clear_line(stack: Stack) -> None:
+def test_a_parameter_out_of_bounds_is_refused_in_one_clear_line_and_nothing_is_launched(stack: Stack) -> None:
+    before = stack.json("runs", "list", "--job", "disk_report", "--json")
     found = stack.run("jobs", "launch", "disk_report", "--set", "path=here", "--wait", "--json", check=False)
-    assert found.returncode == 1
-    (run, *_) = stack.json("runs", "list", "--job", "disk_report", "--status", "FAILURE", "--json")
-    assert "path must match" in run["error"]
+    assert (found.returncode, found.stdout) == (2, "")
+    assert found.stderr == "signalbox: --set 'path=here': path must match /.*, not 'here'\n"
+    assert [run["run_id"] for run in stack.json("runs", "list", "--job", "disk_report", "--json")] == [
+        run["run_id"] for run in before
+    ]
 
 
 def test_a_job_with_steps_runs_them_on_step_workers(stack: Stack) -> None:
