@@ -29,7 +29,7 @@ class Planned:
     limits: tuple[str, ...] = ()
     """Names of the limits that its runs count against; at a full one they wait in the queue."""
     max_global: int | None = None
-    """It starts only while fewer runs are queued or running; 0: never. Looked at each minute."""
+    """It starts only while fewer runs are queued or running; 0: never. Looked at when a run ends."""
     max_per_job: int | None = None
     """The same, counting runs of its job only."""
     overlap: Overlap = "skip"

@@ -113,10 +113,12 @@ def test_given_policies_and_jitter_then_they_hold() -> None:
     result = play(every("10m", 1, policies=policies))
     begin = int(BEGIN.timestamp())
     assert len(result.runs) == 3
-    assert all((run.start - begin) % 600 in (0, 60, 120) for run in result.runs)
+    delays = [(run.start - begin) % 600 for run in result.runs]
+    assert all(delay <= 120 for delay in delays)
+    assert any(delay % 60 for delay in delays), "it starts at its second, not at the next minute"
 
 
-def test_given_a_full_gate_then_the_occurrence_is_looked_at_again_each_minute() -> None:
+def test_given_a_full_gate_then_the_occurrence_is_looked_at_again_when_there_is_room() -> None:
     planned = [every("1h", 10, "first", priority=1), every("1h", 5, "later", max_global=1)]
     result = play(*planned)
     assert shown(result) == ["first 0-0-10", "later 0-10-15"]
