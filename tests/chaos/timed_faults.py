@@ -49,7 +49,7 @@ BEGUN = sa.text(
     """
 )
 LATE_SECONDS = 90
-"""What waits is looked at each minute, and by a daemon that is just starting a little later."""
+"""What waits is looked at when its time has come, and by a daemon that is just starting a little later."""
 # Whoever waits to insert a run: its statement would be carried out although it is dead.
 END_INSERTS = sa.text(
     """
