@@ -38,6 +38,10 @@ MOST_REST_SECONDS = 10.0
 """Before what waits is looked at: so many times as long as the last look, which walks over all schedules, but
 no longer and no shorter than that."""
 
+ROOM_SECONDS = 10.0
+"""Between two readings of what waits for a limit, whatever is heard: a run may give its lease back before it
+is written down as ended, and one that ends in the queue never had one."""
+
 SET_BACK_SECONDS = 60.0
 """When the clock is set back by more than this, the daemon begins anew."""
 
@@ -76,20 +80,26 @@ class SignalboxScheduleDaemon(SchedulerDaemon):
 class Room:
     """Hears of runs that end, while something waits for a limit and only then."""
 
-    def __init__(self, waits: Waits, waking: WakingConnection) -> None:
+    def __init__(
+        self, waits: Waits, waking: WakingConnection, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._waits = waits
         self._waking = waking
+        self._clock = clock
         self._listens = False
+        self._told_at = float("-inf")
 
     def __call__(self) -> None:
-        """Have what waits read anew when a run may have ended since the last call."""
+        """Have what waits read anew when a run may have ended, and each `ROOM_SECONDS`."""
         if not self._waits.for_room:
             self.close()
             return
         try:
             self._waking.get()
-            if self._waking.wait(0) or not self._listens:
+            now = self._clock()
+            if self._waking.wait(0) or not self._listens or now - self._told_at >= ROOM_SECONDS:
                 self._waits.news()
+                self._told_at = now
             self._listens = True
         except (NotReachableError, DBAPIError):
             self.close()

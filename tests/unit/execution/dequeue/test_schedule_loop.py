@@ -13,6 +13,7 @@ from dagster._daemon.daemon import SchedulerDaemon
 from scheduler_defs.execution.dagster_patches.schedule_loop import (
     LOOK_SECONDS,
     RESTING_SHARE,
+    ROOM_SECONDS,
     Room,
     SignalboxScheduleDaemon,
     Woken,
@@ -111,7 +112,7 @@ def test_given_nothing_that_waits_for_room_then_nobody_listens_and_else_ends_of_
     known = {"a": Wait(50.0)}
     waits = Waits(lambda: known, lambda: now, lambda: now)
     waking = Waking()
-    room = Room(waits, waking)
+    room = Room(waits, waking, lambda: 0.0)
     waits()
     room()
     assert waking.opened == 0
@@ -133,6 +134,24 @@ def test_given_nothing_that_waits_for_room_then_nobody_listens_and_else_ends_of_
     waits()
     room()
     assert waking.closed == 1
+
+
+def test_given_a_run_whose_end_nobody_announces_then_the_room_that_it_leaves_is_seen_within_seconds() -> None:
+    now = 0.0
+    known = {"a": Wait(300.0, refused=0.0)}
+    waits = Waits(lambda: known, lambda: now, lambda: now)
+    room = Room(waits, Waking(), lambda: now)
+    waits()
+    room()
+    now = 3.0
+    assert not waits.is_due()
+    known = {"a": Wait(0.0, refused=0.0)}
+    now = 6.0
+    room()
+    assert not waits.is_due()
+    now = ROOM_SECONDS
+    room()
+    assert waits.is_due()
 
 
 def test_given_the_daemon_is_to_stop_then_both_say_so() -> None:
