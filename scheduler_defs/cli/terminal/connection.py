@@ -45,7 +45,7 @@ def quick_answer(*path: str, **query: object) -> Any:
     """
     from urllib.parse import quote, urlencode
 
-    from scheduler_defs.graphql.rest import quick_answer
+    from scheduler_defs.graphql import rest
 
     try:
         client = graphql()
@@ -54,7 +54,7 @@ def quick_answer(*path: str, **query: object) -> Any:
     if not has_stack_declarations():
         return None
     place = "".join(f"/{quote(part, safe='')}" for part in path)
-    return quick_answer(client, f"{place}?{urlencode(query)}")
+    return rest.quick_answer(client, f"{place}?{urlencode(query)}")
 
 
 def database_engine() -> Engine:
