@@ -7,10 +7,12 @@ back-references, which are what cannot be searched in linear time, and counts re
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from typing import Any
 
 LONGEST_PATTERN = 10_000
+_GLOB_SET = re.compile(r"\[!?.[^]/]*\]")
 _MOST_MEMORY = 8 << 20
 """Of one compiled pattern, in bytes: RE2's own default, said here because it is a promise."""
 
@@ -43,6 +45,14 @@ def groups_found(pattern: str, text: str) -> dict[str, str] | None:
     if match is None:
         return None
     return {name: value for name, value in match.groupdict().items() if value}
+
+
+def check_glob_sets(glob: str) -> None:
+    """Raises ValueError for a glob with a set that is none, such as `[z-a]`."""
+    for each in _GLOB_SET.findall(glob):
+        inside = each[1:-1].replace("\\", "\\\\").replace("[", r"\[")
+        if pattern_fault(f"[{inside}]"):
+            raise ValueError(f"{each!r} is no set; one such as [a-z] goes from the lower to the higher")
 
 
 @lru_cache(maxsize=1_024)

@@ -16,9 +16,10 @@ Value = bool | int | float | str | dt.timedelta | dt.datetime | list[Any] | dict
 
 _NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d{1,3})?")
 _INSTANT = re.compile(
-    r"\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2}(?:[.,]\d{1,9})?)?\s?(?:Z|[+-]\d{2}:?\d{2})?)?"
+    r"\d{4}-\d{2}-\d{2}(?:[Tt ]\d{2}:\d{2}(?::\d{2}(?:[.,]\d{1,9})?)?\s?"
+    r"(?P<offset>[Zz]|UTC|[+-]\d{2}(?::?\d{2})?)?)?"
 )
-_OFFSET_APART = re.compile(r"\s(?=Z|[+-])")
+_UTC = frozenset({"Z", "z", "UTC"})
 _TRUE = frozenset({"true", "1", "yes", "on"})
 _FALSE = frozenset({"false", "0", "no", "off"})
 _SHOWN_LENGTH = 120
@@ -95,9 +96,11 @@ def as_instant(value: object, timezone: str) -> dt.datetime | None:
     """An instant, or one in ISO 8601 (without an offset: in `timezone`); None for anything else."""
     if isinstance(value, dt.datetime):
         return value
-    if isinstance(value, str) and _INSTANT.fullmatch(text := value.strip()):
+    if isinstance(value, str) and (match := _INSTANT.fullmatch(value.strip())):
+        offset = match["offset"] or ""
+        moment = match[0].removesuffix(offset).rstrip()
         try:
-            return read_instant(_OFFSET_APART.sub("", text), timezone)
+            return read_instant(moment + ("Z" if offset in _UTC else offset), timezone)
         except ValueError:
             return None
     return None

@@ -42,7 +42,7 @@ _SHORT_NAMED = re.compile(
     rf"""|(?-i:[A-Z0-9_]{{1,30}}_(?:PASS|PW)):\s{{0,4}}|(?<![\w.])(?:connect\.)?sid{_EQUALS}){_VALUE}"""
 )
 _TOLD = re.compile(
-    r"""(?i)\b((?:pass(?:word|phrase|code)|pwd|secret|token)\s(?:is|was)\s{1,4})"""
+    r"""(?i)\b((?:pass(?:word|phrase|code)|pwd|secret|token|(?:api|access|private)[\s_-]key)\s(?:is|was)\s{1,4})"""
     r"""(?:'[^'\n]+'|"[^"\n]+"|(?=[^\s\d]{0,80}\d)\S+)"""
 )
 _SQL = re.compile(r"""(?i)\b((?:identified\s{1,4}by|password)\s{1,4})(?:'(?:[^'\n]|'')*'|"[^"\n]*")""")
@@ -54,7 +54,7 @@ _CURL = re.compile(
 )
 _CLIENTS = re.compile(
     r"""\b((?:(?:mysql|mariadb)[\w-]{0,12}\b[^\n|;&]{0,300}?\s-p|sshpass\s{1,4}-p\s{0,4}"""
-    r"""|redis-cli\b[^\n|;&]{0,300}?\s(?:-a|--pass)\s{1,4}"""
+    r"""|openssl\b[^\n|;&]{0,300}?\spass:|redis-cli\b[^\n|;&]{0,300}?\s(?:-a|--pass)\s{1,4}"""
     r"""|(?:mongo(?:sh|dump|restore|export|import)?|(?:docker|podman|helm|skopeo|oras|crane|az|nerdctl)"""
     r"""(?:\s[\w-]{1,20}){0,2}\slogin)\b[^\n|;&]{0,300}?\s-p\s{1,4}))(?:'[^'\n]*'|"[^"\n]*"|[^\s'"]+)"""
 )

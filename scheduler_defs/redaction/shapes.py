@@ -26,6 +26,7 @@ _KNOWN = re.compile(
     r"|xox[abeprs]-[A-Za-z0-9-]{10,}|xapp-[A-Za-z0-9-]{10,}"
     r"|(?:sk|rk|pk)[-_](?:live_|test_|ant-|proj-)?[A-Za-z0-9_-]{16,}|whsec_[A-Za-z0-9+/=]{16,}|gsk_\w{16,}"
     r"|npm_[A-Za-z0-9]{8,}|hf_[A-Za-z0-9]{8,}|pypi-[\w-]{16,}|do[opr]_v1_[0-9a-f]{16,}|dapi[0-9a-f]{32}"
+    r"|dckr_pat_[\w-]{16,}|sbp_[0-9a-f]{16,}|ntn_[A-Za-z0-9]{16,}"
     r"|SG\.[\w-]{16,}\.[\w-]{16,}|key-[0-9a-f]{32}|hv[sb]\.[\w-]{16,}|shp(?:at|ca|pa|ss)_[0-9a-fA-F]{16,}"
     r"|AIza[\w-]{30,}|ya29\.[\w-]{16,}|AGE-SECRET-KEY-1[0-9A-Z]{16,}"
     r"|eyJ[\w-]{5,}\.[\w-]{5,}(?:\.[\w-]*)?)"
@@ -85,5 +86,5 @@ HINTS = (
     ),
     *("github_pat_", "glpat-", "gldt-", "glrt-", "glptt-", "glsa_", "xox", "xapp-", "sk-", "sk_", "rk_"),
     *("pk-", "pk_", "rk-", "whsec_", "gsk_", "npm_", "hf_", "pypi-", "sg.", "hvs.", "hvb.", "shp", "aiza"),
-    *("ya29", "age-secret", "eyj"),
+    *("ya29", "age-secret", "eyj", "dckr_", "sbp_", "ntn_"),
 )

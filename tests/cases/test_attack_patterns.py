@@ -14,6 +14,8 @@ from scheduler_defs.declarations.models.conditions import Operator
 from scheduler_defs.declarations.models.declared import Param
 from scheduler_defs.errors import SignalboxError
 from scheduler_defs.jobs.commands.params import check_values
+from scheduler_defs.jobs.log_triage.files.finding import find_files
+from scheduler_defs.jobs.log_triage.files.permission import AllowedFiles
 from scheduler_defs.patterns import pattern_fault
 
 FROZEN = """
@@ -53,6 +55,34 @@ def test_a_launchs_value_is_checked_in_time_that_grows_with_its_length_only() ->
         check_values(params, {"p": "a" * 45 + "X"})
     assert value_fault(params["p"], "a" * 100_000 + "b") is None
     assert time.process_time() - started < 2
+
+
+@pytest.mark.case("attack-f2-glob-redos")
+@pytest.mark.parametrize("glob", ["**/" * 11 + "x", "**/" + "*a" * 12 + "*c"])
+def test_globs_of_log_files_are_compared_in_time_that_grows_with_the_path_only(
+    tmp_path: Path, glob: str
+) -> None:
+    deep = tmp_path.joinpath(*["d"] * 30) / ("a" * 49)
+    deep.parent.mkdir(parents=True)
+    deep.touch()
+    started = time.process_time()
+    assert find_files([f"{tmp_path}/{glob}"]) == ([], [])
+    assert not AllowedFiles([f"{tmp_path}/{glob}"]).covers(str(deep))
+    assert AllowedFiles([f"{tmp_path}/{glob[:-1]}*"]).covers(str(deep))
+    assert time.process_time() - started < 1
+
+
+def test_a_set_that_is_none_is_a_fault_and_where_check_did_not_see_it_a_problem(tmp_path: Path) -> None:
+    (tmp_path / "x.yaml").write_text(
+        "reports: {log_files: '/var/log/[z-a]**'}\njobs: {j: {command: [x], artifacts: ['[b-a]', '[]a-z]', '[!0-9]']}}\n"
+    )
+    assert {problem.message.partition(";")[0] for problem in load(tmp_path).problems} == {
+        "'[b-a]' is no set",
+        "'[z-a]' is no set",
+    }
+    found, (problem,) = find_files([f"{tmp_path}/**/[z-a]"])
+    assert (found, problem.path) == ([], f"{tmp_path}/**/[z-a]")
+    assert not AllowedFiles([f"{tmp_path}/**/[z-a]"]).covers(f"{tmp_path}/z")
 
 
 @pytest.mark.parametrize("pattern", ["(?=x)y", "(?<!x)y", r"(a)\1", "(?P<n>a)(?P=n)", "(?>a)"])

@@ -58,6 +58,16 @@ def test_given_a_password_that_is_not_encoded_then_nothing_shows_it(url: str) ->
     assert "127.0.0.1" in shown
 
 
+@pytest.mark.case("production-PR-03")
+@pytest.mark.parametrize(
+    "text", ["host=h user=u password=hunter2", "postgres//u:hunter2@h/yard", "u:hunter2@h"]
+)
+def test_given_what_is_no_url_then_nothing_of_it_is_shown(text: str) -> None:
+    with pytest.raises(UsageError, match=r"^BROKER: it is no URL; write it as SCHEME://") as raised:
+        check_readable("BROKER", text)
+    assert "hunter2" not in f"{raised.value} {without_password(text)}"
+
+
 @pytest.mark.parametrize(
     "url",
     [
@@ -66,6 +76,7 @@ def test_given_a_password_that_is_not_encoded_then_nothing_shows_it(url: str) ->
         "amqp://guest:secret@h/%2Fyard",
         "redis+socket:///run/v.sock?virtual_host=0",
         "sentinel://:p@h1:26379;sentinel://:p@h2:26379",
+        "redis://u:p;w@h:6379/0",
     ],
 )
 def test_given_an_encoded_url_then_it_is_taken(url: str) -> None:

@@ -14,7 +14,7 @@ from pydantic_core import CoreSchema, PydanticCustomError
 
 from scheduler_defs.declarations.names import MAIL_ADDRESS, name_fault
 from scheduler_defs.declarations.reading.scalars import as_boolean, as_text
-from scheduler_defs.patterns import pattern_fault
+from scheduler_defs.patterns import check_glob_sets, pattern_fault
 from scheduler_defs.timing import parse_duration, parse_every, zone
 
 ASSET_KEY = re.compile(r"[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*")
@@ -246,7 +246,7 @@ ArgumentList = Annotated[
     ),
 ]
 EnvironmentName = Annotated[str, _checked(_environment_name), WithJsonSchema({"type": "string"})]
-Glob = Annotated[str, _checked(_relative_glob), WithJsonSchema({"type": "string"})]
+Glob = Annotated[str, _checked(_relative_glob), _checked(check_glob_sets), WithJsonSchema({"type": "string"})]
 Regex = Annotated[str, _checked(_regex), WithJsonSchema({"type": "string", "format": "regex"})]
 _TEXTUAL = {"type": ["string", "number", "boolean"]}
 Tags = Annotated[
@@ -295,5 +295,5 @@ QuietSpans = Annotated[
     Field(min_length=1),
     either({"type": "string", "examples": ["22:00-07:00"]}),
 ]
-FileGlob = Annotated[str, _checked(_file_glob), WithJsonSchema({"type": "string"})]
+FileGlob = Annotated[str, _checked(_file_glob), _checked(check_glob_sets), WithJsonSchema({"type": "string"})]
 FileGlobs = Annotated[list[FileGlob], BeforeValidator(one_or_many), either(_STRING)]

@@ -21,13 +21,15 @@ def without_password(url: str) -> str:
     """The URL for tables, logs and JSON: a password is left out, and a query that may hold one.
 
     Everything before the last @ is login: a password that was not encoded may hold any of / ? # @ itself.
-    Brokers that stand in for each other (`URL;URL`) are shown one by one.
+    Brokers that stand in for each other (`URL;URL`) are shown one by one. Of what is no URL nothing is shown.
     """
     return ";".join(map(_one_without_password, _NEXT_URL.split(url)))
 
 
 def _one_without_password(url: str) -> str:
     scheme, separator, rest = url.partition("://")
+    if not separator:
+        return "(no URL)"
     login, at, address = rest.rpartition("@")
     place, _, query = address.partition("?")
     user = login.partition(":")[0]
@@ -37,8 +39,10 @@ def _one_without_password(url: str) -> str:
 
 def check_readable(variable: str, url: str) -> None:
     """Raises UsageError, which shows nothing of the URL, when it cannot be read as one."""
-    for part in url.split(";"):
-        rest = part.partition("://")[2]
+    for part in _NEXT_URL.split(url):
+        _, separator, rest = part.partition("://")
+        if not separator:
+            raise UsageError(f"{variable}: it is no URL; write it as SCHEME://USER:PASSWORD@HOST:PORT/NAME")
         try:
             faulty = rest.count("@") > 1 or urlsplit(part).port == 0
         except ValueError:

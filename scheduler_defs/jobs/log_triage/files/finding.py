@@ -10,6 +10,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from scheduler_defs.patterns import matches_whole, pattern_fault
+
 
 @dataclass(frozen=True)
 class Problem:
@@ -48,7 +50,10 @@ def _matching(pattern: str, problems: list[Problem]) -> Iterator[Path]:
     if not deep:
         yield from map(Path, sorted(glob.glob(pattern)))  # noqa: PTH207 - Path.glob takes no absolute pattern
         return
-    wanted = re.compile(glob_regex("**" + rest))
+    wanted = glob_pattern("**" + rest)
+    if fault := pattern_fault(wanted):
+        problems.append(Problem(pattern, fault))
+        return
     for root in sorted(glob.glob(base)) if base else ["."]:  # noqa: PTH207
 
         def unreadable(error: OSError) -> None:
@@ -58,32 +63,32 @@ def _matching(pattern: str, problems: list[Problem]) -> Iterator[Path]:
             folders.sort()
             for name in sorted(names):
                 path = Path(folder) / name
-                if wanted.fullmatch(os.path.relpath(path, root)):
+                if matches_whole(wanted, os.path.relpath(path, root)):
                     yield path
 
 
-def glob_regex(pattern: str) -> str:
-    """A glob as a regular expression over a relative path; `*` and `?` stop at `/`, `**` does not."""
+def glob_pattern(glob: str) -> str:
+    """A glob as a pattern (patterns.py) for a relative path; `*` and `?` stop at `/`, `**` does not."""
     parts: list[str] = []
     index = 0
-    while index < len(pattern):
-        if pattern.startswith("**/", index):
+    while index < len(glob):
+        if glob.startswith("**/", index):
             parts.append("(?:[^/]+/)*")
             index += 3
-        elif pattern.startswith("**", index):
+        elif glob.startswith("**", index):
             parts.append(".*")
             index += 2
-        elif pattern[index] == "*":
+        elif glob[index] == "*":
             parts.append("[^/]*")
             index += 1
-        elif pattern[index] == "?":
+        elif glob[index] == "?":
             parts.append("[^/]")
             index += 1
-        elif pattern[index] == "[" and (end := pattern.find("]", index + 2)) > 0:
-            inner = pattern[index + 1 : end].replace("\\", "\\\\")
+        elif glob[index] == "[" and (end := glob.find("]", index + 2)) > 0:
+            inner = glob[index + 1 : end].replace("\\", "\\\\")
             parts.append("[" + ("^" + inner[1:] if inner.startswith("!") else inner) + "]")
             index = end + 1
         else:
-            parts.append(re.escape(pattern[index]))
+            parts.append(re.escape(glob[index]))
             index += 1
     return "".join(parts)

@@ -12,7 +12,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from scheduler_defs.errors import SignalboxError
-from scheduler_defs.jobs.log_triage.files.finding import glob_regex
+from scheduler_defs.jobs.log_triage.files.finding import glob_pattern
+from scheduler_defs.patterns import matches_whole, pattern_fault
 
 _MAGIC = re.compile(r"[*?[]")
 
@@ -23,11 +24,12 @@ class AllowedFiles:
     def __init__(self, globs: Iterable[str]) -> None:
         self.globs = tuple(dict.fromkeys(globs))
         self._roots = tuple(_root(each) for each in self.globs)
-        self._named = [_named(each, root) for each, root in zip(self.globs, self._roots, strict=True)]
+        named = map(_named, self.globs, self._roots)
+        self._named = [each for each in named if pattern_fault(each) is None]
 
     def covers(self, real_path: str) -> bool:
         """Whether a declared glob names the file with this real path."""
-        return any(named.fullmatch(real_path) for named in self._named)
+        return any(matches_whole(named, real_path) for named in self._named)
 
     def refuse_others(self, asked: Sequence[str]) -> None:
         """Raises SignalboxError, one line, for a glob that begins outside of what is declared."""
@@ -67,12 +69,12 @@ def _root(glob: str) -> str:
     return os.path.realpath(fixed or "/")
 
 
-def _named(glob: str, root: str) -> re.Pattern[str]:
+def _named(glob: str, root: str) -> str:
     magic = _MAGIC.search(glob)
     if magic is None:
-        return re.compile(re.escape(root))
+        return re.escape(root)
     rest = glob[glob.rfind("/", 0, magic.start()) + 1 :]
-    return re.compile(re.escape(root.rstrip("/") + "/") + glob_regex(rest))
+    return re.escape(root.rstrip("/") + "/") + glob_pattern(rest)
 
 
 def _below(path: str, root: str) -> bool:

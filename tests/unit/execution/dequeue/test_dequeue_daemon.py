@@ -8,7 +8,9 @@ from typing import Any, cast
 import dagster as dg
 import pytest
 import sqlalchemy as sa
+from amqp.exceptions import AccessRefused
 from kombu.exceptions import OperationalError
+from redis.exceptions import AuthenticationError
 
 from scheduler_defs import database, tags
 from scheduler_defs.execution.queue.iteration import UNTAKEN
@@ -122,7 +124,16 @@ def test_given_a_run_that_a_worker_holds_when_the_time_is_up_then_it_stays_out(q
     assert not put_back(queue.instance, run_id, "test")
 
 
-@pytest.mark.parametrize("error", [OperationalError("broker away"), ConnectionRefusedError("no broker")])
+@pytest.mark.case("production-PR-08")
+@pytest.mark.parametrize(
+    "error",
+    [
+        OperationalError("broker away"),
+        ConnectionRefusedError("no broker"),
+        AccessRefused("Login was refused"),
+        AuthenticationError("invalid username-password pair"),
+    ],
+)
 def test_given_a_broker_that_is_away_when_launching_then_the_run_is_queued_again_and_launches_pause(
     queue: Queue, error: Exception
 ) -> None:
