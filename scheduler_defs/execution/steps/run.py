@@ -27,17 +27,16 @@ from scheduler_defs.execution.life.terms import terms
 from scheduler_defs.execution.steps.progress import step_progress
 from scheduler_defs.execution.steps.timeout import time_limit, timeout_seconds
 from scheduler_defs.execution.storage.pool import patiently
-from scheduler_defs.execution.worker.condition import condition
-from scheduler_defs.execution.worker.run import (
+from scheduler_defs.execution.worker.running.condition import condition
+from scheduler_defs.execution.worker.running.job import is_somebodys, job_of
+from scheduler_defs.execution.worker.running.run import (
     apart,
     collecting,
     end_if_changed,
-    instance,
-    is_somebodys,
-    job_of,
     keep_warm,
     write_collected,
 )
+from scheduler_defs.execution.worker.running.warm import instance
 
 logger = logging.getLogger(__name__)
 

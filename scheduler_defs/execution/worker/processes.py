@@ -33,7 +33,7 @@ _hearing: Hearing | None = None
 @app.task(bind=True, name=RUN_TASK, Strategy=CHECKED)
 def run(task: Task[Any, Any], run_id: str) -> None:
     """Execute a Dagster run. Whatever becomes of it is written to Dagster's event log by whoever knows."""
-    from scheduler_defs.execution.worker.run import execute
+    from scheduler_defs.execution.worker.running.run import execute
 
     execute(run_id, queue_of(task))
 
@@ -49,9 +49,9 @@ def assume_identity(sender: Any, **_: Any) -> None:
     identities.assume(sender.hostname)
     poison.drop_unreadable_items()
     logging.getLogger("alembic").setLevel(logging.WARNING)
-    from scheduler_defs.execution.worker import run as worker_run
+    from scheduler_defs.execution.worker.running.warm import preload
 
-    worker_run.preload()
+    preload()
 
 
 @celery.signals.worker_ready.connect
@@ -122,7 +122,7 @@ def warm_up(**_: Any) -> None:
             stream.reconfigure(line_buffering=True)
     if (found := identities.identity()) is not None:
         found.lifeline.let_go()
-    from scheduler_defs.execution.worker.run import prepare
+    from scheduler_defs.execution.worker.running.warm import prepare
 
     prepare()
 

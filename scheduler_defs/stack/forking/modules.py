@@ -11,7 +11,7 @@ from scheduler_defs.execution.preloaded import PRELOADED
 
 OURS = (
     "scheduler_defs.execution.worker.processes",
-    "scheduler_defs.execution.worker.run",
+    "scheduler_defs.execution.worker.running.run",
     "scheduler_defs.web.server",
     "scheduler_defs.assembly",
     "scheduler_defs.schedules",
@@ -31,7 +31,7 @@ def load(*, definitions: bool = False) -> Stamps:
         importlib.import_module(name)
     if definitions:
         # By name: what is forked for a worker alone is no part of the others.
-        importlib.import_module("scheduler_defs.execution.worker.run").preload()
+        importlib.import_module("scheduler_defs.execution.worker.running.warm").preload()
     loaded = (getattr(module, "__file__", None) for module in list(sys.modules.values()))
     files = {str(file) for file in loaded if file}
     # Of a file that was written meanwhile nobody knows which text was read.

@@ -27,7 +27,8 @@ from scheduler_defs.execution.guard import guard
 from scheduler_defs.execution.life.terms import Terms
 from scheduler_defs.execution.queue import capacity
 from scheduler_defs.execution.storage import log_reading
-from scheduler_defs.execution.worker import apart, beat
+from scheduler_defs.execution.worker import beat
+from scheduler_defs.execution.worker.running import apart
 from scheduler_defs.forecasting import history as durations
 from scheduler_defs.forecasting import replay
 from scheduler_defs.jobs.commands import one_command

@@ -16,9 +16,9 @@ import pytest
 
 from scheduler_defs.execution.life import clock
 from scheduler_defs.execution.life.lifeline import Lifeline
-from scheduler_defs.execution.worker import apart
-from scheduler_defs.execution.worker.condition import condition
-from scheduler_defs.execution.worker.run import end_if_changed
+from scheduler_defs.execution.worker.running import apart
+from scheduler_defs.execution.worker.running.condition import condition
+from scheduler_defs.execution.worker.running.run import end_if_changed
 from tests.patience import wait_until
 
 

@@ -15,19 +15,20 @@ MOST_MEGABYTES = 29.0
 PROGRAM = """
 import os, psutil
 from celery.concurrency import prefork
-from scheduler_defs.execution.worker import processes, run
+from scheduler_defs.execution.worker import processes
+from scheduler_defs.execution.worker.running import warm
 from scheduler_defs.execution.worker.celery_app import app
 
 def private_megabytes():
     rollup = open("/proc/self/smaps_rollup").read().splitlines()
     return sum(int(line.split()[1]) for line in rollup if line.startswith("Private_Dirty:")) / 1024
 
-run.preload()
+warm.preload()
 connections = len(psutil.Process().net_connections("all"))
 child = os.fork()
 if child == 0:
     prefork.process_initializer(app, "test@here")
-    run.instance().get_runs_count()
+    warm.instance().get_runs_count()
     print(connections, private_megabytes(), flush=True)
     os._exit(0)
 os.waitpid(child, 0)

@@ -11,7 +11,7 @@ from celery.worker import state
 from scheduler_defs import tags
 from scheduler_defs.execution.admission.completing import REQUIRED
 from scheduler_defs.execution.worker import processes
-from scheduler_defs.execution.worker import run as worker_run
+from scheduler_defs.execution.worker.running import run as worker_run
 from tests.unit.execution.core.setting import Setting
 
 

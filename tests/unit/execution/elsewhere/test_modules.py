@@ -10,8 +10,8 @@ from types import ModuleType
 import pytest
 from dagster._core.code_pointer import FileCodePointer
 
-from scheduler_defs.execution.worker import freshness
-from scheduler_defs.execution.worker.freshness import Freshness, definitions
+from scheduler_defs.execution.worker.running import freshness
+from scheduler_defs.execution.worker.running.freshness import Freshness, definitions
 
 
 @pytest.fixture

@@ -29,7 +29,7 @@ from types import FrameType
 from typing import NoReturn
 
 from scheduler_defs.execution.guard import process as guard_process
-from scheduler_defs.execution.guard.guard import TOKEN, end_marked, owner
+from scheduler_defs.execution.guard.marks import TOKEN, end_marked, owner
 from scheduler_defs.execution.life import clock
 from scheduler_defs.execution.life.lifeline import Lifeline
 

@@ -2,32 +2,24 @@
 
 from __future__ import annotations
 
-import contextlib
-import gc
-import importlib
 import logging
 import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
-from functools import lru_cache
 
 import dagster as dg
-from dagster._core.code_pointer import ModuleCodePointer
-from dagster._core.definitions.decorators.op_decorator import DecoratedOpFunction
-from dagster._core.definitions.reconstruct import ReconstructableJob, ReconstructableRepository
 from dagster._core.errors import DagsterExecutionInterruptedError
 from dagster._core.events import EngineEventData
 from dagster._core.execution.api import execute_run_iterator
 from dagster._core.storage.dagster_run import DagsterRun, DagsterRunStatus
 from dagster._utils.error import serializable_error_info_from_exc_info
-from dagster._utils.hosted_user_process import recon_job_from_origin
 from dagster._utils.interrupts import capture_interrupts
 
 from scheduler_defs.execution.admission.completing import missing
 from scheduler_defs.execution.elsewhere.environment import execute_in_environment
-from scheduler_defs.execution.elsewhere.place import Place, inside, place_of, settle_in
+from scheduler_defs.execution.elsewhere.place import Place, place_of, settle_in
 from scheduler_defs.execution.failure import one_line, record_failure
 from scheduler_defs.execution.leases import leases
 from scheduler_defs.execution.leases.current import HeldLease, hold_lease, pass_on_renewals
@@ -37,109 +29,20 @@ from scheduler_defs.execution.life import clock
 from scheduler_defs.execution.life.identity import identity
 from scheduler_defs.execution.life.terms import terms
 from scheduler_defs.execution.storage.events import PooledEventLogStorage
-from scheduler_defs.execution.storage.pool import close_connections, connection, own_tables, patiently
+from scheduler_defs.execution.storage.pool import connection, own_tables, patiently
 from scheduler_defs.execution.storage.writes.write import KnownRun
-from scheduler_defs.execution.worker.apart import Ending, run_apart
-from scheduler_defs.execution.worker.condition import Condition, condition
-from scheduler_defs.execution.worker.freshness import definitions, definitions_of
-from scheduler_defs.settings import INSTALLATION
+from scheduler_defs.execution.worker.running.apart import Ending, run_apart
+from scheduler_defs.execution.worker.running.condition import Condition, condition
+from scheduler_defs.execution.worker.running.freshness import definitions_of
+from scheduler_defs.execution.worker.running.job import is_somebodys, job_of
+from scheduler_defs.execution.worker.running.warm import inherit, instance, not_warm
 from scheduler_defs.tags import Failure
 
 logger = logging.getLogger(__name__)
 
-_OURS = ("scheduler_defs.", "sensors.", "resources.")
-_inherited: dg.DagsterInstance | None = None
-
 _COULD_NOT_LOAD = "Could not load job definition."
 _NOT_LOADED = 10
 """Exit code of the process of a run whose code could not be loaded; its log says why."""
-
-_DEFINITIONS = "scheduler_defs.definitions"
-_AGENT_RUNS = "scheduler_defs.agents.working.op"
-"""What the definitions load only in a run. It is the project's, and forgotten with it."""
-
-_PRELOADED = (
-    "scheduler_defs.execution.storage.postgres",
-    "scheduler_defs.execution.queue.coordinator",
-    "scheduler_defs.execution.storage.compute_logs",
-    "scheduler_defs.execution.storage.artifacts",
-    "scheduler_defs.execution.steps.run",
-    "scheduler_defs.execution.steps.executor",
-    "dagster._core.storage.fs_io_manager",
-)
-
-
-def instance() -> dg.DagsterInstance:
-    """This process' Dagster instance, opened once."""
-    return _inherited or _instance(os.getpid())
-
-
-@lru_cache(maxsize=1)
-def _instance(_pid: int) -> dg.DagsterInstance:
-    return dg.DagsterInstance.get()
-
-
-def preload() -> None:
-    """Load, in a worker's main process, what all its children need: they share its memory.
-
-    An instance as well, which leaves no connection: what its opening has loaded and filled (SQLAlchemy's
-    dialect, Dagster's schemas) is 17 MB that each child would have for itself.
-
-    The definitions as well: a child that is born later knows what they were loaded from, and when that has
-    changed, loads them again.
-    """
-    for name in _PRELOADED:
-        importlib.import_module(name)
-    # By name, as above: what executes steps knows workers, and not the other way round.
-    importlib.import_module("scheduler_defs.execution.steps.other_executors").install()
-    _load_definitions()
-    _open_and_close()
-    _read_c()
-    # What is there now is not garbage: collecting it would give each child a copy of all these pages.
-    gc.collect()
-    gc.freeze()
-
-
-def _open_and_close() -> None:
-    try:
-        instance().dispose()
-    except Exception as error:
-        _not_warm(error)
-    finally:
-        _instance.cache_clear()
-        close_connections()
-
-
-def _read_c() -> None:
-    """Celery's children each read a declaration in C (`set_pdeathsig`), with a parser of 12 MB."""
-    with contextlib.suppress(ImportError):
-        from cffi import FFI
-
-        FFI().cdef("int prctl(int option, ...);")
-
-
-def prepare() -> None:
-    """In a child: open the instance, and have the code location loaded, before the first run needs them."""
-    try:
-        instance()
-    except Exception as error:
-        _not_warm(error)
-    _load_definitions()
-
-
-def _load_definitions() -> None:
-    try:
-        with definitions.loading():
-            pointer = ModuleCodePointer(_DEFINITIONS, "defs", str(INSTALLATION))
-            ReconstructableRepository(pointer).get_definition()
-            importlib.import_module(_AGENT_RUNS)
-    except (Exception, SystemExit) as error:
-        _not_warm(error)
-
-
-def _not_warm(error: BaseException) -> None:
-    # It may work by then: a database that is away comes back, broken code is mended.
-    logger.warning("not warm yet: %s: %s", type(error).__name__, error)
 
 
 def execute(run_id: str, queue: str) -> None:
@@ -203,7 +106,7 @@ def keep_warm(run: DagsterRun, place: Place) -> None:
     try:
         job_of(run)
     except (Exception, SystemExit) as error:
-        _not_warm(error)
+        not_warm(error)
 
 
 def _in_environment(run: DagsterRun, place: Place) -> int:
@@ -237,9 +140,8 @@ def apart(lease: HeldLease, body: Callable[[], int]) -> Ending:
     parents = instance()
 
     def begin() -> int:
-        global _inherited
-        # Opening another one takes longer than to fork. Its pools are those of the process that asks.
-        _inherited = parents
+        # Its pools are those of the process that asks.
+        inherit(parents)
         if isinstance(parents.event_log_storage, PooledEventLogStorage):
             parents.event_log_storage.collect_anew()
         pass_on_renewals()
@@ -255,27 +157,6 @@ def end_if_changed(run_id: str, before: Condition | None) -> None:
     if before is not None and (difference := condition().difference(before)):
         logger.error("run %s has changed its worker's process (%s): it ends", run_id, difference)
         raise SystemExit(0)
-
-
-def is_somebodys(run: DagsterRun) -> bool:
-    """Whether the run executes code that is not this program's own, such as a job written in Python.
-
-    Commands run under a guard, and what is built in leaves its process as it was. A job that cannot be loaded
-    is none: what is wrong with it is found, and said, where it is executed.
-    """
-    try:
-        definition = job_of(run).get_definition()
-    except (Exception, SystemExit):
-        return False
-    return not all(
-        _module(op).startswith(_OURS) for op in definition.all_node_defs if isinstance(op, dg.OpDefinition)
-    )
-
-
-def _module(op: dg.OpDefinition) -> str:
-    compute = op.compute_fn
-    function = compute.decorated_fn if isinstance(compute, DecoratedOpFunction) else compute
-    return str(getattr(function, "__module__", ""))
 
 
 def _ended_early(run: DagsterRun, ending: Ending) -> None:
@@ -338,22 +219,6 @@ def _events(run: DagsterRun) -> Iterator[dg.DagsterEvent]:
     except Exception:
         yield _engine_error("The run could not be executed.", run)
         _fail_unless_finished(run)
-
-
-def job_of(run: DagsterRun) -> ReconstructableJob:
-    """The run's job from definitions that are no older than the run. Raises whatever loading them raises."""
-    origin = run.job_code_origin
-    if origin is None:
-        raise ValueError(f"run {run.run_id} does not say where its code is")
-    instance().inject_env_vars(run.remote_job_origin.location_name if run.remote_job_origin else None)
-    place = place_of(run)
-    with definitions_of(place.key if place else None).loading(), inside(place):
-        job = recon_job_from_origin(origin)
-        if run.has_repository_load_data and run.execution_plan_snapshot_id:
-            plan = instance().get_execution_plan_snapshot(run.execution_plan_snapshot_id)
-            job = job.with_repository_load_data(plan.repository_load_data)
-        job.get_definition()
-    return job
 
 
 def _engine_error(message: str, run: DagsterRun) -> dg.DagsterEvent:
