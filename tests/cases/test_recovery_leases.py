@@ -15,7 +15,7 @@ import psutil
 import pytest
 import sqlalchemy as sa
 
-from scheduler_defs.execution.guard.guard import end_orphans
+from scheduler_defs.execution.guard.marks import end_orphans
 from scheduler_defs.execution.leases import leases
 from scheduler_defs.execution.leases.leases import Claim
 from scheduler_defs.execution.life import clock

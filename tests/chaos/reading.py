@@ -13,7 +13,7 @@ import psutil
 import sqlalchemy as sa
 
 from scheduler_defs import tags
-from scheduler_defs.execution.guard.guard import TOKEN
+from scheduler_defs.execution.guard.marks import TOKEN
 from scheduler_defs.execution.life.terms import terms
 from scheduler_defs.execution.queue.choice.read import QueueReader
 from scheduler_defs.forecasting.replay import replay

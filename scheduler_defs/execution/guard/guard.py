@@ -1,6 +1,6 @@
 """Run an external command under a guard: a small process that ends it when it must not go on.
 
-The guard (`guard_process.py`) kills the whole process tree of the command, those who have left their session
+The guard (`process.py`) kills the whole process tree of the command, those who have left their session
 included, when the time is up, when the worker is dead, and when the worker's lease is lost because it is
 frozen or cut off. What the worker knows of its lease is forwarded to the guard while it waits.
 """
@@ -28,6 +28,7 @@ from types import TracebackType
 from typing import Self
 
 from scheduler_defs.execution.guard import process as guard_process
+from scheduler_defs.execution.guard.marks import TOKEN, end_marked, owner
 from scheduler_defs.execution.guard.outcome import Ending, Outcome, reported
 from scheduler_defs.execution.guard.starting import NotStartedError, Start
 from scheduler_defs.execution.leases import guards as guard_registry
@@ -35,9 +36,6 @@ from scheduler_defs.execution.leases import guards as guard_registry
 _COMPILED = Path(cache_from_source(guard_process.__file__))
 GUARD_PROCESS = _COMPILED if _COMPILED.exists() else Path(guard_process.__file__)
 """The guard's file: compiled, where Python could keep it so, because that starts faster."""
-
-TOKEN = "SIGNALBOX_GUARD"  # noqa: S105 - the name of a variable
-"""In the environment of the command and its descendants: how they are found if the guard is killed."""
 
 TIMEOUT_GRACE = timedelta(seconds=0.75)
 """Between SIGTERM and SIGKILL when the time is up: after a deadline the command is gone within a second."""
@@ -274,35 +272,3 @@ def _socketpair() -> tuple[socket.socket, socket.socket]:
     ours, theirs = socket.socketpair()
     with theirs:
         return ours, socket.socket(fileno=fcntl.fcntl(theirs.fileno(), fcntl.F_DUPFD_CLOEXEC, 3))
-
-
-def end_orphans(worker_id: str, pid: int | None = None) -> int:
-    """SIGKILL for what commands of a dead worker (or of its dead child `pid`) have left; how many there were.
-
-    Their guards do the same, unless they are frozen, or were killed themselves.
-    """
-    prefix = f"{worker_id}/" if pid is None else f"{worker_id}/{pid}/"
-    return end_marked(prefix)
-
-
-def owner() -> str:
-    """How the token of a command begins: with the worker, and with its child that holds the lease."""
-    from scheduler_defs.execution.leases.current import current_lease
-    from scheduler_defs.execution.life.identity import identity
-
-    worker, lease = identity(), current_lease()
-    if worker is None:
-        return ""
-    return f"{worker.id}/{os.getpid() if lease is None else lease.claim.pid}/"
-
-
-def end_marked(prefix: str) -> int:
-    """SIGKILL for all processes whose token begins so; how many there were."""
-    mark = f"{TOKEN}={prefix}".encode()
-    ended = 0
-    for environ in Path("/proc").glob("[0-9]*/environ"):
-        with contextlib.suppress(OSError):
-            if any(item.startswith(mark) for item in environ.read_bytes().split(b"\0")):
-                os.kill(int(environ.parent.name), signal.SIGKILL)
-                ended += 1
-    return ended

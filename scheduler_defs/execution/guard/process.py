@@ -2,8 +2,9 @@
 
     python -I -S process.py FD LABEL
 
-It must start fast and outlive whoever started it, so it imports nothing of Signalbox; `guard.py` is its other
-end. FD is a socket on which it first gets its orders (four bytes of length, then `marshal`), then lines:
+It must start fast and outlive whoever started it, so it imports nothing of Signalbox, and is one file however
+long: a Python that is started so finds no neighbour. `guard.py` is its other end. FD is a socket on which it
+first gets its orders (four bytes of length, then `marshal`), then lines:
 
     to the guard    `B <instant>`  the lease now lasts until this instant of CLOCK_BOOTTIME
                     `C`            end the command: SIGTERM now, SIGKILL after the grace

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import psutil
 
 from scheduler_defs import database
-from scheduler_defs.execution.guard.guard import end_orphans
+from scheduler_defs.execution.guard.marks import end_orphans
 from scheduler_defs.execution.guard.process import descendants
 from scheduler_defs.execution.leases import fencing, leases
 from scheduler_defs.execution.leases.watch import LeaseWatch
