@@ -15,7 +15,7 @@ from dagster_graphql.schema.roots.subscription import GrapheneSubscription
 from scheduler_defs.web.graphql.fields import ANSWERS_OTHERWISE, MUTATIONS, QUERIES, Route, mutation_name
 from scheduler_defs.web.graphql.resolving import called, resolver
 from scheduler_defs.web.graphql.types import answered, given
-from scheduler_defs.web.rest.answers import ANSWERS
+from scheduler_defs.web.rest.answers.by_route import ANSWERS
 
 
 def build() -> graphene.Schema:

@@ -12,7 +12,8 @@ from pydantic import BaseModel, TypeAdapter
 from typing_extensions import override
 
 from scheduler_defs.web.problems import MEDIA_TYPE
-from scheduler_defs.web.rest.answers import ANSWERS, Problem
+from scheduler_defs.web.rest.answers.by_route import ANSWERS
+from scheduler_defs.web.rest.answers.parts import Problem
 from scheduler_defs.web.rest.idempotency import LONGEST, TAKES_NO_KEY
 
 _JSON = "application/json"

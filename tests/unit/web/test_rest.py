@@ -16,7 +16,7 @@ from scheduler_defs.access.table import TABLE, Action
 from scheduler_defs.audit.store import Query, read
 from scheduler_defs.declarations.models.access import Access, AccessGrant, Mode, Role, TrustedProxy
 from scheduler_defs.web.rest import app as rest
-from scheduler_defs.web.rest.answers import ANSWERS
+from scheduler_defs.web.rest.answers.by_route import ANSWERS
 from scheduler_defs.web.rest.asking import Needs
 from scheduler_defs.web.rest.document import plain
 from tests.standins.web import Web, serving
