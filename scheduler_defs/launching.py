@@ -1,9 +1,9 @@
 """How any run is launched: the one place that composes run config and tags.
 
-Schedules, run-now, jobs launched by hand, the API and the agent queues all come through here, so that a run
-carries the same tags (design section 4) whoever asked for it. Pure: nothing is launched here. What others
-launch (the launchpad, `dagster job launch`, somebody's own sensor) is completed by `execution/admission` with
-what `jobs/run_tags` says.
+Schedules, run-now, jobs launched by hand and the API all come through here, so that a run carries the same
+tags whoever asked for it; an agent's work comes through `agents/launching.py`. Pure: nothing is launched
+here. What others launch (the launchpad, `dagster job launch`, somebody's own sensor) is completed by
+`execution/admission` with what `jobs/run_tags` says.
 """
 
 from __future__ import annotations
@@ -16,9 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from scheduler_defs import tags
-from scheduler_defs.declarations.models.agents import Accept
 from scheduler_defs.declarations.models.declared import (
-    Agent,
     Declarations,
     Directive,
     Position,
@@ -28,21 +26,11 @@ from scheduler_defs.declarations.models.declared import (
 from scheduler_defs.declarations.names import dagster_name
 from scheduler_defs.errors import SignalboxError
 from scheduler_defs.execution.elsewhere.target import Target, Together
-from scheduler_defs.execution.queue.capacity import AGENT_QUEUE
 from scheduler_defs.jobs.commands.spec import CONFIG
 from scheduler_defs.jobs.elsewhere_name import OF_ANOTHER_LOCATION
 from scheduler_defs.jobs.reports import BUILT_IN, op_name
 from scheduler_defs.jobs.run_tags import job_tags, whole_seconds
 from scheduler_defs.retries.backoff import first_attempt_tags
-
-AGENT_TASK = "agent_task"
-"""The job in which an agent does a task."""
-AGENT_TASK_OP = "agent_task_do"
-AGENT_LANDING = "agent_landing"
-"""The job that puts accepted work onto its base."""
-AGENT_LANDING_OP = "agent_landing_do"
-_OF_GIT = dt.timedelta(hours=1)
-"""For fetching, committing and pushing around an agent's work."""
 
 
 @dataclass(frozen=True)
@@ -164,82 +152,6 @@ def targets_elsewhere(declarations: Declarations) -> dict[str, tuple[Target, Pos
         if (target := target_of(declarations, trigger.job)) is not None:
             found[f"triggers.{trigger.name}.job"] = (target, trigger.source)
     return found
-
-
-def for_task(
-    agent: Agent,
-    *,
-    backend: str,
-    queue: str,
-    task: int,
-    run_key: str,
-    attempt: int,
-    max_attempts: int,
-    priority: int = 0,
-    accept: Accept | None = None,
-) -> Launch:
-    """A run in which an agent does a task. It is not retried as a run: the task is given out anew.
-
-    `accept`: what the queue says must succeed before a task is done.
-    """
-    run_tags = {
-        **agent.tags,
-        tags.JOB: AGENT_TASK,
-        tags.TRIGGER: tags.Trigger.AGENT_QUEUE.value,
-        tags.AGENT: agent.name,
-        tags.QUEUE: queue,
-        tags.TASK: str(task),
-        tags.ATTEMPT: str(attempt),
-        tags.MAX_ATTEMPTS: str(max_attempts),
-    }
-    if priority:
-        run_tags[tags.PRIORITY] = str(priority)
-    longest = _longest(agent, accept)
-    if longest is not None:
-        # The guard ends the command on time; this is for whatever hangs around it.
-        run_tags[tags.MAX_RUNTIME] = str(round(longest.total_seconds()) + 60)
-    run_tags[tags.CELERY_QUEUE] = agent.celery_queue or AGENT_QUEUE
-    values = {
-        "run_key": run_key,
-        "backend": backend,
-        "queue": queue,
-        "task": task,
-        "agent": agent.name,
-        "max_attempts": max_attempts,
-    }
-    return Launch(AGENT_TASK, {"ops": {AGENT_TASK_OP: {"config": values}}}, run_tags, run_key)
-
-
-def _longest(agent: Agent, of_queue: Accept | None) -> dt.timedelta | None:
-    """How long a run of the agent takes at most, all its turns and checks together; None: nobody knows."""
-    if agent.timeout is None or agent.accept_from_task:
-        return None
-    accept, wanted = agent.accept or of_queue, agent.workspace
-    turn = agent.timeout + agent.grace
-    whole = turn
-    if accept is not None:
-        whole = (accept.rounds + 1) * (turn + len(accept.commands) * (accept.timeout + agent.grace))
-    if wanted is not None:
-        whole += len(wanted.setup) * wanted.setup_timeout + _OF_GIT
-    return whole
-
-
-def for_landing(*, repository: str, run_key: str) -> Launch:
-    """A run that lands what waits in a repository."""
-    run_tags = {
-        tags.JOB: AGENT_LANDING,
-        tags.TRIGGER: tags.Trigger.AGENT_QUEUE.value,
-        tags.ATTEMPT: "1",
-        tags.MAX_ATTEMPTS: "1",
-    }
-    values = {"repository": repository}
-    return Launch(AGENT_LANDING, {"ops": {AGENT_LANDING_OP: {"config": values}}}, run_tags, run_key)
-
-
-def agent_limits(declarations: Declarations) -> int | None:
-    """What the limits of the agents come to whose runs go to the agents' own queue; None: there are none."""
-    own = [agent for agent in declarations.agents.values() if agent.celery_queue in (None, AGENT_QUEUE)]
-    return sum(agent.limit for agent in own if agent.enabled) if own else None
 
 
 def run_config(

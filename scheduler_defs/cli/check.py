@@ -57,8 +57,8 @@ def check(
 
 def _slots(declarations: Declarations) -> str | None:
     """What people should know of the agents' limits on this machine."""
+    from scheduler_defs.agents.launching import agent_limits
     from scheduler_defs.execution.queue.capacity import agent_slots_here, too_few_slots
-    from scheduler_defs.launching import agent_limits
 
     limits = agent_limits(declarations)
     return None if limits is None else too_few_slots(limits, agent_slots_here(limits))

@@ -11,12 +11,12 @@ import sqlalchemy as sa
 from typer.testing import CliRunner
 
 from scheduler_defs import tags
+from scheduler_defs.agents.launching import for_task
 from scheduler_defs.agents.task_queue.protocol import TaskQueue
 from scheduler_defs.cli.main import build
 from scheduler_defs.declarations import load
 from scheduler_defs.execution.queue import capacity
 from scheduler_defs.execution.queue.capacity import agent_slots, too_few_slots
-from scheduler_defs.launching import for_task
 from scheduler_defs.stack.components.queues import Queues, declared_queues
 from scheduler_defs.stack.health.problems import unserved
 from scheduler_defs.stack.supervising.one_shot import OneShots

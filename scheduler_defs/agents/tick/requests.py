@@ -5,9 +5,10 @@ from __future__ import annotations
 import dagster as dg
 
 from scheduler_defs.agents.landing.landings import Wanted
+from scheduler_defs.agents.launching import for_landing, for_task
 from scheduler_defs.agents.pool.assignments import Assignment
 from scheduler_defs.declarations.models.declared import Declarations
-from scheduler_defs.launching import Launch, for_landing, for_task
+from scheduler_defs.launching import Launch
 
 
 def run_request(declarations: Declarations, assignment: Assignment) -> dg.RunRequest | None:

@@ -61,8 +61,8 @@ def declared_queues(declarations: Declarations) -> Queues:
     steps: an idle worker costs memory.
     """
     # Imported here: the supervisor reads what is printed, and does without the declarations' models (11 MB).
+    from scheduler_defs.agents.launching import agent_limits
     from scheduler_defs.declarations.models.jobs import StepExecutor
-    from scheduler_defs.launching import agent_limits
 
     jobs, agents = declarations.jobs.values(), declarations.agents.values()
     limits = agent_limits(declarations)

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 
 from resources import declared_resources
 from scheduler_defs import database
+from scheduler_defs.agents.launching import for_landing
 from scheduler_defs.agents.pool import assignments
 from scheduler_defs.agents.pool.assignments import Assignment
 from scheduler_defs.agents.pool.passes import Pass, reconcile
@@ -25,7 +26,6 @@ from scheduler_defs.agents.working.job import agent_task
 from scheduler_defs.agents.working.landing import agent_landing
 from scheduler_defs.declarations import current
 from scheduler_defs.declarations.models.declared import Declarations
-from scheduler_defs.launching import for_landing
 from tests.unit.agents.yard import KnownRuns, now
 
 

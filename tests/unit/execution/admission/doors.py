@@ -29,6 +29,7 @@ from dagster_graphql.client.query import (
 from dagster_graphql.test.utils import execute_dagster_graphql
 
 from scheduler_defs import launching
+from scheduler_defs.agents.launching import for_task
 from scheduler_defs.declarations import Declarations, current
 from scheduler_defs.launching import Launch
 from scheduler_defs.settings import settings
@@ -165,7 +166,7 @@ class Doors:
 
     def agent_queue(self, attempt: int = 1, again: str = "") -> dg.DagsterRun:
         agent = self.declarations.agents["vaela"]
-        launch = launching.for_task(
+        launch = for_task(
             agent,
             backend="postgres",
             queue="dev",
