@@ -166,12 +166,6 @@ def _steps(entry: Entry, written: JobEntry) -> dict[str, Step]:
         if step.queue is not None and written.executor == StepExecutor.IN_PROCESS:
             said = "with executor: in_process the steps run where the run does; give the job a queue"
             entry.fault(said, *where, "queue", on_key=True)
-        if step.approve is not None and not step.needs:
-            said = "nothing comes before this step; let the job itself have approve"
-            entry.fault(said, *where, "approve", on_key=True)
-        if step.approve is not None and any(each.assets for each in given.values()):
-            said = "a job whose steps make assets is one run; let the job itself have approve"
-            entry.fault(said, *where, "approve", on_key=True)
         steps[name] = Step.model_construct(
             name=name,
             command=tuple(step.command),

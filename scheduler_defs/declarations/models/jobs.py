@@ -97,9 +97,24 @@ class Job(Model):
     description: str | None = None
 
     @property
+    def gated_at_start(self) -> frozenset[str]:
+        """The steps to which people must agree before the run starts at all.
+
+        All that want it, where steps make assets, for Dagster plans all of those for one run; else the first
+        ones, where no step can go before without being agreed to.
+        """
+        steps = (self.steps or {}).values()
+        gated = frozenset(step.name for step in steps if step.approve is not None)
+        if any(step.assets for step in steps):
+            return gated
+        first = frozenset(step.name for step in steps if not step.needs)
+        return first if first <= gated else frozenset()
+
+    @property
     def in_stages(self) -> bool:
-        """Whether people must agree to any of its steps."""
-        return any(step.approve is not None for step in (self.steps or {}).values())
+        """Whether people must agree to any of its steps when its run has started."""
+        gated = {step.name for step in (self.steps or {}).values() if step.approve is not None}
+        return not gated <= self.gated_at_start
 
     @property
     def all_assets(self) -> dict[str, Asset]:

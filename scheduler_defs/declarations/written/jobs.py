@@ -89,7 +89,8 @@ class StepEntry(Written):
     assets: Annotated[dict[str, AssetEntry | None], Field(min_length=1)] | None = None
     """What the step has made when its command succeeds, by asset key: `sales/daily`."""
     approve: ApproveField = None
-    """People who must agree before the step starts: the run ends before it, and another one goes on."""
+    """People who must agree before the step starts: the run ends before it, and another one goes on. A first
+    step, and one of a job whose steps make assets, holds the run before that starts."""
 
 
 class JobEntry(Written):

@@ -56,10 +56,14 @@ _BY_TICKS = frozenset({Trigger.SCHEDULE, Trigger.RETRY, Trigger.AGENT_QUEUE, Tri
 
 @dataclass(frozen=True)
 class JobDeclares:
-    """What a job says about its runs: their tags, and the Signalbox job that its assets belong to, if any."""
+    """What a job says about its runs: their tags, and the Signalbox job that its assets belong to, if any.
+
+    `makes_of`: all such jobs, where it makes other things as well.
+    """
 
     tags: Mapping[str, str] = field(default_factory=dict)
     job: str | None = None
+    makes_of: frozenset[str] = frozenset()
 
 
 def is_retry(run: DagsterRun) -> bool:

@@ -32,7 +32,10 @@ def read_declared(body: bytes) -> JobDeclares:
     own = snapshot.get("run_tags")
     if own is None:
         own = snapshot.get("tags") or {}
-    return JobDeclares({str(key): _text(value) for key, value in own.items()}, _job_of_assets(snapshot))
+    named = _jobs_of_assets(snapshot)
+    job = next(iter(named)) if len(named) == 1 else None
+    makes_of = frozenset(name for name in named if name is not None)
+    return JobDeclares({str(key): _text(value) for key, value in own.items()}, job, makes_of)
 
 
 def of_location(run: DagsterRun, declared: JobDeclares) -> JobDeclares:
@@ -54,12 +57,14 @@ def other_location(run: DagsterRun) -> str | None:
     return None if origin is None or origin.location_name == OWN_LOCATION else origin.location_name
 
 
-def _job_of_assets(snapshot: Mapping[str, Any]) -> str | None:
-    """The job that all ops say they belong to: materialised by themselves, its assets count as its runs."""
+def _jobs_of_assets(snapshot: Mapping[str, Any]) -> set[str | None]:
+    """The jobs that its ops say they belong to, and None for one that says nothing.
+
+    Where all say the same job, assets that are materialised by themselves count as runs of it.
+    """
     nodes = snapshot.get("node_defs_snapshot") or snapshot.get("solid_definitions_snapshot") or {}
     ops = nodes.get("op_def_snaps") or nodes.get("solid_def_snaps") or []
-    named = {(op.get("tags") or {}).get(tags.JOB) for op in ops}
-    return named.pop() if len(named) == 1 else None
+    return {(op.get("tags") or {}).get(tags.JOB) for op in ops}
 
 
 def _text(value: Any) -> str:

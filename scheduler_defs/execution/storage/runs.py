@@ -99,10 +99,9 @@ class PooledRunStorage(Pooled, PostgresRunStorage):
             return super().add_run(with_lineage(dagster_run))
         run = self.completed(dagster_run)
         values = self._get_run_insertion_values(run, get_current_datetime())
+        holds = holds_of(run, self._declared(run.job_snapshot_id).makes_of)
         with self.connect() as conn:
-            added = add(
-                conn, _storable(values), run.tags_for_storage(), claim_of(run), holds_of(run), requester(run)
-            )
+            added = add(conn, _storable(values), run.tags_for_storage(), claim_of(run), holds, requester(run))
         return run if added == run.run_id else self._already_there(added)
 
     def completed(self, run: DagsterRun) -> DagsterRun:

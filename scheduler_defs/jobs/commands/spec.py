@@ -35,7 +35,7 @@ class CommandSpec:
     retries: Retries | None = None
     run_timeout: dt.timedelta | None = None
     in_stages: bool = False
-    """Whether people must agree to any step of its job; `gated`: to this one."""
+    """Whether people must agree to any step of its job after its run has started; `gated`: to this one."""
     gated: bool = False
 
 
@@ -80,7 +80,7 @@ def of_step(job: Job, step: Step) -> CommandSpec:
         retries=step.retries,
         run_timeout=job.timeout,
         in_stages=job.in_stages,
-        gated=step.approve is not None,
+        gated=step.approve is not None and step.name not in job.gated_at_start,
     )
 
 

@@ -10,7 +10,9 @@ from typing import Any
 import httpx
 import pytest
 
+from scheduler_defs.graphql.client import GraphQLClient
 from tests.integration.running_stack import Stack, until
+from tests.integration.web.test_materializing import MATERIALIZE
 
 GUARDED = """
 jobs:
@@ -20,6 +22,14 @@ jobs:
       build: {command: [echo, built]}
       ship: {command: [echo, shipped], needs: [build], approve: yes}
       tell: {command: [echo, told], needs: [ship]}
+  first:
+    steps:
+      ship: {command: [echo, shipped], approve: yes}
+      tell: {command: [echo, told], needs: [ship]}
+  making:
+    steps:
+      pick: {command: [echo, apples], assets: {orchard/apples: }}
+      press: {command: [echo, juice], needs: [pick], approve: yes, assets: {orchard/juice: {deps: [orchard/apples]}}}
 """
 
 
@@ -112,3 +122,45 @@ def test_a_step_that_is_agreed_to_is_done_by_another_run_which_waits_without_a_s
     assert api.get(f"/runs/{second}/output/stdout").text.split() == ["shipped", "told"]
     following = [each["run_id"] for each in api.get("/runs", params={"job": "staged"}).json()["items"]]
     assert following == [second, first]
+
+
+@pytest.mark.usefixtures("guarded")
+@pytest.mark.parametrize(
+    ("job", "step", "printed"),
+    [("first", "ship", ["shipped", "told"]), ("making", "press", ["apples", "juice"])],
+)
+def test_a_run_is_held_before_it_starts_for_a_first_step_and_for_one_of_steps_that_make_assets(
+    stack: Stack, api: httpx.Client, job: str, step: str, printed: list[str]
+) -> None:
+    run_id = launched(stack, job)
+    approval = waiting(stack, run_id)
+    assert (approval["kind"], approval["name"]) == ("step", f"{job}/{step}")
+    assert stack.json("why", run_id)["because"][0]["code"] == "waits_approval"
+    api.post(f"/approvals/{approval['id']}/approve")
+    until(lambda: api.get(f"/runs/{run_id}").json()["status"] == "SUCCESS", "the end")
+    assert api.get(f"/runs/{run_id}/output/stdout").text.split() == printed
+    assert len(api.get("/runs", params={"job": job}).json()["items"]) == 1
+
+
+@pytest.mark.usefixtures("guarded")
+def test_assets_that_are_materialised_by_themselves_wait_as_their_job_does(stack: Stack) -> None:
+    selector = {
+        "repositoryLocationName": "signalbox",
+        "repositoryName": "__repository__",
+        "pipelineName": "__ASSET_JOB",
+        "assetSelection": [{"path": ["orchard", "apples"]}, {"path": ["orchard", "juice"]}],
+        "assetCheckSelection": [],
+    }
+    execution = {"mode": "default", "executionMetadata": {"tags": []}, "runConfigData": "{}"}
+    asked = {"query": MATERIALIZE, "variables": {"executionParams": {**execution, "selector": selector}}}
+    done: Any = until(
+        lambda: (
+            (found := GraphQLClient(stack.ui).answer(asked)["data"]["launchPipelineExecution"])["__typename"]
+            == "LaunchRunSuccess"
+            and found
+        ),
+        "launch",
+    )
+    run_id = done["run"]["runId"]
+    assert waiting(stack, run_id)["name"] == "making/press"
+    stack.run("runs", "cancel", run_id)

@@ -11,8 +11,13 @@ from scheduler_defs import tags
 from scheduler_defs.approvals.deciding import NotAllowed, approve
 from scheduler_defs.approvals.stages import OPEN
 from scheduler_defs.declarations import load
+from scheduler_defs.declarations.models.declared import Job
 from scheduler_defs.execution import stages_due
 from scheduler_defs.execution.admission import holding
+from scheduler_defs.jobs.commands.assets.job import assets_job
+from scheduler_defs.jobs.commands.assets.of_command import command_assets
+from scheduler_defs.jobs.commands.assets.of_steps import step_assets
+from scheduler_defs.jobs.commands.stages import done_in
 from scheduler_defs.jobs.commands.steps_job import build_steps_job
 from sensors.stages import request
 from tests.unit.approvals.setting import Yard, person
@@ -91,19 +96,89 @@ def test_given_somebody_who_launches_with_such_tags_then_he_needs_what_the_job_w
     assert [each["kind"] for each in yard.waiting()] == ["job", "step"]
 
 
-@pytest.mark.parametrize(
-    ("steps", "fault"),
-    [
-        ("{a: {command: [x], approve: yes}}", "nothing comes before this step"),
-        (
-            "{a: {command: [x], assets: {made: }}, b: {command: [x], needs: [a], approve: yes}}",
-            "a job whose steps make assets is one run",
-        ),
-    ],
-)
-def test_given_a_step_that_cannot_be_agreed_to_then_the_fault_says_what_can(
-    tmp_path: Path, steps: str, fault: str
+FIRST = """
+jobs:
+  release: {executor: in_process, steps: {STEPS}}
+"""
+
+
+def declared(yard: Yard, steps: str) -> Job:
+    (yard.config / "jobs.yaml").write_text(FIRST.replace("STEPS", steps))
+    found = load(yard.config)
+    assert found.problems == ()
+    return found.declarations.jobs["release"]
+
+
+def test_given_a_first_step_to_agree_to_then_the_run_is_held_for_it_before_it_starts_and_is_one(
+    yard: Yard,
 ) -> None:
-    (tmp_path / "jobs.yaml").write_text(f"jobs:\n  release: {{steps: {steps}}}\n")
-    (problem,) = load(tmp_path).problems
-    assert fault in str(problem)
+    steps = "a: {command: [echo], approve: {who: [ben]}}, b: {command: [echo], needs: [a]}"
+    job = build_steps_job(declared(yard, steps))
+    asked = submit_job(yard.queue.instance, job, {tags.GATES: "", tags.AFTER_RUN: "none"})
+    (approval,) = yard.waiting()
+    assert (approval["kind"], approval["name"], approval["run_id"]) == ("step", "release/a", asked)
+    assert yard.passes() == []
+    approve(yard.engine, approval["id"], person("ben"))
+    assert yard.passes() == [asked]
+    run = executed(yard, job, {})
+    assert tags.NEXT_STAGE not in run.tags
+    assert set(done_in(yard.queue.instance, run.run_id, "release")) == {"a", "b"}
+
+
+def test_given_first_steps_of_which_one_needs_nobody_then_that_one_is_done_before_people_agree(
+    yard: Yard,
+) -> None:
+    job = build_steps_job(declared(yard, "a: {command: [echo], approve: yes}, b: {command: [echo]}"))
+    submit_job(yard.queue.instance, job, {})
+    assert yard.waiting() == []
+    run = executed(yard, job, {})
+    assert set(done_in(yard.queue.instance, run.run_id, "release")) == {"b"}
+    assert request(yard.queue.instance, run).tags[tags.GATES] == "a"
+
+
+def test_given_a_first_and_a_later_step_then_the_run_is_held_for_the_one_and_the_next_for_the_other(
+    yard: Yard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(holding, "is_persons_process", lambda: False)  # as in the daemon
+    steps = "a: {command: [echo], approve: yes}, b: {command: [echo], needs: [a], approve: yes}"
+    job = build_steps_job(declared(yard, steps))
+    submit_job(yard.queue.instance, job, {})
+    assert [each["name"] for each in yard.waiting()] == ["release/a"]
+    run = executed(yard, job, {})
+    following = request(yard.queue.instance, run)
+    submit_job(yard.queue.instance, job, {**following.tags, "dagster/run_key": following.run_key or ""})
+    assert [each["name"] for each in yard.waiting()] == ["release/a", "release/b"]
+
+
+MAKING = """
+a: {command: [echo], assets: {fruit/apples: }},
+b: {command: [echo], needs: [a], approve: {who: [ben]}, assets: {fruit/juice: {deps: [fruit/apples]}}},
+"""
+
+
+def test_given_steps_that_make_assets_then_the_run_is_held_at_once_for_each_that_wants_it_however_launched(
+    yard: Yard,
+) -> None:
+    job = declared(yard, MAKING)
+    assets = step_assets(job)
+    own = dg.Definitions(assets=[assets], jobs=[assets_job(job)])
+    by_name = submit_job(yard.queue.instance, own.resolve_job_def("release"), {})
+    by_button = submit_job(
+        yard.queue.instance, own.resolve_implicit_global_asset_job_def(), {tags.JOB: "other"}
+    )
+    found = [(each["name"], each["job"], each["run_id"]) for each in yard.waiting()]
+    assert found == [("release/b", "release", by_name), ("release/b", "release", by_button)]
+    assert yard.passes() == []
+
+
+def test_given_a_job_that_makes_assets_and_wants_approval_then_other_jobs_that_make_them_wait_for_it(
+    yard: Yard,
+) -> None:
+    text = "jobs:\n  {0}: {{command: [echo], approve: yes, assets: {{made/{0}: }}}}\n"
+    (yard.config / "jobs.yaml").write_text(text.format("one"))
+    (yard.config / "more.yaml").write_text(text.format("two"))
+    jobs = load(yard.config).declarations.jobs.values()
+    own = dg.Definitions(assets=[command_assets(job) for job in jobs])
+    both = submit_job(yard.queue.instance, own.resolve_implicit_global_asset_job_def(), {})
+    found = [(each["kind"], each["name"], each["job"], each["run_id"]) for each in yard.waiting()]
+    assert found == [("job", "one", "one", both), ("job", "two", "two", both)]
