@@ -54,7 +54,7 @@ class NotifierResource(YardResource):
 
 def _decide(where: Settings) -> Callable[[Link], str] | None:
     """How an alert's link to an approval is written; None where no webserver's address is known."""
-    key, address = credential.read(where.state), where.ui_url
+    key, address = credential.read(where.state), where.public_url
     if key is None or not address:
         return None
     return lambda link: f"{address.rstrip('/')}/signalbox/decide#{written(link, key)}"

@@ -25,6 +25,7 @@ STATE = "SIGNALBOX_STATE"
 POSTGRES_URL = "SIGNALBOX_POSTGRES_URL"
 BROKER_URL = "SIGNALBOX_BROKER_URL"
 UI_URL = "SIGNALBOX_UI_URL"
+PUBLIC_URL = "SIGNALBOX_PUBLIC_URL"
 CODE_SERVER_SOCKET = "SIGNALBOX_CODE_SERVER_SOCKET"
 RECIPES = "SIGNALBOX_RECIPES"
 OWN_LOCATION = "signalbox"
@@ -44,6 +45,9 @@ class Settings:
     postgres_url: str | None
     broker_url: str | None
     ui_url: str | None
+    """Where programs find the webserver."""
+    public_url: str | None
+    """Where people find it, such as behind a proxy; what is written into messages begins with it."""
     recipes: Path
 
     @property
@@ -67,6 +71,7 @@ def settings(environ: Mapping[str, str] | None = None) -> Settings:
         postgres_url=sqlalchemy_url(env[POSTGRES_URL]) if env.get(POSTGRES_URL) else None,
         broker_url=env.get(BROKER_URL) or None,
         ui_url=env.get(UI_URL) or None,
+        public_url=env.get(PUBLIC_URL) or env.get(UI_URL) or None,
         recipes=followed(Path(env.get(RECIPES) or beside(config, "recipes"))),
     )
 

@@ -77,7 +77,7 @@ def tick(
         Names.of(declarations, queues),
         lambda: rings(context.instance, queues),
         now,
-        place.ui_url,
+        place.public_url,
         state=place.state,
         proof=lambda: unproven(engine, now),
         dry_run=dry_run,

@@ -7,6 +7,7 @@ import dagster as dg
 from pydantic import Field
 
 from scheduler_defs import tags
+from scheduler_defs.addresses import PAGE, job_page
 from scheduler_defs.jobs.plain_config import plain_schema
 from scheduler_defs.jobs.reports import op_name, write_report
 
@@ -46,7 +47,11 @@ def builtin_report(
         @dg.multi_asset(
             name=op_name(name),
             check_specs=[dg.AssetCheckSpec(check, asset=name) for check in checks],
-            specs=[dg.AssetSpec(name, description=description, group_name=GROUP, kinds={"python"})],
+            specs=[
+                dg.AssetSpec(
+                    name, description=description, group_name=GROUP, kinds={"python"}, metadata=_link(name)
+                )
+            ],
             description=description,
             config_schema=plain_schema(config),
             # Materialised by itself, the asset counts as a run of its job.
@@ -68,8 +73,13 @@ def report_job(asset: dg.AssetsDefinition) -> Any:
         selection=dg.AssetSelection.assets(asset.key),
         description=asset.specs_by_key[asset.key].description,
         run_tags={tags.JOB: name},
+        metadata=_link(name),
         executor_def=dg.in_process_executor,
     )
+
+
+def _link(name: str) -> dict[str, dg.MetadataValue]:
+    return {PAGE: dg.MetadataValue.url(job_page(name))}
 
 
 def report_result(

@@ -36,13 +36,13 @@ def main() -> None:
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=3000)
     parser.add_argument("--path-prefix", default="", help="where a proxy has it, such as /signalbox")
-    parser.add_argument("--ui-url", action="append", default=[], help="address at which people reach it")
+    parser.add_argument("--ui-url", action="append", default=[], help="another address of it")
     parser.add_argument(
         "--without-login", action="store_true", help="in mode local, let in whoever reaches --host"
     )
     chosen = parser.parse_args()
     place = settings()
-    urls = [url for url in (*chosen.ui_url, place.ui_url) if url]
+    urls = [url for url in (place.public_url, *chosen.ui_url, place.ui_url) if url]
     try:
         hosts, origins = allowed(chosen.host, urls), frozenset(map(origin, urls))
     except SignalboxError as error:

@@ -23,7 +23,7 @@ _GOING = ("QUEUED", "STARTING", "STARTED")
 
 def task_details(place: Place, task_id: int) -> dict[str, Any]:
     """A task with comments, links, subtasks, dependents, and the runs that it was given to."""
-    shown = details_object(place.task_queue.details(task_id), settings().ui_url)
+    shown = details_object(place.task_queue.details(task_id), settings().public_url)
     with transaction(place.engine) as connection:
         shown["runs"] = assignments.of_task(connection, place.task_queue.backend, task_id)
         if kept := workspaces.of_task(connection, place.task_queue.backend, task_id):

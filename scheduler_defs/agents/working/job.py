@@ -4,6 +4,7 @@ import dagster as dg
 from pydantic import Field
 
 from scheduler_defs import tags
+from scheduler_defs.addresses import PAGE, queues_page
 from scheduler_defs.jobs.plain_config import plain_schema
 
 NAME = "agent_task"
@@ -37,7 +38,12 @@ def do_task(context: dg.OpExecutionContext):  # Dagster: no output, no annotatio
     do(context, AgentTaskConfig(**context.op_config))
 
 
-@dg.job(name=NAME, run_tags={tags.JOB: NAME}, executor_def=dg.in_process_executor)
+@dg.job(
+    name=NAME,
+    run_tags={tags.JOB: NAME},
+    metadata={PAGE: dg.MetadataValue.url(queues_page())},
+    executor_def=dg.in_process_executor,
+)
 def agent_task() -> None:
     """An agent does a task of its queue. Launched by the sensors `agent_queue_*`, not by hand."""
     do_task()

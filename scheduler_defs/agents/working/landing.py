@@ -4,6 +4,7 @@ import dagster as dg
 from pydantic import Field
 
 from scheduler_defs import tags
+from scheduler_defs.addresses import PAGE, queues_page
 from scheduler_defs.jobs.plain_config import plain_schema
 
 NAME = "agent_landing"
@@ -31,7 +32,12 @@ def land(context: dg.OpExecutionContext):  # Dagster: no output, no annotation
     do(context, AgentLandingConfig(**context.op_config))
 
 
-@dg.job(name=NAME, run_tags={tags.JOB: NAME}, executor_def=dg.in_process_executor)
+@dg.job(
+    name=NAME,
+    run_tags={tags.JOB: NAME},
+    metadata={PAGE: dg.MetadataValue.url(queues_page())},
+    executor_def=dg.in_process_executor,
+)
 def agent_landing() -> None:
     """Accepted work of agents goes onto its base. Launched by the sensors `agent_queue_*`."""
     land()

@@ -81,7 +81,7 @@ def _prepare(context: dg.OpExecutionContext, config: AgentTaskConfig, place: Set
         max_attempts=config.max_attempts,
         capabilities=frozenset(agent.capabilities),
         blocking=declarations.task_queue.for_queue(config.queue).blocking,
-        link=f"{place.ui_url.rstrip('/')}/runs/{context.run_id}" if place.ui_url else None,
+        link=f"{place.public_url.rstrip('/')}/runs/{context.run_id}" if place.public_url else None,
     )
     return AgentRun(
         engine=context.resources.database.engine(),

@@ -132,7 +132,7 @@ def export_command(
         return
     for task in task_queue.find(TaskQuery(queue=queue, statuses=statuses(status), limit=None)):
         shown = (
-            details_object(task_queue.details(task.id), settings.settings().ui_url)
+            details_object(task_queue.details(task.id), settings.settings().public_url)
             if comments
             else task_object(task)
         )

@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from scheduler_defs.atomic import write_atomically
 from scheduler_defs.errors import SignalboxError
@@ -91,7 +92,8 @@ def make(where: Settings, options: Options) -> Plan:
         check_address(f"{reachable}, on which the stack asks its webserver", reachable, connects=True)
     ui_ports = Ports(options.host)
     ui_port = _ui_port(ui_ports, options.port, where.state / "ui_port")
-    ui = f"http://{_reachable(options.host)}:{ui_port}"
+    prefix = urlsplit(where.public_url or "").path.rstrip("/")
+    ui = f"http://{_reachable(options.host)}:{ui_port}{prefix}"
     sockets = folders.socket_folder(where.state)
     folders.create_private(sockets)
     listening = code_server.prepare(sockets / "code")
@@ -131,7 +133,7 @@ def make(where: Settings, options: Options) -> Plan:
         components=(
             *storage,
             _code_server(listening),
-            _webserver(options, ui_port, ui, where.ui_url, workspace),
+            _webserver(options, ui_port, ui, prefix, where.ui_url, workspace),
             _daemon(workspace),
         ),
         parents=parents.of_stack(where.state, MIGRATIONS) if options.small and asking.is_possible() else {},
@@ -241,12 +243,16 @@ def _code_server(socket: Path) -> Component:
     )
 
 
-def _webserver(options: Options, port: int, ui: str, public: str | None, workspace: Path) -> Component:
-    """`public`: the address that SIGNALBOX_UI_URL names where `up` was called, such as a proxy's."""
+def _webserver(
+    options: Options, port: int, ui: str, prefix: str, named: str | None, workspace: Path
+) -> Component:
+    """`prefix`: of the path under which people find it, such as a proxy's. `named`: what SIGNALBOX_UI_URL
+    named where `up` was called, such as the address at which other hosts ask it."""
     argv = _python(
         *("scheduler_defs.web", "--workspace", str(workspace)),
         *("--host", options.host, "--port", str(port)),
-        *(("--ui-url", public) if public else ()),
+        *(("--path-prefix", prefix) if prefix else ()),
+        *(("--ui-url", named) if named else ()),
         *(("--without-login",) if options.without_login else ()),
     )
     return Component(

@@ -19,6 +19,7 @@ def exports(
 ) -> dict[str, str]:
     """What makes a process talk to this stack: the same for components, `signalbox env` and other hosts.
 
+    The address that was named before is the one at which people reach it; `ui_url` is the webserver's own.
     DAGSTER_HOME is the folder of dagster.yaml, which names these variables and stores nothing beside itself.
     """
     return {
@@ -29,6 +30,7 @@ def exports(
         settings.POSTGRES_URL: postgres_url,
         settings.BROKER_URL: broker_url,
         settings.UI_URL: ui_url,
+        settings.PUBLIC_URL: where.public_url or ui_url,
         settings.CODE_SERVER_SOCKET: str(code_server),
     }
 

@@ -52,6 +52,18 @@ def test_given_a_notified_schedule_when_it_fails_and_recovers_then_each_is_told_
     assert yard.texts[1:] == ["schedule nightly: well again after a failure"]
 
 
+def test_given_an_address_for_people_then_an_alert_leads_there_and_not_to_where_programs_find_it(
+    yard: Yard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SIGNALBOX_UI_URL", "http://127.0.0.1:3000")
+    monkeypatch.setenv("SIGNALBOX_PUBLIC_URL", "https://ops.example/yard/")
+    declarations = yard.declare(NOTIFIED + yard.to_file())
+    yard.tick(declarations)
+    failed = yard.run(schedule="nightly")
+    yard.tick(declarations)
+    assert yard.told[0]["url"] == f"https://ops.example/yard/runs/{failed}"
+
+
 def test_given_a_failure_that_is_tried_again_when_looking_then_only_the_last_attempt_is_told(
     yard: Yard,
 ) -> None:

@@ -59,6 +59,20 @@ def test_given_urls_then_nothing_is_embedded_and_no_password_is_shown(make: Make
     assert made.exports["SIGNALBOX_POSTGRES_URL"] == "postgresql+psycopg2://me:secret@db.example/yard"
 
 
+def test_given_the_address_at_which_people_reach_it_then_programs_have_another_below_the_same_path(
+    make: Make, where: Settings
+) -> None:
+    made = make(where=dataclasses.replace(where, public_url="https://ops.example/yard/"))
+    assert made.exports["SIGNALBOX_PUBLIC_URL"] == "https://ops.example/yard/"
+    assert made.exports["SIGNALBOX_UI_URL"] == made.ui
+    assert made.ui.startswith("http://127.0.0.1:")
+    assert made.ui.endswith("/yard")
+    (argv,) = [item.argv or () for item in made.components if item.name == "webserver"]
+    assert argv[argv.index("--path-prefix") + 1] == "/yard"
+    plain = make()
+    assert plain.exports["SIGNALBOX_PUBLIC_URL"] == plain.ui
+
+
 @pytest.mark.attack
 def test_given_any_plan_then_no_secret_is_on_a_command_line(make: Make) -> None:
     made = make()

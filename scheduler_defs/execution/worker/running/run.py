@@ -17,6 +17,7 @@ from dagster._core.storage.dagster_run import DagsterRun, DagsterRunStatus
 from dagster._utils.error import serializable_error_info_from_exc_info
 from dagster._utils.interrupts import capture_interrupts
 
+from scheduler_defs.addresses import of_run
 from scheduler_defs.execution.admission.completing import missing
 from scheduler_defs.execution.elsewhere.environment import execute_in_environment
 from scheduler_defs.execution.elsewhere.place import Place, place_of, settle_in
@@ -113,7 +114,7 @@ def _in_environment(run: DagsterRun, place: Place) -> int:
     """In the run's own process: execute it by the Python of its location."""
     on = instance()
     on.report_engine_event(
-        f"Location {place.location}: executed by {place.executable}, for {_worker()}.", run
+        f"Location {place.location}: executed by {place.executable}, for {_worker()}.", run, _links(run)
     )
     try:
         code, said = execute_in_environment(on, run, place)
@@ -128,6 +129,13 @@ def _in_environment(run: DagsterRun, place: Place) -> int:
         signal.signal(-code, signal.SIG_DFL) if -code not in (signal.SIGKILL, signal.SIGSTOP) else None
         os.kill(os.getpid(), -code)
     return code
+
+
+def _links(run: DagsterRun) -> EngineEventData:
+    """To our pages of it, for whoever looks at the run in Dagster's UI, from its beginning on."""
+    return EngineEventData(
+        {name: dg.MetadataValue.url(page) for name, page in of_run(run.run_id, run.tags).items()}
+    )
 
 
 def _worker() -> str:
@@ -209,9 +217,11 @@ def _events(run: DagsterRun) -> Iterator[dg.DagsterEvent]:
         yield _engine_error(_COULD_NOT_LOAD, run)
         _fail_unless_finished(run, f"Run failed: its code could not be loaded: {one_line(_said(error))}")
         return
+    said = f"Executed by {_worker()}."
     if place is not None:
         how = "loaded beforehand" if warm else "loaded for this run"
-        yield on.report_engine_event(f"Location {place.location}: {how}, executed by {_worker()}.", run)
+        said = f"Location {place.location}: {how}, executed by {_worker()}."
+    yield on.report_engine_event(said, run, _links(run))
     try:
         yield from execute_run_iterator(job, run, on)
     except (KeyboardInterrupt, DagsterExecutionInterruptedError):

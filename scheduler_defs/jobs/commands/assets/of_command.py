@@ -7,10 +7,9 @@ from collections.abc import Iterator
 import dagster as dg
 
 from scheduler_defs import tags
-from scheduler_defs.addresses import PAGE, job_page
 from scheduler_defs.declarations.models.declared import Asset, Job
 from scheduler_defs.declarations.names import dagster_name
-from scheduler_defs.jobs.commands.assets.outcome import GROUP, check_specs, key_of, make
+from scheduler_defs.jobs.commands.assets.outcome import GROUP, asset_metadata, check_specs, key_of, make
 from scheduler_defs.jobs.commands.params import config_fields
 from scheduler_defs.jobs.commands.spec import of_job, op_name
 
@@ -42,5 +41,5 @@ def _spec(job: Job, asset: Asset) -> dg.AssetSpec:
         deps=[key_of(name) for name in asset.deps],
         description=asset.description or job.description,
         group_name=asset.group or GROUP,
-        metadata={"declared": str(job.source), PAGE: dg.MetadataValue.url(job_page(job.name))},
+        metadata=asset_metadata(job),
     )

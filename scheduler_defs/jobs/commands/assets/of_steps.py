@@ -14,7 +14,7 @@ import dagster as dg
 from scheduler_defs import tags
 from scheduler_defs.declarations.models.declared import Job, Step
 from scheduler_defs.declarations.names import dagster_name
-from scheduler_defs.jobs.commands.assets.outcome import GROUP, check_specs, key_of, make
+from scheduler_defs.jobs.commands.assets.outcome import GROUP, asset_metadata, check_specs, key_of, make
 from scheduler_defs.jobs.commands.job import DONE
 from scheduler_defs.jobs.commands.params import config_fields
 from scheduler_defs.jobs.commands.retries import step_retries
@@ -67,7 +67,7 @@ def step_assets(job: Job) -> dg.AssetsDefinition:
             for name, asset in made.items()
             if (said := asset.description or job.description)
         },
-        metadata_by_output_name={output: {"declared": str(job.source)} for output in outputs.values()},
+        metadata_by_output_name={output: asset_metadata(job) for output in outputs.values()},
         check_specs=check_specs(made.values()),
     )
 

@@ -8,7 +8,8 @@ from typing import Any
 
 import dagster as dg
 
-from scheduler_defs.declarations.models.declared import Asset
+from scheduler_defs.addresses import PAGE, job_page
+from scheduler_defs.declarations.models.declared import Asset, Job
 from scheduler_defs.jobs.commands.pipes.asset_reports import AssetReports
 from scheduler_defs.jobs.commands.running.run import run_command
 from scheduler_defs.jobs.commands.spec import CommandSpec
@@ -19,6 +20,11 @@ GROUP = "commands"
 def key_of(asset: Asset | str) -> dg.AssetKey:
     """An asset's key, parts joined by `/` where it is declared."""
     return dg.AssetKey.from_user_string(asset if isinstance(asset, str) else asset.name)
+
+
+def asset_metadata(job: Job) -> dict[str, Any]:
+    """Shown beside each asset of the job in the UI."""
+    return {"declared": str(job.source), PAGE: dg.MetadataValue.url(job_page(job.name))}
 
 
 def check_specs(assets: Collection[Asset]) -> list[dg.AssetCheckSpec]:
