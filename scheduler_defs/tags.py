@@ -52,6 +52,8 @@ NEXT_STAGE = "signalbox/next_stage"
 RETRIES = "signalbox/retries"
 IGNORED = "signalbox/ignored"
 """What a launch gave and nobody can use, as JSON of tags. The run does not carry them themselves."""
+KEEP_PROCESSES = "signalbox/keep_processes"
+"""Of a run of somebody's Python code, `true`: what it has left running when it ends by itself stays."""
 ERROR = "signalbox/error"
 WORKER = "signalbox/worker"
 

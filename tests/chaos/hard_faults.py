@@ -84,4 +84,4 @@ def second_daemon(yard: Yard, seconds: float) -> None:
     )
     time.sleep(seconds)
     process.send_signal(signal.SIGINT)
-    process.wait(30)
+    process.wait(120)

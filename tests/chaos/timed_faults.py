@@ -80,7 +80,7 @@ def kill_daemon_between_evaluation_and_launch(yard: Yard) -> None:
     due = bring_a_minute_near(yard)
     with yard.database() as connection, connection.begin():
         connection.execute(sa.text("LOCK TABLE runs IN SHARE MODE"))
-        until(lambda: connection.execute(ORDERED, {"due": due}).scalar_one(), "an order without a run", 30)
+        until(lambda: connection.execute(ORDERED, {"due": due}).scalar_one(), "an order without a run", 120)
         psutil.Process(daemon).kill()
         psutil.Process(daemon).wait(10)
         connection.execute(END_INSERTS)

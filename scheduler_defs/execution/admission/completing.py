@@ -144,6 +144,8 @@ def _instead(key: str, run_tags: Mapping[str, str]) -> str:
     if key in MAX_RUNTIME_KEYS:
         seconds = max_runtime_of(run_tags)
         return "the run has no time-out" if seconds is None else f"the run's time-out is {seconds:g} s"
+    if key == tags.KEEP_PROCESSES:
+        return "what it leaves running ends with it"
     return f"the run has {run_tags.get(tags.MAX_ATTEMPTS, '1')} attempt(s)"
 
 

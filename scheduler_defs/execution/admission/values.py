@@ -48,12 +48,23 @@ def read_attempts(text: str) -> int | None:
     return _whole(text, 1, MOST_ATTEMPTS)
 
 
+def read_switch(text: str) -> str | None:
+    """`true` or `false`, as it is."""
+    return text if text in {"true", "false"} else None
+
+
+def keeps_processes(run_tags: Mapping[str, str]) -> bool:
+    """Whether what the run leaves running when it ends by itself is meant to stay."""
+    return run_tags.get(tags.KEEP_PROCESSES) == "true"
+
+
 _SECONDS = "not a number of seconds above 0"
 _READ: Mapping[str, tuple[Callable[[str], object | None], str]] = {
     tags.PRIORITY: (read_priority, f"not a whole number from -{MOST_PRIORITY:,} to {MOST_PRIORITY:,}"),
     **dict.fromkeys(MAX_RUNTIME_KEYS, (read_seconds, _SECONDS)),
     tags.MAX_ATTEMPTS: (read_attempts, "not a whole number above 0"),
     tags.RETRIES: (read_policy, "not a retry policy"),
+    tags.KEEP_PROCESSES: (read_switch, "neither true nor false"),
 }
 
 

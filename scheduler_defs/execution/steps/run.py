@@ -82,7 +82,7 @@ def execute_step(body: str, attempt: int, queue: str) -> None:
             lease.under_way = True
             place = place_of(run)
             if place is not None or is_somebodys(run):
-                ending = apart(lease, lambda: _execute(run, arguments, key))
+                ending = apart(lease, run, lambda: _execute(run, arguments, key))
                 code = ending.code
                 if code not in (_ENDED, _NOT_ENDED):
                     instance().report_engine_event(f"The step is over: {ending.said}.", run, step_key=key)

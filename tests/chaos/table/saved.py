@@ -34,9 +34,9 @@ def rounds(path: Path) -> list[dict[str, Any]]:
 def fewest(kinds: Sequence[Kind], saved: Iterable[dict[str, Any]], times: int) -> Kind | None:
     """One of the faults with the fewest rounds, of those with fewer than `times`; None when all have.
 
-    Any of them, so that several who share the work do not all do the same.
+    Any of them, so that several who share the work do not all do the same. A round that broke off is none.
     """
-    had = Counter(each["fault"] for each in saved)
+    had = Counter(each["fault"] for each in saved if "broken" not in each["wrong"])
     left = [kind for kind in kinds if had[kind.name] < times]
     least = min((had[kind.name] for kind in left), default=0)
     return random.choice([kind for kind in left if had[kind.name] == least] or [None])

@@ -34,6 +34,12 @@ def test_the_fault_with_the_fewest_rounds_is_next_until_all_have_had_theirs() ->
     assert len(order) == 6
 
 
+def test_a_round_that_broke_off_is_none() -> None:
+    saved = [_round(A.name, 1.0), *[_round(A.name, None, {"broken": ["the machine was busy"]})] * 5]
+    assert fewest((A,), saved, 2) is A
+    assert fewest((A,), [*saved, _round(A.name, 1.0)], 2) is None
+
+
 def test_given_a_file_that_several_have_written_then_all_rounds_are_read(tmp_path: Path) -> None:
     path = tmp_path / "rounds.jsonl"
     assert rounds(path) == []

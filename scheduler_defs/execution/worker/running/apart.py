@@ -1,7 +1,7 @@
 """Somebody's Python code runs in a process of its own, forked from a warm one, and takes all it did with it.
 
 What it does to its process (folder, environment, umask, limits, memory, threads) nobody inherits. What it has
-started ends with it, however it ends. Three processes:
+started ends with it, however it ends; with `keep`, what it leaves when it ends by itself stays. Three processes:
 
     the worker's child   holds the lease, hears of cancellations, passes them on
       the keeper         runs no code of anybody's; inherits what loses its parent, and ends it
@@ -64,16 +64,19 @@ def run_apart(
     body: Callable[[], int],
     until: Callable[[], float],
     *,
+    keep: bool = False,
     lifelines: Sequence[Lifeline] = (),
     began: Callable[[int, int], None] = lambda _keeper, _run: None,
 ) -> Ending:
     """Run `body` in a process of its own; its result, 0 to 255, is the exit code. Main thread only.
 
     SIGTERM and SIGINT to this process are passed on as SIGTERM. Work ends at `until()` (`clock.now`) at the
-    latest, which moves on as the lease is renewed. Returns when nothing that `body` has started is left.
+    latest, which moves on as the lease is renewed. Returns when nothing that `body` has started is left, or, to
+    `keep` it, when `body` has returned without having been told to end.
     It dies with this process, and with those that hold `lifelines`. `began` is told the pids.
     """
-    token = f"{owner()}{uuid.uuid4().hex}"
+    # Without it a process is not found, once a killed keeper has lost it; with it, it ends with the worker.
+    token = "" if keep else f"{owner()}{uuid.uuid4().hex}"
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
     ours, theirs = socket.socketpair()
@@ -83,7 +86,7 @@ def run_apart(
     if keeper == 0:
         ours.close()
         line.let_go()
-        _keep(theirs, body, until, token, blocked, (line, *lifelines))
+        _keep(theirs, body, until, token, blocked, (line, *lifelines), keep=keep)
     theirs.close()
     with ours, _forwarding_to(keeper, blocked):
         began(keeper, 0)
@@ -94,7 +97,8 @@ def run_apart(
         began(0, 0)
     line.cut()
     if report is None:
-        end_marked(token)
+        if token:
+            end_marked(token)
         return Ending(None)
     return Ending(report)
 
@@ -134,6 +138,8 @@ def _keep(
     token: str,
     mask: Iterable[int],
     lifelines: Sequence[Lifeline],
+    *,
+    keep: bool,
 ) -> NoReturn:
     """In the keeper: fork the run's own process, wait for its end, and end what it has left."""
     try:
@@ -147,7 +153,7 @@ def _keep(
             line.let_go()
             _be_the_run(body, keeper, token, mask, (line, *lifelines))
         _report(theirs, child)
-        _report(theirs, _Keeper(child, theirs, until, mask).watch())
+        _report(theirs, _Keeper(child, theirs, until, mask).watch(keep=keep))
     finally:
         os._exit(0)
 
@@ -167,6 +173,7 @@ class _Keeper:
         self._theirs: socket.socket | None = theirs
         self._until = until
         self._code: int | None = None
+        self._told = False
         self._woken, wake = os.pipe()
         for end in (self._woken, wake):
             os.set_blocking(end, False)
@@ -176,14 +183,16 @@ class _Keeper:
             signal.signal(number, self._pass_on)
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
-    def watch(self) -> int:
-        """The child's exit code, when all is over."""
+    def watch(self, *, keep: bool) -> int:
+        """The child's exit code, when all is over, or what it has left may stay."""
         over = False
         while self._reap() and self._code is None:
             self._wait(_LOOKED_AT_SECONDS)
             over = over or self._theirs is None or clock.now() >= self._until()
             if over:
                 self._signal_all(signal.SIGKILL)
+        if keep and self._code is not None and self._code >= 0 and not (over or self._told):
+            return self._code
         kill_at = clock.now() + (0.0 if over else LEFT_GRACE_SECONDS)
         give_up_at = kill_at + guard_process.UNKILLABLE_SECONDS
         asked = False
@@ -198,6 +207,7 @@ class _Keeper:
 
     def _pass_on(self, _number: int, _frame: FrameType | None) -> None:
         if self._code is None:
+            self._told = True
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self._child, signal.SIGTERM)
 
@@ -266,8 +276,11 @@ def _be_the_run(
         # Celery's children are daemons to multiprocessing, which lets those have no children.
         multiprocessing.current_process()._config["daemon"] = False  # pyright: ignore[reportAttributeAccessIssue]
         os.register_at_fork(before=_hold, after_in_parent=_let_go, after_in_child=_end_when_told)
-        # Inherited by what it starts: so that is found, if the keeper is killed.
-        os.environ[TOKEN] = token
+        if token:
+            # Inherited by what it starts: so that is found, if the keeper is killed.
+            os.environ[TOKEN] = token
+        else:
+            os.environ.pop(TOKEN, None)
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         code = body()
     except BaseException:

@@ -19,6 +19,7 @@ from dagster._utils.interrupts import capture_interrupts
 
 from scheduler_defs.addresses import of_run
 from scheduler_defs.execution.admission.completing import missing
+from scheduler_defs.execution.admission.values import keeps_processes
 from scheduler_defs.execution.elsewhere.environment import execute_in_environment
 from scheduler_defs.execution.elsewhere.place import Place, place_of, settle_in
 from scheduler_defs.execution.failure import one_line, record_failure
@@ -70,7 +71,7 @@ def execute(run_id: str, queue: str) -> None:
             if (place := place_of(run)) is not None:
                 _execute_elsewhere(run, known, lease, place)
             elif is_somebodys(run):
-                ending = apart(lease, lambda: _execute(run, known))
+                ending = apart(lease, run, lambda: _execute(run, known))
                 if ending.code not in (0, _NOT_LOADED):
                     _ended_early(run, ending)
             else:
@@ -91,9 +92,9 @@ def _execute(run: DagsterRun, known: KnownRun) -> int:
 def _execute_elsewhere(run: DagsterRun, known: KnownRun, lease: HeldLease, place: Place) -> None:
     """A run of another location, whose code is first tried in the run's own process."""
     if place.executable is not None:
-        ending = apart(lease, lambda: _in_environment(run, place))
+        ending = apart(lease, run, lambda: _in_environment(run, place))
     else:
-        ending = apart(lease, lambda: _execute(run, known))
+        ending = apart(lease, run, lambda: _execute(run, known))
     if ending.code not in (0, _NOT_LOADED):
         _ended_early(run, ending)
     elif ending.code == 0 and place.executable is None:
@@ -143,7 +144,7 @@ def _worker() -> str:
     return "nobody" if found is None else f"{found.id} on {found.host}"
 
 
-def apart(lease: HeldLease, body: Callable[[], int]) -> Ending:
+def apart(lease: HeldLease, run: DagsterRun, body: Callable[[], int]) -> Ending:
     """Execute somebody's Python code in a process of its own. Its connections are its own as well."""
     parents = instance()
 
@@ -156,7 +157,11 @@ def apart(lease: HeldLease, body: Callable[[], int]) -> Ending:
         return body()
 
     return run_apart(
-        begin, lambda: lease.expires, lifelines=[lease.worker.lifeline], began=lease.is_worked_by
+        begin,
+        lambda: lease.expires,
+        keep=keeps_processes(run.tags),
+        lifelines=[lease.worker.lifeline],
+        began=lease.is_worked_by,
     )
 
 

@@ -224,6 +224,7 @@ def test_given_the_number_of_attempts_alone_then_the_run_has_a_policy_to_be_retr
         ("dagster/max_runtime_seconds", "-5", "has no time-out"),
         *((tags.PRIORITY, value, "has priority 0") for value in ("abc", "1.5", "9" * 400, "-" + "9" * 5000)),
         *((tags.MAX_ATTEMPTS, value, "has 1 attempt(s)") for value in ("x", "0", "2.0", "9" * 5000)),
+        (tags.KEEP_PROCESSES, "yes", "what it leaves running ends with it"),
         *(
             (tags.RETRIES, value, "has 1 attempt(s)")
             for value in ("x", "3", '{"max_attempts": 0}', "[" * 9999)

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
@@ -65,6 +66,59 @@ def test_given_processes_left_behind_then_they_are_gone_when_it_returns(tmp_path
 
     assert apart.run_apart(body, never).code == 0
     assert not any(psutil.pid_exists(int(pid)) for pid in said.read_text().split())
+
+
+def starts_a_process(said: Path, lives: float, ends: int = 0) -> Callable[[], int]:
+    def body() -> int:
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(5))
+        started = subprocess.Popen(["sleep", "300"], start_new_session=True)
+        unfinished = said.with_suffix(".new")
+        unfinished.write_text(str(started.pid))
+        unfinished.rename(said)
+        time.sleep(lives)
+        return ends
+
+    return body
+
+
+@pytest.mark.parametrize("code", [0, 3])
+def test_given_what_is_meant_to_stay_when_the_run_ends_by_itself_then_it_stays_without_a_mark(
+    tmp_path: Path, code: int
+) -> None:
+    said = tmp_path / "pid"
+    assert apart.run_apart(starts_a_process(said, 0, code), never, keep=True).code == code
+    with left(said) as process:
+        assert process.is_running()
+        assert apart.TOKEN not in process.environ()
+
+
+def test_given_what_is_meant_to_stay_when_the_run_is_told_to_end_or_is_too_late_then_it_ends_with_it(
+    tmp_path: Path,
+) -> None:
+    def send() -> None:
+        wait_until((tmp_path / "told").exists)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    thread = threading.Thread(target=send)
+    thread.start()
+    assert apart.run_apart(starts_a_process(tmp_path / "told", 60), never, keep=True).code in (1, 5)
+    thread.join()
+
+    def over() -> float:
+        return clock.now() + (-1 if (tmp_path / "late").exists() else 60)
+
+    assert apart.run_apart(starts_a_process(tmp_path / "late", 60), over, keep=True).code == -signal.SIGKILL
+    for said in ("told", "late"):
+        assert not psutil.pid_exists(int((tmp_path / said).read_text()))
+
+
+@contextlib.contextmanager
+def left(said: Path) -> Iterator[psutil.Process]:
+    process = psutil.Process(int(said.read_text()))
+    try:
+        yield process
+    finally:
+        process.kill()
 
 
 def test_given_a_signal_then_it_is_passed_on() -> None:
