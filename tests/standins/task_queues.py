@@ -9,6 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from scheduler_defs import database
+from scheduler_defs.agents.task_queue import opening
 from scheduler_defs.agents.task_queue.postgres.queue import PostgresTaskQueue
 from scheduler_defs.agents.task_queue.protocol import TaskQueue
 from scheduler_defs.agents.task_queue.tinytask.queue import TinyTaskQueue
@@ -58,3 +59,9 @@ def tinytask_queue(tinytask_server: TinyTaskServer) -> Iterator[TinyTaskQueue]:
 def queue(request: pytest.FixtureRequest) -> TaskQueue:
     """Both implementations of the protocol."""
     return request.getfixturevalue(f"{request.param}_queue")
+
+
+def close_task_queues() -> None:
+    """Close what this process has opened."""
+    while opening._opened:
+        opening._opened.popitem()[1].close()

@@ -42,10 +42,3 @@ def open_task_queue(config: TaskQueueConfig) -> TaskQueue:
 def _note(entry: Entry) -> None:
     with database.engine().begin() as connection:
         record(connection, entry)
-
-
-def close_task_queues() -> None:
-    """Close the connections of this process. Opening again is fine."""
-    with _lock:
-        for key in [key for key in _opened if key[2] == os.getpid()]:
-            _opened.pop(key).close()

@@ -45,8 +45,6 @@ PERMISSIONS: Mapping[str, Action] = {
     Permissions.EDIT_CONCURRENCY_LIMIT: Action.ADMINISTER,
 }
 _NO_CHARACTER_OF_ASSETS, _LONGEST_OF_ASSETS = re.compile(r"[^A-Za-z0-9_.-]"), 63
-NOBODYS = frozenset({Permissions.EDIT_APP_MANAGED_COMPONENTS})
-"""Features of Dagster+ only."""
 
 
 class SignalboxRequestContext(WorkspaceRequestContext):

@@ -19,13 +19,14 @@ from scheduler_defs.agents.launching import for_landing
 from scheduler_defs.agents.pool import assignments
 from scheduler_defs.agents.pool.assignments import Assignment
 from scheduler_defs.agents.pool.passes import Pass, reconcile
-from scheduler_defs.agents.task_queue.opening import close_task_queues, open_task_queue
+from scheduler_defs.agents.task_queue.opening import open_task_queue
 from scheduler_defs.agents.task_queue.protocol import TaskQueue
 from scheduler_defs.agents.tick.requests import run_request
 from scheduler_defs.agents.working.job import agent_task
 from scheduler_defs.agents.working.landing import agent_landing
 from scheduler_defs.declarations import current
 from scheduler_defs.declarations.models.declared import Declarations
+from tests.standins.task_queues import close_task_queues
 from tests.unit.agents.yard import KnownRuns, now
 
 

@@ -13,10 +13,10 @@ import pytest
 import sqlalchemy as sa
 
 from scheduler_defs import database
-from scheduler_defs.agents.task_queue.opening import close_task_queues
 from scheduler_defs.agents.task_queue.protocol import CHANNEL, TaskQueue
 from scheduler_defs.cli.main import main
 from scheduler_defs.execution.wakeup import WakingConnection
+from tests.standins.task_queues import close_task_queues
 from tests.standins.tinytask import TinyTaskServer
 from tests.unit.agents.yard import Yard, agent, declared
 from tests.unit.task_queue.asking import add, comments, now, request

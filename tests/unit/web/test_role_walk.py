@@ -15,7 +15,7 @@ from scheduler_defs.access.table import TABLE, Action, admin
 from scheduler_defs.declarations.models.access import Access, AccessGrant, Mode, Role, TrustedProxy
 from scheduler_defs.web.access import permissions
 from scheduler_defs.web.access.mutations import MUTATIONS, mutations_of, refusal
-from scheduler_defs.web.access.permissions import NOBODYS, PERMISSIONS
+from scheduler_defs.web.access.permissions import PERMISSIONS
 from scheduler_defs.web.access.routes import Unclassified, needs
 from scheduler_defs.web.graphql.fields import MUTATIONS as OWN
 from scheduler_defs.web.graphql.fields import mutation_name
@@ -26,6 +26,8 @@ from tests.standins.web import LAUNCH, Web, posted, serving
 pytestmark = pytest.mark.attack
 
 WHO = "X-Forwarded-User"
+NOBODYS = frozenset({Permissions.EDIT_APP_MANAGED_COMPONENTS})
+"""Features of Dagster+ only."""
 GRANTS = (
     *(AccessGrant(who=(role.value,), role=role) for role in Role),
     AccessGrant(who=("of-deploy",), role=Role.OPERATOR, jobs=("dep*",)),
