@@ -12,7 +12,7 @@ import dagster as dg
 
 from resources import declared_resources
 from scheduler_defs.agents.working.job import agent_task
-from scheduler_defs.agents.working.landing import agent_landing
+from scheduler_defs.agents.working.landing.job import agent_landing
 from scheduler_defs.declarations import Declarations
 from scheduler_defs.declarations.models.declared import Job, Position, Schedule
 from scheduler_defs.declarations.names import dagster_name

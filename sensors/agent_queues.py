@@ -10,7 +10,7 @@ import dagster as dg
 from resources import ClockResource, DatabaseResource, TaskQueueResource
 from scheduler_defs.agents.tick.numbers import asset_key
 from scheduler_defs.agents.working.job import agent_task
-from scheduler_defs.agents.working.landing import agent_landing
+from scheduler_defs.agents.working.landing.job import agent_landing
 from scheduler_defs.declarations.models.declared import Declarations
 from scheduler_defs.declarations.names import sensor_name
 from scheduler_defs.errors import NotReachableError

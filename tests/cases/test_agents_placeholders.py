@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from scheduler_defs.agents.task_queue.models import Task, TaskStatus
-from scheduler_defs.agents.working import process
+from scheduler_defs.agents.working import given as agent_given
 from scheduler_defs.alerting.channels.email import parse
 from scheduler_defs.declarations import load
 from scheduler_defs.declarations.placeholders import OF_AGENTS
@@ -62,7 +62,7 @@ def test_the_names_are_those_that_a_command_is_filled_with() -> None:
     )
     agent: Any = SimpleNamespace(name="a", queues=(), limit=1, capabilities=(), recipe=None, timeout=None)
     context: Any = SimpleNamespace(run_id="r")
-    given = process._values(context, agent, task, PROJECT_ROOT)
+    given = agent_given.values_of(context, agent, task, PROJECT_ROOT)
     files = {"task_file", "report_file"}  # known once the run has its folder
     assert {family: set(names) for family, names in given.items()} == {
         **{family: names for family, names in OF_AGENTS.items() if family != "workspace"},  # of its worktree

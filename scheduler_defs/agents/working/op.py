@@ -11,7 +11,7 @@ from scheduler_defs.addresses import PAGE, task_page
 from scheduler_defs.agents.deciding import Ending
 from scheduler_defs.agents.deciding.claiming import ClaimRequest
 from scheduler_defs.agents.pool.views import budgets_of
-from scheduler_defs.agents.working.process import Ended
+from scheduler_defs.agents.working.ended import Ended
 from scheduler_defs.agents.working.run import AgentRun, NotClaimedError, work
 from scheduler_defs.agents.working.transcript import Transcript
 from scheduler_defs.agents.working.turns import Turns, clean_up

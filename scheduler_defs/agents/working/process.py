@@ -1,28 +1,29 @@
-"""The process of an agent: its environment and files, the guard around it, and what its end means."""
+"""The process of an agent: its files, the guard around it, and what its end means."""
 
 from __future__ import annotations
 
 import datetime as dt
-import os
-import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
 
 import dagster as dg
 
 from scheduler_defs.agents.deciding import Ending
-from scheduler_defs.agents.landing.landings import NewLanding
 from scheduler_defs.agents.task_queue.models import Task
-from scheduler_defs.agents.task_queue.objects import task_object
 from scheduler_defs.agents.working.command import (
     REPORT_FILE,
     TASK_FILE,
-    fill,
-    recipe_path,
     write_task_file,
+)
+from scheduler_defs.agents.working.ended import Ended
+from scheduler_defs.agents.working.given import (
+    argv_of,
+    environment_of,
+    folder_of,
+    values_for_pipes,
+    values_of,
 )
 from scheduler_defs.agents.working.history import History
 from scheduler_defs.agents.working.report import AgentReport, read_report
@@ -36,80 +37,13 @@ from scheduler_defs.execution.guard.outcome import Outcome
 from scheduler_defs.execution.leases.current import allow_grace
 from scheduler_defs.execution.storage.compute_logs import aside
 from scheduler_defs.jobs.commands.pipes.session import CommandPipes
-from scheduler_defs.jobs.commands.running.env import CommandEnvironment, command_environment
-from scheduler_defs.jobs.commands.running.output import CommandOutput, hide
+from scheduler_defs.jobs.commands.running.output import CommandOutput
 from scheduler_defs.private import make_private
-from scheduler_defs.redaction import redact_secrets
-from scheduler_defs.settings import CONFIG, STATE, settings
 
 _LINES = 5
 _LONGEST_DETAIL = 2000
 _LOOKS = 60
 """So often, about each second, is looked for the session's name: programs say it first."""
-
-
-@dataclass(frozen=True)
-class Ended:
-    """How the work on a task ended. `gave_up`: the agent says that trying again is of no use."""
-
-    ending: Ending
-    detail: str
-    seconds: float
-    exit_code: int | None = None
-    result: Any = None
-    comments: tuple[str, ...] = ()
-    gave_up: bool = False
-    question: str = ""
-    question_key: str | None = None
-    """What makes asking twice one question; None: one for each run."""
-    question_details: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
-    not_before: dt.datetime | None = None
-    """When the next attempt may begin, if the agent says so; for a provider's refusal, when it ends."""
-    printed: Transcript = field(default_factory=Transcript)
-    lands: NewLanding | None = None
-    """Its work is to go onto a base; the task is done when it is there."""
-
-    def hiding(self, secrets: Sequence[str]) -> Ended:
-        """The same without secrets, known ones and those that look like some: comments are read by many."""
-
-        def hidden(text: str) -> str:
-            return redact_secrets(hide(text, secrets))
-
-        return replace(
-            self,
-            detail=hidden(self.detail),
-            question=hidden(self.question),
-            result=_each_text(self.result, hidden),
-            comments=tuple(hidden(comment) for comment in self.comments),
-        )
-
-    def noted(self) -> dict[str, Any]:
-        """For the assignment: enough to settle the task later."""
-        return {
-            "ending": self.ending.value,
-            "detail": self.detail,
-            "seconds": round(self.seconds, 3),
-            "exit_code": self.exit_code,
-            "result": self.result,
-            "gave_up": self.gave_up,
-            **{
-                name: value
-                for name in ("session", "cli", "tokens", "cached", "turns", "cost_usd")
-                if (value := getattr(self.printed, name)) is not None
-            },
-        }
-
-
-def _each_text(value: Any, change: Callable[[str], str]) -> Any:
-    match value:
-        case str():
-            return change(value)
-        case dict():
-            return {key: _each_text(each, change) for key, each in value.items()}
-        case list():
-            return [_each_text(each, change) for each in value]
-        case _:
-            return value
 
 
 def run_command(
@@ -135,14 +69,14 @@ def run_command(
 
     Raises NotStartedError or SignalboxError when the command cannot be started.
     """
-    values = _values(context, agent, task, recipes)
+    values = values_of(context, agent, task, recipes)
     values["task"] |= history.document()
     report_file = folder / "report.json"
     if desk is not None:
         values["workspace"] = dict(desk.values())
     values["run"] |= {"task_file": str(folder / "task.json"), "report_file": str(report_file)}
     pipes = CommandPipes(context, folder, values_for_pipes(values))
-    argv = _argv(agent, values, history)
+    argv = argv_of(agent, values, history)
     files = {TASK_FILE: str(write_task_file(folder, values)), REPORT_FILE: str(report_file)}
     if desk is not None:  # what programs leave in their folder for temporary files goes with the task's
         files["TMPDIR"] = str(make_private(folder / "tmp"))
@@ -250,71 +184,6 @@ def judged(ended: Ended, report: AgentReport, printed: Transcript) -> Ended:
     if printed.denied is not None:
         return replace(ended, ending=Ending.UNREADY, detail=f"its login is refused: {printed.denied}")
     return ended
-
-
-def _argv(agent: Agent, values: dict[str, dict[str, Any]], history: History) -> list[str]:
-    """The command; or the one that goes on with the session in which the agent has asked and was answered."""
-    going_on = history.goes_on(agent.name)
-    if not agent.resume or going_on is None:
-        return fill(agent.command, values)
-    session, said = going_on
-    return fill(agent.resume, {**values, "session": {"id": session}, "answer": {"text": said}})
-
-
-def folder_of(agent: Agent, home: Path, desk: Desk | None) -> Path:
-    """Where the agent's command, and those that check its work, run: `cwd`, in its worktree if it has one."""
-    place = home if desk is None else desk.tree.path
-    return place / agent.cwd if agent.cwd else place
-
-
-def facts_of(context: dg.OpExecutionContext, agent: Agent, task: Task, desk: Desk | None) -> dict[str, str]:
-    """Variables for the agent's command and for those around it."""
-    return {
-        "SIGNALBOX_TASK": str(task.id),
-        "SIGNALBOX_QUEUE": task.queue,
-        "SIGNALBOX_AGENT": agent.name,
-        "SIGNALBOX_RUN": context.run_id,
-        STATE: str(settings().state),
-        CONFIG: str(settings().config),
-        **(desk.variables(agent.name) if desk else {}),
-    }
-
-
-def values_for_pipes(values: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    """The same as the task file, in types that Pipes can carry."""
-    import json
-
-    from scheduler_defs.agents.task_queue.objects import plain
-
-    return json.loads(json.dumps(values, default=plain))
-
-
-def _values(
-    context: dg.OpExecutionContext, agent: Agent, task: Task, recipes: Path
-) -> dict[str, dict[str, Any]]:
-    return {
-        "task": task_object(task),
-        "agent": {
-            "name": agent.name,
-            "queues": list(agent.queues),
-            "limit": agent.limit,
-            "capabilities": list(agent.capabilities),
-            "recipe": recipe_path(task.recipe, agent.recipe, recipes),
-            "timeout_seconds": agent.timeout.total_seconds() if agent.timeout else None,
-        },
-        "run": {"id": context.run_id, "attempt": task.attempts},
-    }
-
-
-def environment_of(agent: Agent, facts: Mapping[str, str]) -> CommandEnvironment:
-    """What the agent's command gets."""
-    environment = command_environment(os.environ, agent.env, facts)
-    # `python` and `signalbox` are those that this worker runs with.
-    programs = str(Path(sys.executable).parent)
-    path = os.pathsep.join([programs, environment.variables["PATH"]])
-    return CommandEnvironment(
-        {**environment.variables, "PATH": path}, environment.secrets, environment.missing
-    )
 
 
 def _ended(outcome: Outcome, report: AgentReport, tail: tuple[str, ...], agent: Agent) -> Ended:

@@ -37,12 +37,12 @@ from scheduler_defs.agents.task_queue.protocol import (
 )
 from scheduler_defs.agents.task_queue.wording import AUTHOR
 from scheduler_defs.agents.usage.budgets import Budgets
+from scheduler_defs.agents.working.ended import Ended
 from scheduler_defs.agents.working.history import History, of_task
-from scheduler_defs.agents.working.process import Ended
 from scheduler_defs.agents.working.turns import Turns
 from scheduler_defs.declarations.models.declared import Agent
 from scheduler_defs.errors import SignalboxError
-from scheduler_defs.execution.guard.guard import NotStartedError
+from scheduler_defs.execution.guard.starting import NotStartedError
 from scheduler_defs.execution.storage.pool import patiently
 
 _NOT_EXECUTED = (126, 127)

@@ -15,38 +15,28 @@ import sqlalchemy as sa
 from sqlalchemy.exc import OperationalError
 
 from scheduler_defs.agents.deciding import Ending
-from scheduler_defs.agents.landing.carrying_out import Checks
-from scheduler_defs.agents.landing.landings import NewLanding
 from scheduler_defs.agents.sessions.registry import SessionState, Turn, note, state_after
 from scheduler_defs.agents.task_queue.models import Task
 from scheduler_defs.agents.usage.budgets import Budgets
 from scheduler_defs.agents.usage.records import TurnOf
+from scheduler_defs.agents.working.accepting.acceptance import HandingIn, acceptance
 from scheduler_defs.agents.working.command import fill
+from scheduler_defs.agents.working.ended import Ended
+from scheduler_defs.agents.working.given import environment_of, facts_of, folder_of
 from scheduler_defs.agents.working.history import History
-from scheduler_defs.agents.working.process import (
-    Ended,
-    after_stop,
-    environment_of,
-    facts_of,
-    folder_of,
-    run_command,
-)
-from scheduler_defs.agents.working.pull_request import write_pull_request
+from scheduler_defs.agents.working.process import after_stop, run_command
 from scheduler_defs.agents.working.transcript import together
 from scheduler_defs.agents.working.watching import Stop, Watch, over_budget
 from scheduler_defs.agents.workspaces import checks, cleaning, store
-from scheduler_defs.agents.workspaces.desk import Desk, Left, open_desk
+from scheduler_defs.agents.workspaces.desk import Desk, open_desk
 from scheduler_defs.agents.workspaces.git import GitError
 from scheduler_defs.agents.workspaces.worktree import NotMergedError
 from scheduler_defs.declarations.models.agents import Accept
 from scheduler_defs.declarations.models.declared import Agent
 from scheduler_defs.errors import SignalboxError
-from scheduler_defs.jobs.commands.artifacts.folders import run_folder
 from scheduler_defs.private import make_private
 from scheduler_defs.settings import settings
 
-ACCEPTANCE = "acceptance.txt"
-_MOST_COMMANDS = 20
 NUDGES = 2
 """So often an idle agent is told to go on; then it is a failed attempt."""
 NUDGE = (
@@ -150,15 +140,15 @@ class Turns:
                 history = history.after(NUDGE.format(detail=ended.detail), session)
                 continue
             if ended.ending is not Ending.SUCCESS:
-                self._leave(desk, commit=False)
+                self._handing_in.leave(desk, commit=False)
                 return ended
             try:
-                left = self._leave(desk, commit=True)
+                left = self._handing_in.leave(desk, commit=True)
             except GitError as error:
                 return replace(ended, ending=Ending.ERROR, detail=f"its work cannot be looked at: {error}")
-            failed = self._check(desk)
+            failed = self._handing_in.check(desk)
             if failed is None:
-                return self._accepted(ended, desk, left)
+                return self._handing_in.accepted(ended, desk, left)
             rejected.append(failed.text())
             self.context.log.warning(f"not accepted ({len(rejected)} of {rounds + 1}): {failed}")
             if len(rejected) > rounds:
@@ -254,96 +244,12 @@ class Turns:
             self.context.log.warning(f"session {turn.id} is not noted: {error.orig}")
 
     @property
-    def _lands(self) -> bool:
-        return self.agent.workspace is not None and self.agent.workspace.lands
-
-    def _check(self, desk: Desk | None) -> checks.Failed | None:
-        if self.accept is None:
-            return None
-        environment = environment_of(self.agent, facts_of(self.context, self.agent, self.task, desk))
-        return checks.first_failure(
-            self.accept.commands,
-            environment,
-            folder_of(self.agent, self.home, desk),
-            timeout=self.accept.timeout,
-            why="accept",
-            keep=make_private(self._artifacts) / ACCEPTANCE,
-        )
+    def _handing_in(self) -> HandingIn:
+        return HandingIn(self.context, self.agent, self.task, self.home, self.accept)
 
     @property
-    def _artifacts(self) -> Path:
-        return run_folder(settings().artifacts, self.context.run_id)
-
-    def _leave(self, desk: Desk | None, *, commit: bool) -> Left | None:
-        if desk is None:
-            return None
-        try:
-            left = desk.leave(self.agent.name, self.task.title, commit=commit)
-            desk.keep(left, self._artifacts)
-        except (GitError, OSError) as error:
-            if commit:
-                raise error if isinstance(error, GitError) else GitError(str(error)) from error
-            self.context.log.warning(f"the worktree could not be looked at: {error}")
-            return None
-        return left
-
-    def _accepted(self, ended: Ended, desk: Desk | None, left: Left | None) -> Ended:
-        if self.accept is not None:
-            count = len(self.accept.commands)
-            named = f"{count} command{'s' if count > 1 else ''}"
-            ended = replace(ended, detail=f"{ended.detail}; accepted by {named}")
-        wanted = self.agent.workspace
-        if desk is None or left is None or wanted is None:
-            return ended
-        try:
-            desk.accept(left, push=wanted.push)
-        except GitError as error:
-            return replace(
-                ended,
-                ending=Ending.ERROR,
-                detail=f"its branch {desk.tree.branch} could not be pushed: {error}",
-            )
-        said = f"Branch {desk.tree.branch} at {left.head[:12]}: {left} on {wanted.base}"
-        ended = replace(ended, comments=(*ended.comments, said))
-        if wanted.landing == "pull-request":
-            write_pull_request(self._artifacts, self.task, desk.tree, left, self.accept)
-        lands = self._landing(desk, left) if wanted.lands and left.head != left.begin else None
-        return replace(ended, lands=lands)
-
-    def _landing(self, desk: Desk, left: Left) -> NewLanding:
-        wanted = self.agent.workspace
-        assert wanted is not None
-        return NewLanding(
-            title=self.task.title,
-            repository=wanted.repository,
-            base=wanted.base,
-            branch=desk.tree.branch,
-            head=left.head,
-            way=wanted.landing,
-            checks=Checks.of(self.agent, self.accept).document(),
-        )
-
-
-def acceptance(agent: Agent, of_queue: Accept | None, task: Task) -> Accept | None:
-    """What must succeed before a task is done: as it says itself, if it may; else the agent, else the queue.
-
-    Raises SignalboxError for what a task says and cannot be understood.
-    """
-    declared = agent.accept or of_queue
-    given = task.payload.get("accept") if agent.accept_from_task else None
-    if given is None:
-        return declared
-    commands = (
-        given if isinstance(given, list) and given and all(isinstance(c, list) for c in given) else [given]
-    )
-    for command in commands:
-        good = isinstance(command, list) and command and all(isinstance(word, str) for word in command)
-        if not good or len(commands) > _MOST_COMMANDS:
-            raise SignalboxError(
-                f"payload.accept: at most {_MOST_COMMANDS} commands, each a list of texts, are wanted"
-            )
-    found = tuple(tuple(command) for command in commands)
-    return (declared or Accept(commands=found)).model_copy(update={"commands": found})
+    def _lands(self) -> bool:
+        return self.agent.workspace is not None and self.agent.workspace.lands
 
 
 def clean_up(engine: sa.Engine, turns: Turns, is_over: cleaning.IsOver) -> None:

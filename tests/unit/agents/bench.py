@@ -23,7 +23,7 @@ from scheduler_defs.agents.task_queue.opening import open_task_queue
 from scheduler_defs.agents.task_queue.protocol import TaskQueue
 from scheduler_defs.agents.tick.requests import run_request
 from scheduler_defs.agents.working.job import agent_task
-from scheduler_defs.agents.working.landing import agent_landing
+from scheduler_defs.agents.working.landing.job import agent_landing
 from scheduler_defs.declarations import current
 from scheduler_defs.declarations.models.declared import Declarations
 from tests.standins.task_queues import close_task_queues

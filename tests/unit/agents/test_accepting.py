@@ -10,7 +10,7 @@ import dagster as dg
 import pytest
 
 from scheduler_defs.agents.deciding import TaskStatus
-from scheduler_defs.agents.working.turns import ACCEPTANCE, acceptance
+from scheduler_defs.agents.working.accepting.acceptance import ACCEPTANCE, acceptance
 from scheduler_defs.declarations.models.agents import Accept
 from scheduler_defs.errors import SignalboxError
 from tests.unit.agents.bench import Bench

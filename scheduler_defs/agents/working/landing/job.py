@@ -27,7 +27,7 @@ class AgentLandingConfig(dg.Config):
 def land(context: dg.OpExecutionContext):  # Dagster: no output, no annotation
     """Put what waits onto its base, one task after the other, the oldest first."""
     # Here, because the code location is loaded by many that never run it.
-    from scheduler_defs.agents.working.landing_op import do
+    from scheduler_defs.agents.working.landing.op import do
 
     do(context, AgentLandingConfig(**context.op_config))
 

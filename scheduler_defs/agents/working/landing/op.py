@@ -27,7 +27,7 @@ from scheduler_defs.settings import settings
 from scheduler_defs.tags import Failure
 
 if TYPE_CHECKING:
-    from scheduler_defs.agents.working.landing import AgentLandingConfig
+    from scheduler_defs.agents.working.landing.job import AgentLandingConfig
 
 
 def do(context: dg.OpExecutionContext, config: AgentLandingConfig) -> None:

@@ -1,0 +1,1 @@
+"""The run that puts accepted work onto its base."""
