@@ -35,3 +35,19 @@ def test_given_the_floors_then_the_page_has_each_room_and_none_stands_above_a_hi
         known = [floor_of[room] for room in row if room in floor_of]
         assert min(known) >= highest, row
         highest = max(known)
+
+
+def test_given_where_to_look_then_what_is_named_is_defined_there() -> None:
+    page = (PROJECT_ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    rows = page[page.index("| question |") : page.index("## The walk of a run")].splitlines()[2:]
+    answers = [row for row in rows if row.startswith("|")]
+    assert len(answers) == 6
+    for row in answers:
+        places = re.findall(r"((?:`\w+`(?:, )?)+) in `([\w/]+\.py)`", row)
+        assert places, row
+        for names, file in places:
+            text = (PROJECT_ROOT / "scheduler_defs" / file).read_text(encoding="utf-8")
+            for name in re.findall(r"\w+", names):
+                assert re.search(rf"^ *(?:def|class) {name}\b", text, re.MULTILINE), (name, file)
+        for folder in re.findall(r"`([\w/]+/)`", row):
+            assert (PROJECT_ROOT / "scheduler_defs" / folder).is_dir(), folder
