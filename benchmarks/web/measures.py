@@ -22,6 +22,7 @@ PAGES = (
     "/signalbox/schedules?q=s-1&sort=-next",
     "/signalbox/schedules/s-5",
     "/signalbox/timeline",
+    "/signalbox/timeline?span=30d",
     "/signalbox/timeline?by=queue&span=7d",
     "/signalbox/queues",
     "/signalbox/tasks/1",

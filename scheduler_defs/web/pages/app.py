@@ -82,13 +82,17 @@ def build(answering: Answering, document: Callable[[], dict[str, Any]]) -> Starl
     return app
 
 
+_NOWHERE = "There is no page at this address."
+
+
 async def _home(request: Request) -> Response:
     return RedirectResponse(f"{prefix(request)}{PATH}/")
 
 
 def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    return _said(request, error.status_code, error.detail)
+    nowhere = error.detail == HTTPStatus.NOT_FOUND.phrase
+    return _said(request, error.status_code, _NOWHERE if nowhere else error.detail)
 
 
 def _unknown(request: Request, error: Exception) -> Response:
