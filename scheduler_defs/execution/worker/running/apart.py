@@ -1,7 +1,8 @@
 """Somebody's Python code runs in a process of its own, forked from a warm one, and takes all it did with it.
 
 What it does to its process (folder, environment, umask, limits, memory, threads) nobody inherits. What it has
-started ends with it, however it ends; with `keep`, what it leaves when it ends by itself stays. Three processes:
+started ends with it, however it ends; with `keep`, what it leaves when it ends by itself stays. Three
+processes:
 
     the worker's child   holds the lease, hears of cancellations, passes them on
       the keeper         runs no code of anybody's; inherits what loses its parent, and ends it
@@ -71,8 +72,8 @@ def run_apart(
     """Run `body` in a process of its own; its result, 0 to 255, is the exit code. Main thread only.
 
     SIGTERM and SIGINT to this process are passed on as SIGTERM. Work ends at `until()` (`clock.now`) at the
-    latest, which moves on as the lease is renewed. Returns when nothing that `body` has started is left, or, to
-    `keep` it, when `body` has returned without having been told to end.
+    latest, which moves on as the lease is renewed. Returns when nothing that `body` has started is left, or,
+    to `keep` it, when `body` has returned without having been told to end.
     It dies with this process, and with those that hold `lifelines`. `began` is told the pids.
     """
     # Without it a process is not found, once a killed keeper has lost it; with it, it ends with the worker.
