@@ -31,12 +31,16 @@ from scheduler_defs.agents.deciding.quotas import (
     PoolState,
     QuotaView,
     Rejection,
+    Window,
     closed,
+    left_to_people,
     opened,
+    room_again,
     view,
 )
 from scheduler_defs.agents.pool import agent_states
 from scheduler_defs.agents.quotas import store
+from scheduler_defs.agents.quotas.complaints import Holdup
 from scheduler_defs.agents.quotas.messages import denied, rejection
 from scheduler_defs.agents.working.transcript import understand
 from tests.unit.agents.bench import Bench
@@ -128,6 +132,124 @@ def test_given_a_refused_login_then_it_is_told_from_a_limit(text: str) -> None:
     assert rejection([text], NOW) is None
 
 
+RETRY = {
+    "type": "system",
+    "subtype": "api_retry",
+    "attempt": 1,
+    "error_status": 401,
+    "error": "authentication_failed",
+}
+OPENCODE = {"name": "APIError", "data": {"message": "invalid x-api-key", "statusCode": 401}}
+BUSY = "litellm.RateLimitError: RateLimitError: OpenAIException - You've hit your usage limit."
+STUCK = (
+    'timestamp=2026-11-30T07:12:02Z level=ERROR message="stream error" error="You\'ve hit your usage limit."'
+)
+
+
+def test_given_the_error_of_opencode_then_its_login_is_refused_or_its_limit_is_told() -> None:
+    found = understand([json.dumps({"type": "error", "sessionID": "ses_1", "error": OPENCODE})], NOW)
+    assert (found.session, found.denied, found.rejection) == (
+        "ses_1",
+        "error status 401: invalid x-api-key",
+        None,
+    )
+    data = {"message": "Too much", "statusCode": 429, "responseHeaders": {"retry-after": "120"}}
+    found = understand([json.dumps({"type": "error", "error": {"name": "APIError", "data": data}})], NOW)
+    assert found.rejection == Rejection(NOW + dt.timedelta(minutes=2), "error status 429: Too much")
+
+
+def test_given_a_program_that_tries_again_then_that_counts_only_until_it_gets_through() -> None:
+    retry = json.dumps(RETRY)
+    assert understand([retry, retry], NOW).denied == "error status 401: authentication_failed"
+    assert understand([retry, json.dumps({"type": "assistant", "message": {}})], NOW).denied is None
+
+
+def test_given_aider_that_gives_up_at_an_error_and_ends_with_0_then_that_is_known() -> None:
+    told = [
+        "I read about RateLimitError.",
+        BUSY,
+        "The API provider has rate limited you.",
+        "Retrying in 0.2 seconds...",
+    ]
+    found = understand([*told, BUSY], NOW)
+    assert found.broke_off == BUSY
+    assert found.rejection is not None
+    through = understand([*told, "Done.", "Tokens: 2.0k sent, 42 received."], NOW)
+    assert through.broke_off is None
+    denied = understand(["litellm.AuthenticationError: AuthenticationError: invalid x-api-key"], NOW)
+    assert denied.denied is not None
+    assert denied.rejection is None
+
+
+@pytest.mark.parametrize(
+    ("refused", "through"),
+    [
+        (json.dumps(RETRY), json.dumps({"type": "assistant", "message": {}})),
+        (STUCK, json.dumps({"type": "step_finish", "part": {}})),
+        (BUSY, "Tokens: 2.0k sent, 42 received."),
+        ("brownout, wait", "going on"),
+    ],
+)
+def test_given_a_program_that_waits_for_its_provider_in_its_slot_then_it_is_known_since_when(
+    refused: str, through: str
+) -> None:
+    holdup = Holdup(["brownout"])
+    holdup.add(["Error: no such file", "I think of 429 Too Many Requests"], 1.0, NOW)
+    assert holdup.held is None
+    holdup.add([refused], 5.0, NOW)
+    holdup.add(["Retrying in 16.0 seconds...", "", refused], 50.0, NOW)
+    assert holdup.held is not None
+    assert holdup.held.since == 5.0
+    holdup.add([through], 55.0, NOW)
+    assert holdup.held is None
+
+
+def waiting(bench: Bench, line: str) -> None:
+    bench.python(f"import time; print({line!r}, flush=True); time.sleep(60)", grace="1s")
+
+
+def test_given_a_limit_that_the_program_waits_out_then_its_slot_is_free_and_no_attempt_is_burnt(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("scheduler_defs.agents.working.watching.LOOK_EVERY", 0.1)
+    monkeypatch.setattr("scheduler_defs.agents.quotas.complaints.PATIENCE_SECONDS", 0.5)
+    waiting(bench, BUSY + " Try again in 2 hours")
+    id = add(bench.queue)
+    bench.run()
+    task = bench.queue.get(id)
+    assert (task.status, task.attempts) == (TaskStatus.IDLE, 0)
+    assert "it has tried again for" in comments(bench.queue, id)[-1]
+    with database.engine().connect() as connection:
+        until = store.pools(connection)["agent:vaela"].state.closed_until
+    assert until is not None
+    assert until - dt.datetime.now(dt.UTC) > dt.timedelta(minutes=110)
+
+
+def test_given_a_login_that_the_program_tries_again_then_the_agent_is_paused(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("scheduler_defs.agents.working.watching.LOOK_EVERY", 0.1)
+    monkeypatch.setattr("scheduler_defs.agents.quotas.complaints.PATIENCE_SECONDS", 0.5)
+    waiting(bench, json.dumps(RETRY))
+    id = add(bench.queue)
+    bench.run()
+    assert bench.queue.get(id).attempts == 0
+    with database.engine().connect() as connection:
+        state = agent_states.states(connection)["vaela"]
+    assert state.mode is AgentMode.PAUSED
+    assert "its login is refused: error status 401" in (state.reason or "")
+
+
+def test_given_a_program_that_ends_with_0_at_its_providers_refusal_then_the_task_is_not_done(
+    bench: Bench,
+) -> None:
+    bench.python(f"print({BUSY!r})")
+    id = add(bench.queue)
+    bench.run()
+    task = bench.queue.get(id)
+    assert (task.status, task.attempts) == (TaskStatus.IDLE, 0), comments(bench.queue, id)
+
+
 def test_given_rejections_without_a_time_then_the_pauses_grow_and_then_one_run_probes() -> None:
     state, now, pauses = PoolState(), NOW, list[dt.timedelta]()
     for _ in range(9):
@@ -151,6 +273,78 @@ def test_given_a_reset_that_was_told_then_it_stands_and_nonsense_does_not() -> N
     assert closed(state, Rejection(None, "busy"), NOW).closed_until == later
     far = closed(PoolState(), Rejection(NOW + dt.timedelta(days=400), "limit"), NOW)
     assert far.closed_until == NOW + FIRST_PAUSE
+
+
+def test_given_a_share_that_is_peoples_then_agents_rest_from_there_until_the_window_begins_anew() -> None:
+    resets = NOW + dt.timedelta(hours=3)
+    info = {"status": "allowed_warning", "utilization": 0.85, "resetsAt": resets.timestamp()}
+    event = {"type": "rate_limit_event", "rate_limit_info": {**info, "rateLimitType": "five_hour"}}
+    found = understand([json.dumps(event)], NOW)
+    assert found.rejection is None
+    assert found.window == Window(0.85, resets, "five_hour")
+    rest = left_to_people(found.window, 0.2, NOW)
+    assert rest is not None
+    assert rest.until == resets
+    assert rest.reason == "20% of the five_hour window are left to people, 85% are used"
+    assert left_to_people(found.window, 0.1, NOW) is None
+    assert left_to_people(found.window, 0.2, resets) is None
+    assert left_to_people(found.window, 0.0, NOW) is None
+
+
+@given(st.lists(st.tuples(st.integers(0, 300), st.integers(1, 50)), max_size=20), st.integers(1, 400))
+def test_given_counted_tokens_then_agents_rest_until_enough_of_them_are_older_than_the_window(
+    turns: list[tuple[int, int]], allowed: int
+) -> None:
+    length = dt.timedelta(minutes=300)
+    used = [(NOW - length + dt.timedelta(minutes=at), tokens) for at, tokens in sorted(turns)]
+    until = room_again(used, allowed, length)
+
+    def in_window(moment: dt.datetime) -> int:
+        return sum(tokens for began, tokens in used if began > moment - length)
+
+    if until is None:
+        assert sum(tokens for _, tokens in used) < allowed
+    else:
+        assert in_window(until) < allowed
+        assert in_window(until - dt.timedelta(seconds=1)) >= allowed
+
+
+def test_given_a_pool_whose_tokens_are_counted_then_nothing_starts_when_agents_have_had_their_share(
+    bench: Bench,
+) -> None:
+    bench.head["quotas"] = {"acme": {"reserve": "20%", "window": "5h", "tokens": 1000}}
+    usage = {"type": "turn.completed", "usage": {"input_tokens": 700, "output_tokens": 100}}
+    bench.python(f"print({json.dumps(usage)!r})", quota="acme")
+    first, second = add(bench.queue), add(bench.queue)
+    bench.run()
+    assert bench.queue.get(first).status is TaskStatus.COMPLETE
+    passed = bench.look()
+    assert placed(passed) == []
+    assert "quota acme closed until" in passed.agents
+    declared = bench.declarations
+    with database.engine().connect() as connection:
+        (state,) = store.states(
+            connection, declared.quotas, declared.agents, dt.datetime.now(dt.UTC)
+        ).values()
+    assert state.reason == "800 of 800 fresh tokens of its window are used"
+    assert bench.queue.get(second).status is TaskStatus.IDLE
+
+
+def test_given_a_program_that_says_how_full_its_window_is_then_the_rest_is_left_to_people(
+    bench: Bench,
+) -> None:
+    resets = dt.datetime.now(dt.UTC).replace(microsecond=0) + dt.timedelta(hours=2)
+    info = {"status": "allowed_warning", "utilization": 0.9, "resetsAt": resets.timestamp()}
+    bench.head["quotas"] = {"acme": {"reserve": "20%"}}
+    bench.python(
+        f"print({json.dumps({'type': 'rate_limit_event', 'rate_limit_info': info})!r})", quota="acme"
+    )
+    first, _ = add(bench.queue), add(bench.queue)
+    bench.run()
+    assert bench.queue.get(first).status is TaskStatus.COMPLETE
+    with database.engine().connect() as connection:
+        assert store.pools(connection)["acme"].state.closed_until == resets
+    assert placed(bench.look()) == []
 
 
 AGENTS = st.lists(

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from scheduler_defs.settings import PROJECT_ROOT
-from tests.real_agents.model_server import model_server
+from tests.real_agents.model_server import Served, model_server
+from tests.real_agents.scenarios import PROGRAMS_OF, possible
 from tests.standins.task_queues import (  # noqa: F401
     postgres_queue,
     queue_engine,
@@ -68,65 +71,68 @@ class RealAgent:
     bench: Bench
     repository: Repository
     mode_file: Path
+    server: Served
 
     def mode(self, text: str) -> None:
         """What the model does from now on."""
         self.mode_file.write_text(text)
 
     def declare(self, **fields: Any) -> None:
-        command, resume, env = COMMANDS[self.name]
-        program = str(PROGRAMS[self.name])
+        """The page's declaration, over the test's repository."""
+        entry = declared(self.name)
+        if "price" in fields:
+            self.bench.head["prices"] = {"fake": fields["price"]}
+            fields["price"] = "fake"
+        fields.setdefault("timeout", "3m")
         fields.setdefault("accept", [["test", "-e", "done.txt"]])
-        if resume:
-            fields["resume"] = [program, *resume]
+        if "resume" in entry:
+            fields["resume"] = entry["resume"]
         self.bench.declare(
-            [program, *command],
-            env=env,
-            timeout="2m",
+            entry["command"],
+            env=[*entry["env"], *ENVIRONMENT],
             workspace={"repository": str(self.repository.path)},
             **fields,
         )
 
 
-PROMPT = "Write done.txt. The task is in {run.task_file}."
-CLAUDE = ["--permission-mode", "acceptEdits", "--allowedTools", "Bash,Edit,Read,Write"]
-CLAUDE += ["--output-format", "stream-json", "--verbose"]
-COMMANDS = {
-    "claude": (
-        ["--print", PROMPT, *CLAUDE],
-        ["--print", "--resume", "{session.id}", "{answer.text}", *CLAUDE],
-        [
-            *("ANTHROPIC_BASE_URL", "ANTHROPIC_API_KEY", "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC"),
-            *("IS_SANDBOX", "DISABLE_AUTOUPDATER"),
-        ],
-    ),
-    "codex": (
-        ["exec", "--json", "--skip-git-repo-check", "--dangerously-bypass-approvals-and-sandbox", PROMPT],
-        [
-            *("exec", "resume", "--json", "--skip-git-repo-check"),
-            *("--dangerously-bypass-approvals-and-sandbox", "{session.id}", "{answer.text}"),
-        ],
-        ["OPENAI_API_KEY"],
-    ),
-    "opencode": (
-        ["run", "--format", "json", PROMPT],
-        ["run", "--format", "json", "--session", "{session.id}", "{answer.text}"],
-        ["OPENAI_API_KEY", "OPENCODE_DISABLE_AUTOUPDATE"],
-    ),
-    "aider": (
-        [
-            *("--yes-always", "--no-check-update", "--no-pretty", "--no-stream", "--no-auto-commits"),
-            *("--no-show-model-warnings", "--analytics-disable"),
-            *("--message-file", "{run.task_file}"),
-        ],
-        [],
-        ["OPENAI_API_BASE", "OPENAI_API_KEY", "AIDER_MODEL"],
-    ),
-}
-"""The command, how a session is gone on with (aider has none), and the variables it needs."""
+PAGES = {"claude": "claude-code", "codex": "codex", "opencode": "opencode", "aider": "aider"}
+ENVIRONMENT = [
+    *("ANTHROPIC_BASE_URL", "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "IS_SANDBOX", "DISABLE_AUTOUPDATER"),
+    *("OPENAI_API_BASE", "OPENCODE_DISABLE_AUTOUPDATE"),
+]
+"""Besides what the pages name: where the model server is, and that nothing is looked up elsewhere."""
+_SANDBOX, _NO_SANDBOX = ["--sandbox", "workspace-write"], "--dangerously-bypass-approvals-and-sandbox"
 
 
-@pytest.fixture(params=sorted(COMMANDS))
+def declared(name: str) -> dict[str, Any]:
+    """The agent as the program's page has it, with the program that is installed here."""
+    page = (PROJECT_ROOT / "docs" / "programs" / f"{PAGES[name]}.md").read_text()
+    (found,) = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
+    (entry,) = yaml.safe_load(found)["agents"].values()
+    for key in ("command", "resume"):
+        words = entry.get(key)
+        if words is None:
+            continue
+        assert words[0] == name
+        words[0] = str(PROGRAMS[name])
+        if name == "codex" and key == "resume":
+            words.insert(3, _NO_SANDBOX)
+        elif name == "codex":
+            at = words.index(_SANDBOX[0])
+            assert words[at : at + 2] == _SANDBOX
+            words[at : at + 2] = [_NO_SANDBOX]
+    return {key: entry[key] for key in ("command", "resume", "env") if key in entry}
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Each test names its scenario, and runs with the programs that it is possible with."""
+    if "real" in metafunc.fixturenames:
+        marker = metafunc.definition.get_closest_marker("scenario")
+        names = possible(marker.args[0]) if marker else PROGRAMS_OF
+        metafunc.parametrize("real", names, indirect=True)
+
+
+@pytest.fixture
 def real(
     request: pytest.FixtureRequest,
     bench: Bench,  # noqa: F811
@@ -135,15 +141,19 @@ def real(
 ) -> Iterator[RealAgent]:
     if not PROGRAMS[request.param].exists():
         pytest.skip(f"{request.param} is not installed in {INSTALLED}: make agents")
+    monkeypatch.setattr("scheduler_defs.agents.working.watching.LOOK_EVERY", 1.0)
+    monkeypatch.setattr("scheduler_defs.agents.quotas.complaints.PATIENCE_SECONDS", 8.0)
     home, mode = tmp_path / "home", tmp_path / "mode"
     (home / ".codex").mkdir(parents=True)
     mode.write_text("ok")
-    with model_server(mode) as address:
+    with model_server(mode) as server:
+        address = server.address
         (home / ".codex" / "config.toml").write_text(CODEX.format(address=address))
         settings = home / ".config" / "opencode"
         settings.mkdir(parents=True)
         OPENCODE["provider"]["local"]["options"]["baseURL"] = f"{address}/v1"
         (settings / "opencode.json").write_text(json.dumps(OPENCODE))
+        monkeypatch.delenv("CLAUDE_CODE_OAUTH_TOKEN", raising=False)
         for name, value in {
             "OPENAI_API_BASE": f"{address}/v1",
             "AIDER_MODEL": "openai/fake",
@@ -157,4 +167,4 @@ def real(
             "IS_SANDBOX": "1",
         }.items():
             monkeypatch.setenv(name, value)
-        yield RealAgent(request.param, bench, Repository(tmp_path / "app"), mode)
+        yield RealAgent(request.param, bench, Repository(tmp_path / "app"), mode, server)

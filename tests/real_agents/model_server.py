@@ -1,7 +1,8 @@
 """A model server on loopback for real coding agents: Anthropic's messages, OpenAI's responses and chat completions.
 
 What it does stands in a file that is read at each request, so that a command can change it in the middle of a run:
-`ok` (a tool call that writes done.txt, then "Done."), `text:WORDS`, `limit:SECONDS` (429 with the reset), `auth` (401).
+`ok` (a tool call that writes done.txt, then "Done."), `text:WORDS`, `ask` (a tool call that writes a question into the
+report), `limit:SECONDS` (429 with the reset), `overloaded` (529, 503), `auth` (401), `hang` (no answer).
 """
 
 from __future__ import annotations
@@ -11,39 +12,57 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 WRITE = "echo done > done.txt"
-TOOLS: tuple[tuple[str, dict[str, Any]], ...] = (
-    ("Write", {"file_path": "done.txt", "content": "done\n"}),
-    ("Bash", {"command": WRITE, "description": "write"}),
-    ("exec_command", {"cmd": WRITE}),
-    ("shell", {"command": ["sh", "-c", WRITE]}),
-    ("shell_command", {"command": WRITE}),
-    ("bash", {"command": WRITE, "description": "write"}),
-)
-"""Names that the programs give to what writes a file, and how it is called. The first that is offered is used."""
+QUESTION = "Which schema?"
+ASK = f"""echo '{{"status": "needs_input", "question": "{QUESTION}"}}' > "$SIGNALBOX_REPORT_FILE\""""
+_NEVER_SECONDS = 600
+
+
+def tools(command: str) -> tuple[tuple[str, dict[str, Any]], ...]:
+    """Names that the programs give to what runs a command, and how it is called. The first offered is used."""
+    return (
+        ("Bash", {"command": command, "description": "write"}),
+        ("exec_command", {"cmd": command}),
+        ("shell", {"command": ["sh", "-c", command]}),
+        ("shell_command", {"command": command}),
+        ("bash", {"command": command, "description": "write"}),
+    )
+
+
 WHOLE = "done.txt\n```\ndone\n```\n"
 """A file as whoever offers no tools (aider) takes it from a text."""
 FRESH, CACHED, OUT = 1200, 800, 42
 
 
+@dataclass(frozen=True)
+class Served:
+    """A server: its address, and whether it has been asked what it does not answer."""
+
+    address: str
+    asked: threading.Event
+
+
 @contextmanager
-def model_server(mode: Path) -> Iterator[str]:
-    """The server's address until the end of the block. `mode`: the file that says what it does."""
+def model_server(mode: Path) -> Iterator[Served]:
+    """A server until the end of the block. `mode`: the file that says what it does."""
 
     class Handler(_Handler):
         mode_file = mode
+        asked, over = threading.Event(), threading.Event()
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:
-        yield f"http://127.0.0.1:{server.server_address[1]}"
+        yield Served(f"http://127.0.0.1:{server.server_address[1]}", Handler.asked)
     finally:
+        Handler.over.set()
         server.shutdown()
         server.server_close()
         thread.join()
@@ -52,6 +71,8 @@ def model_server(mode: Path) -> Iterator[str]:
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     mode_file: Path
+    asked: threading.Event
+    over: threading.Event
 
     def log_message(self, format: str, *args: Any) -> None:
         pass
@@ -69,11 +90,18 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(200, {"input_tokens": 10})
         elif mode.startswith("limit:"):
             self._refuse(kind, float(mode[6:]))
+        elif mode == "overloaded":
+            error = {"type": "overloaded_error", "message": "Overloaded"}
+            self._answer(529 if kind == "messages" else 503, {"type": "error", "error": error})
+        elif mode == "hang":
+            self.asked.set()
+            self.over.wait(_NEVER_SECONDS)
+            self.close_connection = True
         elif mode == "auth":
             error = {"type": "authentication_error", "message": "invalid x-api-key"}
             self._answer(401, {"type": "error", "error": error})
         else:
-            call = None if mode.startswith("text:") else _call(asked)
+            call = None if mode.startswith("text:") else _call(asked, ASK if mode == "ask" else WRITE)
             text = mode[5:] if mode.startswith("text:") else "Done." if asked.get("tools") else WHOLE
             if kind == "completions":
                 self._complete(text, call, stream=bool(asked.get("stream")))
@@ -146,13 +174,20 @@ class _Handler(BaseHTTPRequestHandler):
         self.close_connection = True
 
 
-def _call(asked: dict[str, Any]) -> tuple[str, dict[str, Any]] | None:
-    """A tool call that writes the file; None when that was done, or no tool can do it."""
-    said = json.dumps(asked.get("messages") or asked.get("input") or "")
-    if any(each in said for each in ('"tool_result"', '"function_call_output"', '"role": "tool"')):
+def _call(asked: dict[str, Any], command: str) -> tuple[str, dict[str, Any]] | None:
+    """A tool call that runs the command; None when that was done, or no tool can do it."""
+    calls = [_called(each) for each in asked.get("messages") or asked.get("input") or []]
+    if any(command.split(">")[0].strip() in each for each in calls):
         return None
     offered = {tool.get("name") or tool.get("function", {}).get("name") for tool in asked.get("tools") or []}
-    return next((tool for tool in TOOLS if tool[0] in offered), None)
+    return next((tool for tool in tools(command) if tool[0] in offered), None)
+
+
+def _called(message: Any) -> str:
+    """What the model has called in a message, as one text."""
+    if not isinstance(message, dict) or message.get("role") in ("user", "system", "developer"):
+        return ""
+    return json.dumps(message).replace("\\", "")
 
 
 def _messages(text: str, call: tuple[str, dict[str, Any]] | None) -> list[dict[str, Any]]:

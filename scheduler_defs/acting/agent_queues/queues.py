@@ -12,6 +12,7 @@ from scheduler_defs.agents.pool import assignments
 from scheduler_defs.agents.pool.flow import HOUR, Flow, estimates, flows
 from scheduler_defs.agents.pool.views import quota_of
 from scheduler_defs.agents.quotas.store import Pool, pools
+from scheduler_defs.agents.quotas.store import states as pool_states
 from scheduler_defs.agents.task_queue.models import QueueCounts
 
 
@@ -77,6 +78,7 @@ def pool_objects(place: Place) -> list[dict[str, Any]]:
     now = dt.datetime.now(dt.UTC)
     with transaction(place.engine) as connection:
         known = pools(connection)
+        states = pool_states(connection, place.declarations.quotas, place.declarations.agents, now)
         loads = assignments.loads(assignments.live(connection, place.task_queue.backend))
     agents: dict[str, list[str]] = {name: [] for name in place.declarations.quotas}
     for agent in place.declarations.agents.values():
@@ -85,7 +87,7 @@ def pool_objects(place: Place) -> list[dict[str, Any]]:
     for name, members in agents.items():
         stored = known.get(name, Pool(PoolState()))
         active = sum(loads.get(member, 0) for member in members)
-        seen = view(name, stored.state, active, now)
+        seen = view(name, states.get(name, PoolState()), active, now)
         state = "open" if seen.left is None else "closed" if seen.until else "probing"
         rows.append(
             {

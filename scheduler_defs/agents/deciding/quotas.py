@@ -7,6 +7,7 @@ When it does not, the pool stays closed for a growing time, and then one run pro
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 FIRST_PAUSE = dt.timedelta(minutes=1)
@@ -21,6 +22,40 @@ class Rejection:
 
     until: dt.datetime | None
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """What a program says of its account's window: the share that is used, and when it begins anew."""
+
+    used: float
+    resets: dt.datetime
+    name: str = ""
+
+
+def left_to_people(window: Window, reserve: float, now: dt.datetime) -> Rejection | None:
+    """Why agents rest although their provider would take their work: the rest of the window is people's."""
+    if not reserve or window.used < 1 - reserve or window.resets <= now:
+        return None
+    named = f"{window.name} window" if window.name else "window"
+    return Rejection(
+        window.resets, f"{reserve:.0%} of the {named} are left to people, {window.used:.0%} are used"
+    )
+
+
+def room_again(
+    used: Sequence[tuple[dt.datetime, int]], allowed: float, length: dt.timedelta
+) -> dt.datetime | None:
+    """When less than `allowed` has been used in a window of that length; None: now.
+
+    `used`: what began when, the oldest first, all of it within the window.
+    """
+    total, when = sum(tokens for _, tokens in used), None
+    for began, tokens in used:
+        if total < allowed:
+            break
+        total, when = total - tokens, began + length
+    return when
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,7 +47,7 @@ class Standing:
     ) -> Standing:
         """As things stand at `now`, with `live` as the assignments that count."""
         kept = tuple(live)
-        quotas = {name: pool.state for name, pool in quota_pools.pools(connection).items()}
+        quotas = quota_pools.states(connection, declarations.quotas, declarations.agents, now)
         reached = budgets_of(declarations).closed(connection, now)
         counted = {each.task_id for each in kept}
         paths = [

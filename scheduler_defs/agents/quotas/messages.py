@@ -1,9 +1,9 @@
 """What providers and the known CLIs say when they refuse work: whether, and until when. Pure.
 
-The shapes were recorded from Claude Code 2.1, Codex 0.171 and aider 0.86: `rate_limit_event` with `resetsAt`,
-`...limit reached|EPOCH`, `resets 12:17am (UTC)`, `Try again at 12:17 AM`, `Try again at Nov 29th, 2026 12:00
-AM`, `Try again in 2 hours 10 minutes`, `429`, `529`, `Retry-After: 120`. Others are declared as patterns of a
-pool.
+The shapes were recorded from Claude Code 2.1, Codex 0.171, OpenCode 1.18 and aider 0.86: `rate_limit_event`
+with `resetsAt`, `...limit reached|EPOCH`, `resets 12:17am (UTC)`, `Try again at 12:17 AM`, `Try again at Nov
+29th, 2026 12:00 AM`, `Try again in 2 hours 10 minutes`, `429`, `503`, `529`, `Retry-After: 120`. Others are
+declared as patterns of a pool.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ _REFUSED = re.compile(
     r"|\b(?:limit reached\|\d{9,13})"
     r"|RateLimitError|rate_limit_error|rate.?limited|too many requests|insufficient_quota|quota exceeded"
     r"|overloaded_error|\bOverloaded\b"
-    r"|(?:status|error|rejected|http)[^\n]{0,20}?\(?\b(?:429|529)\b"
-    r"|\b(?:429|529)\b[^\n]{0,20}?(?:too many|overloaded)"
+    r"|(?:status|error|rejected|http)[^\n]{0,20}?\(?\b(?:429|503|529)\b"
+    r"|\b(?:429|503|529)\b[^\n]{0,20}?(?:too many|overloaded|unavailable)|ServiceUnavailableError"
 )
 _EPOCH = re.compile(r"limit reached\|(\d{9,13})")
 _AFTER = re.compile(r"(?i)retry[-_ ]after[\"\s:=]+(\d{1,7})(?:\s*(?:s|seconds)?)\b")
@@ -46,6 +46,7 @@ _UNITS = {"d": "days", "h": "hours", "m": "minutes", "s": "seconds"}
 _DENIED = re.compile(
     r"(?i)\b401\b[^\n]{0,20}unauthori[sz]ed|invalid (?:x-)?api[- ]?key|incorrect api key|authentication_error"
     r"|invalid authentication|please run /login|not logged in|oauth token (?:has )?expired"
+    r"|authentication_failed|AuthenticationError|error status 401\b"
 )
 
 
@@ -55,19 +56,19 @@ def rejection(lines: Sequence[str], now: dt.datetime, patterns: Iterable[str] = 
     `now` is aware; times of day without a zone are of its zone. `patterns` are those of the pool, in RE2's
     syntax: a group `epoch`, `seconds` or `until` (ISO 8601, or a time of day) says when it ends.
     """
-    own = _own(lines, now, patterns)
+    own = by_pattern(lines, now, patterns)
     if own is not None:
         return own
     for number in range(len(lines) - 1, -1, -1):
         if _REFUSED.search(lines[number]):
             around = " ".join(lines[number : number + 3])
-            return Rejection(reset(around, now), _short(lines[number]))
+            return Rejection(reset(around, now), short(lines[number]))
     return None
 
 
 def denied(lines: Sequence[str]) -> str | None:
     """The line in which the provider refuses the agent's key or login, which no other attempt mends."""
-    return next((_short(line) for line in reversed(lines) if _DENIED.search(line)), None)
+    return next((short(line) for line in reversed(lines) if _DENIED.search(line)), None)
 
 
 def reset(text: str, now: dt.datetime) -> dt.datetime | None:
@@ -94,12 +95,13 @@ def of_epoch(number: int) -> dt.datetime | None:
         return None
 
 
-def _own(lines: Sequence[str], now: dt.datetime, patterns: Iterable[str]) -> Rejection | None:
+def by_pattern(lines: Sequence[str], now: dt.datetime, patterns: Iterable[str]) -> Rejection | None:
+    """The same by the pool's own patterns only."""
     for pattern in patterns:
         for line in reversed(lines):
             named = groups_found(pattern, line)
             if named is not None:
-                return Rejection(_end(named, line, now), _short(line))
+                return Rejection(_end(named, line, now), short(line))
     return None
 
 
@@ -165,6 +167,7 @@ def _clock(match: re.Match[str], now: dt.datetime) -> dt.datetime | None:
     return found if found > now else found + dt.timedelta(days=1)
 
 
-def _short(line: str) -> str:
+def short(line: str) -> str:
+    """The line as a reason: in one line, of bearable length."""
     text = " ".join(line.split())
     return text if len(text) <= _LONGEST_REASON else text[:_LONGEST_REASON] + "…"

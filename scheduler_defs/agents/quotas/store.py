@@ -10,8 +10,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from scheduler_defs.agents.deciding.quotas import PoolState, Rejection, closed, opened
+from scheduler_defs.agents.deciding.quotas import PoolState, Rejection, closed, opened, room_again
 from scheduler_defs.database.named_sql import NamedSql
+from scheduler_defs.declarations.models.declared import Agent, Quota
 
 statement = NamedSql(Path(__file__).parent / "sql")
 
@@ -28,6 +29,38 @@ class Pool:
 def pools(connection: sa.Connection) -> Mapping[str, Pool]:
     """All that were ever closed."""
     return {row.pool: _of(row) for row in connection.execute(statement("pools"))}
+
+
+def _counted(
+    connection: sa.Connection, quotas: Mapping[str, Quota], agents: Mapping[str, Agent], now: dt.datetime
+) -> dict[str, PoolState]:
+    """The pools whose window has no tokens left for agents, and when it has again."""
+    found: dict[str, PoolState] = {}
+    for name, quota in quotas.items():
+        if quota.tokens is None or quota.window is None:
+            continue
+        members = [agent.name for agent in agents.values() if agent.quota == name]
+        rows = connection.execute(statement("window"), {"agents": members, "since": now - quota.window})
+        used = [(row.began_at, row.tokens) for row in rows]
+        allowed = quota.tokens * (1 - quota.reserve)
+        if (until := room_again(used, allowed, quota.window)) is not None:
+            total = sum(tokens for _, tokens in used)
+            found[name] = PoolState(
+                until, f"{total:,} of {round(allowed):,} fresh tokens of its window are used"
+            )
+    return found
+
+
+def states(
+    connection: sa.Connection, quotas: Mapping[str, Quota], agents: Mapping[str, Agent], now: dt.datetime
+) -> dict[str, PoolState]:
+    """How the pools stand: closed by their provider or by people, or because agents have had their share."""
+    found = {name: pool.state for name, pool in pools(connection).items()}
+    for name, state in _counted(connection, quotas, agents, now).items():
+        known = found.get(name, PoolState()).closed_until
+        if known is None or state.closed_until is None or known < state.closed_until:
+            found[name] = state
+    return found
 
 
 def close(

@@ -92,6 +92,7 @@ def _prepare(context: dg.OpExecutionContext, config: AgentTaskConfig, place: Set
         request=request,
         clock=context.resources.clock.now,
         budgets=budgets_of(declarations),
+        quota=declarations.quotas.get(agent.quota or ""),
     )
 
 

@@ -133,10 +133,12 @@ def run_command(
 
 def after_stop(ended: Ended, stop: Stop) -> Ended:
     """The ending of work that was stopped."""
+    rejection = ended.printed.rejection
     return replace(
         ended,
         ending=stop.ending,
         detail=stop.detail,
+        not_before=rejection.until if rejection and stop.ending is Ending.RATE_LIMITED else ended.not_before,
         question=stop.question,
         question_key=stop.key,
         question_details=stop.details,
@@ -172,8 +174,13 @@ def _outcome(command: Guarded, follow: Callable[[], None]) -> Outcome:
 def judged(ended: Ended, report: AgentReport, printed: Transcript) -> Ended:
     """The ending with what the program has printed: a failure may be its provider's, and not the task's."""
     ended = replace(ended, printed=printed, question=report.question, not_before=report.not_before)
-    if report.status is not None or ended.ending in (Ending.SUCCESS, Ending.CANCELED, Ending.WORKER_LOST):
+    if report.status is not None or ended.ending in (Ending.CANCELED, Ending.WORKER_LOST):
         return ended
+    if ended.ending is Ending.SUCCESS:
+        if printed.broke_off is None:
+            return ended
+        said = f"it gave up at its provider's error: {printed.broke_off} ({ended.detail})"
+        ended = replace(ended, ending=Ending.ERROR, detail=said)
     if printed.rejection is not None:
         return replace(
             ended,

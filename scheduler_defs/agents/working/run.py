@@ -19,7 +19,7 @@ import sqlalchemy as sa
 from scheduler_defs.agents.deciding import AgentMode, Ending, TaskStatus
 from scheduler_defs.agents.deciding.claiming import ClaimRequest
 from scheduler_defs.agents.deciding.matching.eligibility import agent_state
-from scheduler_defs.agents.deciding.quotas import Rejection
+from scheduler_defs.agents.deciding.quotas import Rejection, left_to_people
 from scheduler_defs.agents.landing import landings
 from scheduler_defs.agents.landing.landings import NewLanding
 from scheduler_defs.agents.pool import agent_states, assignments
@@ -40,7 +40,7 @@ from scheduler_defs.agents.usage.budgets import Budgets
 from scheduler_defs.agents.working.ended import Ended
 from scheduler_defs.agents.working.history import History, of_task
 from scheduler_defs.agents.working.turns import Turns
-from scheduler_defs.declarations.models.declared import Agent
+from scheduler_defs.declarations.models.declared import Agent, Quota
 from scheduler_defs.errors import SignalboxError
 from scheduler_defs.execution.guard.starting import NotStartedError
 from scheduler_defs.execution.storage.pool import patiently
@@ -70,6 +70,8 @@ class AgentRun:
     request: ClaimRequest
     clock: Clock
     budgets: Budgets
+    quota: Quota | None = None
+    """The pool that it draws on, where that is declared."""
 
     def claim(self, log: Any) -> Task | None:
         """The task, now ours; None when the run is not needed any more.
@@ -95,9 +97,11 @@ class AgentRun:
         """Note that the run has begun; or why it is not to."""
         now = self.clock()
         known = agent_states.states(connection).get(self.agent.name, AgentState())
-        pool = quota_pools.pools(connection).get(quota_of(self.agent))
+        own = quota_of(self.agent)
+        quotas = {} if self.quota is None else {own: self.quota}
+        pool = quota_pools.states(connection, quotas, self.budgets.agents, now).get(own)
         over = self.budgets.closed(connection, now).get((self.agent.name, self.request.queue), "")
-        agent = agent_view(self.agent, load=0, state=known, now=now, quota=pool and pool.state, budget=over)
+        agent = agent_view(self.agent, load=0, state=known, now=now, quota=pool, budget=over)
         if not agent.takes_work(now) and assignments.has_begun(connection, self.run_key) is False:
             assignments.end(connection, self.run_key, AssignmentEnding.WITHDRAWN, now)
             return f"{self.agent.name} takes no work now: {agent_state(agent, 0, now)}"
@@ -160,6 +164,9 @@ class AgentRun:
             case _:
                 agent_states.note_start(connection, name, failed=_failed_to_start(ended), now=now)
                 quota_pools.reopen(connection, pool, now - dt.timedelta(seconds=ended.seconds))
+        window, reserve = ended.printed.window, self.quota.reserve if self.quota else 0.0
+        if window is not None and (rest := left_to_people(window, reserve, now)) is not None:
+            quota_pools.close(connection, pool, rest, run_id=self.request.run_id, now=now)
 
     def _ask(self, connection: sa.Connection, ended: Ended) -> None:
         subject = inbox.task_subject(self.task_queue.backend, self.task_id)

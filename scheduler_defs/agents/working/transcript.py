@@ -13,8 +13,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from scheduler_defs.agents.deciding.quotas import Rejection
+from scheduler_defs.agents.deciding.quotas import Rejection, Window
 from scheduler_defs.agents.quotas import messages
+from scheduler_defs.agents.quotas.complaints import BREAK_OFF, GOT_THROUGH, complaints, is_progress, is_retry
 from scheduler_defs.agents.usage.tally import Tally, Used, document_of
 
 
@@ -23,7 +24,8 @@ class Transcript:
     """What is known of a run from what its program printed. Counts only: no prompts, no answers.
 
     `tokens` are fresh ones in and out, `output` those of them that came out, `cached` those read from a
-    cache, None where nothing was told.
+    cache, None where nothing was told. `broke_off`: the provider's error at which it gave up, whatever its
+    exit code says. `window`: of the account, as it stands.
     """
 
     session: str | None = None
@@ -35,6 +37,8 @@ class Transcript:
     turns: int | None = None
     cost_usd: float | None = None
     output: int | None = None
+    broke_off: str | None = None
+    window: Window | None = None
 
 
 def together(turns: Sequence[Transcript]) -> Transcript:
@@ -58,18 +62,28 @@ def understand(
     """
     session = cli = None
     refusal: Rejection | None = None
-    texts: list[str] = []
+    window: Window | None = None
+    texts, retrying, broken = list[str](), list[str](), list[str]()
     for line in lines:
         document = document_of(line)
         if document is None:
             texts.append(line)
+            if GOT_THROUGH.search(line):
+                broken.clear()
+            elif broken or BREAK_OFF.match(line):
+                broken.append(line)
             continue
         for key, name in (("session_id", "claude"), ("thread_id", "codex"), ("sessionID", "opencode")):
             if isinstance(document.get(key), str):
                 session, cli = str(document[key]), name
         if document.get("type") == "rate_limit_event":
             refusal = _event(document) or refusal
-        texts += _complaints(document)
+            window = _window(document) or window
+        if is_progress(document):
+            retrying.clear()
+        # What it tries again is a complaint only as long as it has not got through.
+        (retrying if is_retry(document) else texts).extend(complaints(document))
+    texts = broken or [*texts, *retrying]
     if used is None:
         tally = Tally()
         tally.add(lines)
@@ -78,7 +92,10 @@ def understand(
     if refusal is None or (found is not None and found.until is not None and refusal.until is None):
         refusal = found or refusal
     counts = (used.tokens, used.cached, used.turns, used.cost_usd, used.output)
-    return Transcript(session, cli, refusal, messages.denied(texts), *counts)
+    denied = messages.denied(texts)
+    return Transcript(
+        session, cli, refusal, denied, *counts, messages.short(broken[0]) if broken else None, window
+    )
 
 
 def _event(document: Mapping[str, Any]) -> Rejection | None:
@@ -91,16 +108,13 @@ def _event(document: Mapping[str, Any]) -> Rejection | None:
     return Rejection(until, f"{info.get('rateLimitType', 'usage')} limit reached")
 
 
-def _complaints(document: Mapping[str, Any]) -> list[str]:
-    """The texts of a line that says what went wrong. What the model or the task says is not looked at."""
-    kind = str(document.get("type", ""))
-    found: list[str] = []
-    if kind == "result" and document.get("is_error"):
-        if (status := document.get("api_error_status")) is not None:
-            found.append(f"error status {status}")
-        found.append(str(document.get("result", "")))
-    if kind in ("error", "turn.failed", "api_error"):
-        error = document.get("error")
-        message = error.get("message") if isinstance(error, Mapping) else error
-        found.append(str(message or document.get("message", "")))
-    return [text for text in found if text]
+def _window(document: Mapping[str, Any]) -> Window | None:
+    """How much of a subscription's window is used, where Claude Code says so."""
+    info = document.get("rate_limit_info")
+    if not isinstance(info, Mapping):
+        return None
+    used, resets = info.get("utilization"), info.get("resetsAt")
+    if not isinstance(used, int | float) or not isinstance(resets, int | float):
+        return None
+    until = messages.of_epoch(int(resets))
+    return None if until is None else Window(float(used), until, str(info.get("rateLimitType", "")))

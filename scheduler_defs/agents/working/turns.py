@@ -188,6 +188,7 @@ class Turns:
             self.agent,
             folder=folder_of(self.agent, self.home, desk),
             not_in=() if desk else (place.state, place.artifacts),
+            patterns=self.patterns,
             warn=self.context.log.warning,
         )
 

@@ -1,4 +1,5 @@
-"""What watches a turn while it goes on: what it has used, and whether it gives signs of life.
+"""What watches a turn while it goes on: what it has used, whether it gives signs of life, or waits for its
+provider in a slot that somebody else could use.
 
 Every few seconds that is noted in Postgres, where budgets are counted and people can see it.
 """
@@ -20,6 +21,7 @@ from sqlalchemy.exc import OperationalError
 
 from scheduler_defs.agents.deciding import Ending
 from scheduler_defs.agents.deciding.idling import Signs, Watching, is_idle, prompt
+from scheduler_defs.agents.quotas import complaints, messages
 from scheduler_defs.agents.usage import budgets, records
 from scheduler_defs.agents.usage.budgets import Budgets, Counted
 from scheduler_defs.agents.usage.records import TurnOf
@@ -68,6 +70,7 @@ class Watch:
         *,
         folder: Path,
         not_in: Sequence[Path] = (),
+        patterns: Sequence[str] = (),
         warn: Callable[[str], object],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -75,7 +78,7 @@ class Watch:
         self._folder, self._not_in, self._warn, self._clock = folder, not_in, warn, clock
         self._began = self._looked = clock()
         self._tally = Tally()
-        self._line = ""
+        self._holdup = complaints.Holdup(patterns)
         self._watching: Watching | None = None
         self._quiet: tuple[dt.datetime, str] | None = None
         self._covered = held.covers(turn.agent, turn.queue)
@@ -83,10 +86,14 @@ class Watch:
     def look(self, output: CommandOutput, command: Guarded) -> Stop | None:
         """Look, if the last look was a while ago; why the turn is to end now."""
         now = self._clock()
-        if now - self._looked < LOOK_EVERY or not (self._covered or self._agent.idle_after):
+        if now - self._looked < LOOK_EVERY:
             return None
         self._looked = now
         self._read(output, last=False)
+        if (held := self._held_up(now)) is not None:
+            return held
+        if not (self._covered or self._agent.idle_after):
+            return None
         idle = self._idle(output, command, now) if self._agent.idle_after and tree.can_look() else None
         reached = self._note(over=False)
         if reached is not None and reached.budget.when_reached == "stop":
@@ -105,6 +112,17 @@ class Watch:
     def _read(self, output: CommandOutput, *, last: bool) -> None:
         while lines := output.fresh(last=last):
             self._tally.add(lines)
+            self._holdup.add(lines, self._clock(), dt.datetime.now().astimezone())
+
+    def _held_up(self, now: float) -> Stop | None:
+        """Why a turn ends that does nothing but ask its provider again."""
+        held = self._holdup.held
+        if held is None or now - held.since < complaints.PATIENCE_SECONDS:
+            return None
+        denied, waited = messages.denied(held.texts), f"it has tried again for {now - held.since:.0f} s"
+        if denied is not None:
+            return Stop(Ending.UNREADY, f"its login is refused: {denied} ({waited})")
+        return Stop(Ending.RATE_LIMITED, f"{messages.short(held.texts[0])} ({waited})")
 
     def _note(self, *, over: bool) -> Counted | None:
         use = records.use_of(self._tally.total(), self._agent.price, self._clock() - self._began)

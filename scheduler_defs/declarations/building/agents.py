@@ -53,6 +53,9 @@ def build_quota(entry: Entry) -> Quota | None:
         name=entry.name,
         source=entry.position,
         patterns=tuple(written.patterns or ()),
+        reserve=int((written.reserve or "0%").removesuffix("%")) / 100,
+        window=written.window,
+        tokens=written.tokens,
         description=written.description,
     )
 

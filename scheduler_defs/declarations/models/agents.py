@@ -107,6 +107,11 @@ class Quota(Model):
     source: Position
     patterns: tuple[str, ...] = ()
     """RE2, besides the messages of the known CLIs. A group `epoch`, `seconds`, `until` says when it ends."""
+    reserve: float = 0.0
+    """The share of each window that is left to people."""
+    window: dt.timedelta | None = None
+    tokens: int | None = None
+    """Fresh tokens that a window holds; None: nobody counts them here."""
     description: str | None = None
 
 

@@ -148,13 +148,28 @@ class AgentEntry(Written):
     """Shown in the UI."""
 
 
+Count = Annotated[int, Field(ge=1, le=10**15)]
+
+
 class QuotaEntry(Written):
     """A pool of agents that draw on one account: when its provider refuses work, all of them rest."""
 
     patterns: Texts | None = None
     """Regular expressions (RE2) of refusals; a group `epoch`, `seconds` or `until` says when they end."""
+    reserve: Annotated[str, Field(pattern=r"^[0-9]{1,2}%$")] | None = None
+    """What is left to people of each window: 20%."""
+    window: PositiveDuration | None = None
+    """How long a window of the account is, where its tokens are counted here: 5h."""
+    tokens: Count | None = None
+    """Fresh tokens that a window holds; absent: counted is what the program says of its subscription."""
     description: Text | None = None
     """Shown to people."""
+
+    @model_validator(mode="after")
+    def counts_a_window(self) -> QuotaEntry:
+        if self.tokens is not None and self.window is None:
+            raise wrong("tokens needs window: how long it takes until they are there again")
+        return self
 
 
 class PriceEntry(Written):
@@ -166,9 +181,6 @@ class PriceEntry(Written):
     """Those that come out."""
     cached: Annotated[float, Field(ge=0, le=100_000)] = 0.0
     """Those read from a cache."""
-
-
-Count = Annotated[int, Field(ge=1, le=10**15)]
 
 
 class BudgetEntry(Written):

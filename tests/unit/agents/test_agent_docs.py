@@ -18,11 +18,14 @@ from scheduler_defs.cli.main import COMMANDS, build
 from scheduler_defs.declarations import load
 from scheduler_defs.declarations.models.declared import Agent
 from scheduler_defs.settings import PROJECT_ROOT
+from tests.real_agents import test_real_agents, test_refusals
+from tests.real_agents.scenarios import SCENARIOS, table
 from tests.unit.agents.bench import Bench
 from tests.unit.task_queue.asking import add
 
 AGENTS = (PROJECT_ROOT / "docs" / "agents.md").read_text()
 MIGRATING = (PROJECT_ROOT / "docs" / "migrating-from-tinyscheduler.md").read_text()
+PROGRAMS = PROJECT_ROOT / "docs" / "programs"
 GUIDE = (
     "Daily operations",
     "Queue monitoring",
@@ -36,10 +39,12 @@ GUIDE = (
 
 
 def documented(folder: Path) -> Iterator[Agent]:
-    """The agents of the page's examples. Fails for one with a fault."""
+    """The agents of the pages' examples. Fails for one with a fault."""
     (folder / "recipes").mkdir()
     (folder / "recipes" / "build.yaml").write_text("")
-    for number, example in enumerate(re.findall(r"```yaml\n(.*?)```", AGENTS, re.DOTALL)):
+    pages = [AGENTS, *(page.read_text() for page in sorted(PROGRAMS.glob("*.md")))]
+    examples = [each for page in pages for each in re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)]
+    for number, example in enumerate(examples):
         config = folder / f"config{number}"
         config.mkdir()
         (config / "agents.yaml").write_text(example)
@@ -74,6 +79,19 @@ def test_given_the_documented_agents_when_they_run_then_every_placeholder_stands
     id = add(bench.queue)
     assert bench.run().status is dg.DagsterRunStatus.SUCCESS
     assert bench.queue.get(id).status is TaskStatus.COMPLETE
+
+
+def test_given_the_page_of_programs_then_its_table_is_what_the_real_ones_are_taken_through() -> None:
+    assert table() in (PROGRAMS / "README.md").read_text()
+    tested = {
+        mark.args[0]
+        for module in (test_real_agents, test_refusals)
+        for name, test in vars(module).items()
+        if name.startswith("test_")
+        for mark in getattr(test, "pytestmark", ())
+        if mark.name == "scenario"
+    }
+    assert tested == set(SCENARIOS)
 
 
 def test_given_the_guides_sections_then_each_has_a_table_of_commands() -> None:

@@ -14,3 +14,10 @@ UPDATE signalbox.quota_pools
 SET closed_until = :closed_until, closed_at = :closed_at, reason = :reason, rejections = :rejections,
     run_id = :run_id, changed_at = now()
 WHERE pool = :pool
+
+-- name: window
+-- What these agents have used since then, the oldest first.
+SELECT began_at, tokens
+FROM signalbox.agent_turns
+WHERE agent = ANY (CAST(:agents AS text[])) AND began_at > :since AND tokens > 0
+ORDER BY began_at
