@@ -7,7 +7,7 @@ import gc
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -68,10 +68,13 @@ def forecast(
 
         zone = timezone or dt.datetime.now().astimezone().tzname() or "local time"
         _write(html, page(course, basis=basis, zone=zone))
-    elif as_json:
-        print_json({**document(course), "basis": basis})
+        return
+    tasks = {} if offline else _tasks(begin, end, assumed, place)
+    if as_json:
+        print_json({**document(course), "basis": basis, **tasks})
     else:
         _print(course, basis)
+        _print_tasks(tasks)
 
 
 def _known(declarations: Declarations) -> tuple[Known, str]:
@@ -97,6 +100,25 @@ def _known(declarations: Declarations) -> tuple[Known, str]:
         known,
         "Durations are medians of the history, where there is one; switches, pauses, slots as they are.",
     )
+
+
+def _tasks(
+    begin: dt.datetime, end: dt.datetime, assumed: dt.timedelta, zone: dt.tzinfo | None
+) -> dict[str, Any]:
+    """The agent queues' part, from now on: nothing, where that is outside the window or nobody answers."""
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from scheduler_defs.acting.agent_queues.backlog import backlog_objects
+    from scheduler_defs.cli.agents.opening import open_place
+
+    now = dt.datetime.now(dt.UTC)
+    if settings.settings().postgres_url is None or not begin <= now < end:
+        return {}
+    try:
+        return backlog_objects(open_place(), now=now, until=end, assumed=assumed, zone=zone)
+    except (SignalboxError, SQLAlchemyError) as error:
+        say(f"signalbox: agent tasks are left out: {str(error).splitlines()[0]}")
+        return {}
 
 
 def _switches(declarations: Declarations) -> dict[str, bool]:
@@ -166,6 +188,19 @@ def _print(course: Course, basis: str) -> None:
         say(f"\n{len(course.forecast.runs)} runs, at most {peak} at once, first at {course.iso(peak_at)}")
     for name, why in course.plan.left_out.items():
         say(f"not in the forecast: {name}: {why}")
+
+
+def _print_tasks(tasks: dict[str, Any]) -> None:
+    rows = [each for each in tasks.get("queues", []) if each["waiting"] or each["working"]]
+    if not rows:
+        return
+    sys.stdout.write("\n")
+    columns = ("QUEUE", "WORKING", "WAITING", "NOT STARTED", "DONE BY")
+    print_table(
+        columns,
+        [(r["queue"], r["working"], r["waiting"], r["unstarted"] or None, r["done_by"]) for r in rows],
+        empty="",
+    )
 
 
 def _length(seconds: float) -> str:

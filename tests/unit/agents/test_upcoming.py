@@ -7,6 +7,8 @@ import datetime as dt
 import pytest
 import sqlalchemy as sa
 
+from scheduler_defs.acting.agent_queues.backlog import backlog_objects
+from scheduler_defs.acting.place import Place
 from scheduler_defs.agents.deciding import AgentMode
 from scheduler_defs.agents.pool import agent_states
 from scheduler_defs.agents.pool.upcoming import NextOf, Upcoming, upcoming
@@ -92,3 +94,30 @@ def test_given_tasks_that_free_others_or_are_due_then_the_reason_says_so(
     assert because[old] == ("has waited for 1d 2h: oldest first",)
     assert because[due][0].startswith("due ")
     assert because[first][:2] == ("frees 1", "priority 0")
+
+
+def test_given_done_tasks_then_the_forecast_says_by_when_what_waits_is_done(yard: Yard) -> None:
+    with yard.engine.begin() as connection:
+        for number in range(6):
+            connection.execute(
+                sa.text(
+                    "INSERT INTO signalbox.assignments (backend, run_key, task_id, queue, agent, attempt, max_attempts,"
+                    " claimed_at, ended_at, ending) VALUES (:backend, :key, :id, 'dev', 'vaela', 1, 3,"
+                    " now() - interval '2 hours', now() - interval '1 hour', 'complete')"
+                ),
+                {"backend": yard.queue.backend, "key": f"done-{number}", "id": 9000 + number},
+            )
+    first = add(yard.queue, assigned_to="vaela")
+    second = add(yard.queue, assigned_to="vaela")
+    place = Place(yard.declarations, yard.engine, yard.queue)
+    at = now()
+    found = backlog_objects(place, now=at, until=at + 5 * HOUR, assumed=HOUR / 60, zone=dt.UTC)
+    assert [(each["task"], each["takes"]["median_seconds"]) for each in found["tasks"]] == [
+        (first, 3600.0),
+        (second, 3600.0),
+    ]
+    (queue,) = found["queues"]
+    assert (queue["waiting"], queue["unstarted"]) == (2, 0)
+    assert queue["done_by"] == (at + 2 * HOUR).astimezone(dt.UTC).replace(microsecond=0).isoformat()
+    (queue,) = backlog_objects(place, now=at, until=at + HOUR / 2, assumed=HOUR / 60, zone=dt.UTC)["queues"]
+    assert (queue["unstarted"], queue["done_by"]) == (1, None)

@@ -42,13 +42,15 @@ class Limit(Answer):
 
 
 class Forecast(Answer):
-    """What will run, and where it will pile up."""
+    """What will run, and where it will pile up; of agent queues what waits, and by when it is done."""
 
     schedules: list[dict[str, Any]]
     runs: list[dict[str, Any]]
     limits: list[dict[str, Any]]
     pile_ups: list[dict[str, Any]]
     basis: str
+    queues: list[dict[str, Any]] = []
+    tasks: list[dict[str, Any]] = []
 
 
 class Cause(Answer):

@@ -13,6 +13,7 @@ from scheduler_defs.access.table import Action, Subject
 from scheduler_defs.acting import forecast as forecasts
 from scheduler_defs.acting.agent_queues.agent_runs import GraphQLRuns
 from scheduler_defs.acting.agent_queues.agents import agent_details, agent_objects, tell, tell_all
+from scheduler_defs.acting.agent_queues.backlog import backlog_objects
 from scheduler_defs.acting.agent_queues.budgets import allow, budget_objects
 from scheduler_defs.acting.agent_queues.queues import pool_objects, queue_objects
 from scheduler_defs.acting.agent_queues.upcoming import SHOWN, upcoming_objects
@@ -179,7 +180,11 @@ def forecast(
     known, basis = asking.known(found)
     assumed = forecasts.duration("assume", assume)
     course = forecasts.course(found, begin, end, known=known, place=place, assumed=assumed, slots=slots)
-    return {**document(course), "basis": basis}
+    now = dt.datetime.now(dt.UTC)
+    tasks = {}
+    if begin <= now < end:
+        tasks = backlog_objects(asking.place(), now=now, until=end, assumed=assumed, zone=place)
+    return {**document(course), "basis": basis, **tasks}
 
 
 @router.get("/why/{subject:path}")
