@@ -282,6 +282,7 @@ def test_given_a_share_that_is_peoples_then_agents_rest_from_there_until_the_win
     found = understand([json.dumps(event)], NOW)
     assert found.rejection is None
     assert found.window == Window(0.85, resets, "five_hour")
+    assert found.window is not None
     rest = left_to_people(found.window, 0.2, NOW)
     assert rest is not None
     assert rest.until == resets

@@ -131,7 +131,7 @@ class _Handler(BaseHTTPRequestHandler):
         if call:
             function = {"name": call[0], "arguments": json.dumps(call[1])}
             message["tool_calls"] = [{"index": 0, "id": "call_1", "type": "function", "function": function}]
-        usage = {
+        usage: dict[str, Any] = {
             "prompt_tokens": FRESH + CACHED,
             "completion_tokens": OUT,
             "total_tokens": FRESH + CACHED + OUT,

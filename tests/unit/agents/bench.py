@@ -38,7 +38,7 @@ class Bench:
         self.config = folder / "config"
         self.config.mkdir()
         (folder / "recipes").mkdir()
-        self.head = {"task_queue": {"backend": backend, **({"url": url} if url else {})}}
+        self.head: dict[str, Any] = {"task_queue": {"backend": backend, **({"url": url} if url else {})}}
         self.instance = dg.DagsterInstance.ephemeral()
         self.runs = KnownRuns()
         self.declare([sys.executable, "-c", "pass"])

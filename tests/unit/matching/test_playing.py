@@ -47,10 +47,8 @@ def played(
         now=NOW,
         until=minutes(until),
     )
-    return {
-        each.task: tuple((at - NOW) / dt.timedelta(minutes=1) for at in (each.start, each.end))
-        for each in found
-    }
+    minute = dt.timedelta(minutes=1)
+    return {each.task: ((each.start - NOW) / minute, (each.end - NOW) / minute) for each in found}
 
 
 def test_given_two_slots_then_tasks_begin_as_slots_are_free_and_blocked_ones_when_their_blockers_end() -> (
