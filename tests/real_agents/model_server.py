@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import threading
 import time
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -192,10 +193,11 @@ def _called(message: Any) -> str:
 
 def _messages(text: str, call: tuple[str, dict[str, Any]] | None) -> list[dict[str, Any]]:
     usage = {"input_tokens": FRESH, "cache_read_input_tokens": CACHED, "cache_creation_input_tokens": 0}
-    message = {"id": "msg_1", "type": "message", "role": "assistant", "model": "fake", "content": []}
+    number = uuid.uuid4().hex  # messages of one id are one, also in a session that goes on
+    message = {"id": f"msg_{number}", "type": "message", "role": "assistant", "model": "fake", "content": []}
     message |= {"stop_reason": None, "stop_sequence": None, "usage": {**usage, "output_tokens": 1}}
     if call:
-        block = {"type": "tool_use", "id": "toolu_1", "name": call[0], "input": {}}
+        block = {"type": "tool_use", "id": f"toolu_{number}", "name": call[0], "input": {}}
         delta = {"type": "input_json_delta", "partial_json": json.dumps(call[1])}
     else:
         block, delta = {"type": "text", "text": ""}, {"type": "text_delta", "text": text}
