@@ -31,7 +31,7 @@ SCENARIOS: Mapping[str, Mapping[str, str]] = {
     "an overload": {},
     "a wrong key": {},
     "a question, and its answer in the session": {"aider": "not possible: it has no tools, and no sessions"},
-    "silence": {},
+    "silence": {"opencode": "tested; it uses CPU time while it waits, so only its timeout ends it"},
     "killed in the middle": {},
 }
 """By scenario: what is to be said of a program, where that is more than that it is tested."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
+from pydantic import Field
+
 from scheduler_defs.web.rest.answers.parts import Answer
 
 
@@ -49,8 +51,8 @@ class Forecast(Answer):
     limits: list[dict[str, Any]]
     pile_ups: list[dict[str, Any]]
     basis: str
-    queues: list[dict[str, Any]] = []
-    tasks: list[dict[str, Any]] = []
+    queues: list[dict[str, Any]] = Field(default_factory=list[dict[str, Any]])
+    tasks: list[dict[str, Any]] = Field(default_factory=list[dict[str, Any]])
 
 
 class Cause(Answer):
