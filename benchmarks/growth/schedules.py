@@ -70,7 +70,7 @@ def loop(folder: Path, url: str, size: int) -> Iterator[Figure]:
     (folder / "config" / "due.yaml").write_text("".join(["schedules:\n", *_MINUTELY]))
     from dagster._scheduler.scheduler import launch_scheduled_runs
 
-    from scheduler_defs.execution.dagster_patches import schedule_loop
+    from scheduler_defs.execution.dagster_patches.loops import schedules as schedule_loop
 
     schedule_loop.install()
     logger = logging.getLogger("benchmarks.scale")

@@ -18,7 +18,7 @@ from scheduler_defs.agents.pool import healing
 from scheduler_defs.agents.task_queue.objects import task_object
 from scheduler_defs.agents.task_queue.protocol import TaskQueueDownError
 from scheduler_defs.agents.task_queue.tinytask.queue import TinyTaskQueue
-from scheduler_defs.execution.dagster_patches.sensor_loop import OWN_LANE, Lanes
+from scheduler_defs.execution.dagster_patches.loops.sensors import OWN_LANE, Lanes
 from sensors.alerts import NAME as ALERTS
 from sensors.declarations import NAME as DECLARATIONS
 from sensors.retries import NAME as RETRIES

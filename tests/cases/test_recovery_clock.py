@@ -31,8 +31,8 @@ from dagster._scheduler.scheduler import ScheduleIterationTimes
 from scheduler_defs import tags
 from scheduler_defs.declarations.models.declared import Overlap
 from scheduler_defs.execution.dagster_patches import schedule_times
-from scheduler_defs.execution.dagster_patches.schedule_loop import Woken
-from scheduler_defs.execution.dagster_patches.waits import Waits
+from scheduler_defs.execution.dagster_patches.loops.schedules import Woken
+from scheduler_defs.execution.dagster_patches.loops.waits import Waits
 from scheduler_defs.execution.storage.postgres import SignalboxStorage
 from scheduler_defs.stack.health.clock import clock_problems
 from scheduler_defs.tags import DECLARED

@@ -14,7 +14,7 @@ from scheduler_defs import tags
 from scheduler_defs.declarations.models.declared import Schedule
 from scheduler_defs.evaluation.facts.known_runs import KnownRun, Stage
 from scheduler_defs.execution.dagster_patches import tick_times
-from scheduler_defs.execution.dagster_patches.waits import Waits
+from scheduler_defs.execution.dagster_patches.loops.waits import Waits
 from scheduler_defs.ledger.lines import Wait, waiting
 from scheduler_defs.timing import Policies, jitter_delay
 from tests.cases.ticking import HOURLY, Yard, at, due, ids, schedule

@@ -41,16 +41,11 @@ class SignalboxRunCoordinator(LiveLimits, QueuedRunCoordinator):
         self._interval_seconds = dequeue_interval_seconds
         self.ageing = timedelta(seconds=ageing_seconds)
         if is_daemon():
-            from scheduler_defs.execution.dagster_patches import (
-                audit_loop,
-                plain_logs,
-                schedule_loop,
-                sensor_loop,
-                ticks,
-            )
+            from scheduler_defs.execution.dagster_patches import plain_logs, ticks
+            from scheduler_defs.execution.dagster_patches.loops import audit, schedules, sensors
             from scheduler_defs.execution.queue import iteration as dequeue
 
-            for part in (dequeue, schedule_loop, sensor_loop, audit_loop, ticks, plain_logs):
+            for part in (dequeue, schedules, sensors, audit, ticks, plain_logs):
                 part.install()
         if "dagster._core.remote_representation.code_location" in sys.modules:  # who talks to the code server
             from scheduler_defs.execution.dagster_patches import code_server, plans

@@ -8,7 +8,8 @@ from typing import Any
 from dagster._daemon import controller
 from dagster._daemon.run_coordinator import queued_run_coordinator_daemon
 
-from scheduler_defs.execution.dagster_patches import code_server, plain_logs, plans, schedule_loop
+from scheduler_defs.execution.dagster_patches import code_server, plain_logs, plans
+from scheduler_defs.execution.dagster_patches.loops import schedules
 from tests.conformance.ours import queue, webserver, workers
 
 _QUEUED = "QueuedRunCoordinator"
@@ -19,7 +20,7 @@ def install() -> None:
 
     Not the pause between two purges of ticks: what is purged is tested, and not when.
     """
-    for part in (schedule_loop, code_server, plans, plain_logs):
+    for part in (schedules, code_server, plans, plain_logs):
         part.install()
     for module in (controller, queued_run_coordinator_daemon):
         module.__dict__["QueuedRunCoordinatorDaemon"] = queue.Daemon

@@ -8,7 +8,7 @@ from dagster._daemon import controller, sensor
 from dagster._daemon.daemon import SensorDaemon
 
 from scheduler_defs.agents.task_queue.protocol import CHANNEL
-from scheduler_defs.execution.dagster_patches.sensor_loop import (
+from scheduler_defs.execution.dagster_patches.loops.sensors import (
     LEAST_GAP_SECONDS,
     TASK_CHANNEL,
     SignalboxSensorDaemon,

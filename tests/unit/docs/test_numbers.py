@@ -22,7 +22,7 @@ from scheduler_defs.database import pacing
 from scheduler_defs.declarations.models.alerts import AlertRule
 from scheduler_defs.declarations.models.base import Position
 from scheduler_defs.evaluation import candidates
-from scheduler_defs.execution.dagster_patches import audit_loop
+from scheduler_defs.execution.dagster_patches.loops import audit as audit_loop
 from scheduler_defs.execution.guard import guard
 from scheduler_defs.execution.life.terms import Terms
 from scheduler_defs.execution.queue import capacity

@@ -10,7 +10,7 @@ from dagster._core.workspace.workspace import CodeLocationEntry
 from dagster._daemon import controller
 from dagster._daemon.daemon import SchedulerDaemon
 
-from scheduler_defs.execution.dagster_patches.schedule_loop import (
+from scheduler_defs.execution.dagster_patches.loops.schedules import (
     LOOK_SECONDS,
     RESTING_SHARE,
     ROOM_SECONDS,
@@ -18,7 +18,7 @@ from scheduler_defs.execution.dagster_patches.schedule_loop import (
     SignalboxScheduleDaemon,
     Woken,
 )
-from scheduler_defs.execution.dagster_patches.waits import Waits
+from scheduler_defs.execution.dagster_patches.loops.waits import Waits
 from scheduler_defs.execution.wakeup import WakingConnection
 from scheduler_defs.ledger.lines import Wait
 from tests.unit.execution.dequeue.setting import Queue

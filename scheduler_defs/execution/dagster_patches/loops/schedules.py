@@ -25,7 +25,7 @@ from typing_extensions import override
 from scheduler_defs import database
 from scheduler_defs.errors import NotReachableError
 from scheduler_defs.execution.dagster_patches import elsewhere_runs, ordered_runs, schedule_times, tick_times
-from scheduler_defs.execution.dagster_patches.waits import Waits
+from scheduler_defs.execution.dagster_patches.loops.waits import Waits
 from scheduler_defs.execution.wakeup import QUEUE_CHANNEL, WakingConnection
 from scheduler_defs.ledger.lines import waiting
 
