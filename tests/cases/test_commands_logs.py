@@ -236,6 +236,11 @@ def test_given_journald_entries_then_priority_program_and_messages_of_several_li
         ("2026-03-01T10:00:00.000000Z 8 [Note] [MY-010914] [Server] Aborted connection 8 to db", "info"),
         ("2026-03-01T10:00:00.000000Z 0 [System] [MY-010931] ready for connections", "info"),
         ("npm ERR! code ELIFECYCLE", "error"),
+        (
+            't=2026-03-01T10:00:00+0000 lvl=eror msg="Failed to look up user"',
+            "error",
+        ),  # log15, as Grafana has it
+        ('t=2026-03-01T10:00:00+0000 lvl=eror msg="done"', "error"),
         ("[Sun Mar 01 10:00:00.1 2026] [mpm_event:notice] [pid 1:tid 2] AH00489: resuming", "info"),
         ("\ufeff2026-03-01 10:00:00 ERROR bom", "error"),
         ("warn: Acme.Worker[0]\n      Slow", "warning"),

@@ -33,7 +33,7 @@ _NAMES: dict[str, Severity] = {
     **dict.fromkeys(
         ("critical", "crit", "fatal", "alert", "emerg", "emergency", "panic", "crt"), Severity.CRITICAL
     ),
-    **dict.fromkeys(("error", "err", "severe", "exception", "failure", "fail"), Severity.ERROR),
+    **dict.fromkeys(("error", "err", "eror", "severe", "exception", "failure", "fail"), Severity.ERROR),
     **dict.fromkeys(("warning", "warn", "wrn"), Severity.WARNING),
     **dict.fromkeys(
         ("info", "notice", "note", "system", "log", "detail", "hint", "statement", "context", "inf"),
