@@ -61,6 +61,8 @@ class Freshness:
     _stamps: dict[str, Stamp | None] = field(default_factory=dict)
     _began: float | None = None
     _newest: str = ""
+    _names: set[str] = field(default_factory=set[str])
+    """Its modules that have been seen. To look at all there are takes 15 ms, in a forked process 30."""
     _shelf: dict[str, ModuleType] = field(default_factory=dict[str, ModuleType])
 
     @property
@@ -98,6 +100,7 @@ class Freshness:
         ReconstructableJob.get_repository_definition.cache_clear()
         self._began = self._fingerprint = None
         self._newest = ""
+        self._names.clear()
         self._stamps.clear()
         return True
 
@@ -107,12 +110,14 @@ class Freshness:
         before = definitions if _importable is None else _importable
         if before is self:
             return
-        for name, module in _shelved(sys.modules).items():
-            before._shelf[name] = module
-            del sys.modules[name]
+        before._note_new_files()
+        for name in before._names:
+            if not _starts(name, _SHARED) and (module := sys.modules.pop(name, None)) is not None:
+                before._shelf[name] = module
         sys.modules.update(self._shelf)
         self._shelf.clear()
-        self._newest = ""
+        # All that is imported from now on is this location's.
+        self._newest = next(reversed(sys.modules))
         _importable = self
 
     def _own_modules(self, among: Mapping[str, ModuleType] = sys.modules) -> dict[str, ModuleType]:
@@ -130,7 +135,9 @@ class Freshness:
             return
         self._newest = next(iter(new))
         now = time.time()
-        for file in {str(module.__file__) for module in self._own_modules(new).values()}:
+        own = self._own_modules(new)
+        self._names |= own.keys()
+        for file in {str(module.__file__) for module in own.values()}:
             if file not in self._stamps:
                 stamp = _stamp(file)
                 # Written since loading began: whether the old or the new text was read cannot be known.

@@ -46,6 +46,43 @@ def test_given_two_locations_then_each_finds_its_own_module_again(
         assert "shared_helper_of_a_test" not in sys.modules
 
 
+def test_given_a_module_that_was_imported_only_when_a_run_needed_it_then_it_is_its_locations_as_well(
+    tmp_path: Path, own: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(freshness, "_CLOCKS_DIFFER", -1.0)
+    (tmp_path / "late_helper_of_a_test.py").write_text("WORD = 'late'\n")
+    pointer = FileCodePointer(str(tmp_path / "late_helper_of_a_test.py"), "WORD", str(tmp_path))
+    first, second = Freshness(None), Freshness(None)
+    with first.loading():
+        pass
+    assert pointer.load_target() == "late"
+    with second.loading():
+        assert "late_helper_of_a_test" not in sys.modules
+    with first.loading():
+        assert "late_helper_of_a_test" in sys.modules
+
+
+def test_given_locations_in_turn_then_not_all_modules_are_looked_at_each_time(
+    tmp_path: Path, own: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pointer, place = written(tmp_path / "a", "a"), Freshness(None)
+    for each in (definitions, place, definitions):
+        with each.loading():
+            pointer.load_target() if each is place else None
+    looked_at: list[str] = []
+    is_project = freshness._is_project
+
+    def look(name: str, module: ModuleType) -> bool:
+        looked_at.append(name)
+        return is_project(name, module)
+
+    monkeypatch.setattr(freshness, "_is_project", look)
+    for each in (place, definitions):
+        with each.loading():
+            pass
+    assert len(looked_at) < 10, "to look at each costs 15 ms, and twice that in a forked process"
+
+
 def test_given_a_location_with_a_package_of_the_programs_name_then_it_finds_its_own(
     tmp_path: Path, own: None
 ) -> None:
