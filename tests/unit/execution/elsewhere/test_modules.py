@@ -65,6 +65,7 @@ def test_given_a_module_that_was_imported_only_when_a_run_needed_it_then_it_is_i
 def test_given_locations_in_turn_then_not_all_modules_are_looked_at_each_time(
     tmp_path: Path, own: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(freshness, "_CLOCKS_DIFFER", -1.0)
     pointer, place = written(tmp_path / "a", "a"), Freshness(None)
     for each in (definitions, place, definitions):
         with each.loading():
