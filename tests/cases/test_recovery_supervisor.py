@@ -118,7 +118,7 @@ def test_what_serves_is_back_within_half_a_minute_by_the_numbers() -> None:
     looks = server.asked_seconds + 2 * module.ASKED_SECONDS
     assert looks + server.useless_after_seconds + server.backoff.first_seconds < 20
     for found in (
-        plan._webserver(plan.Options(), 1, "u", None, Path("w")),
+        plan._webserver(plan.Options(), 1, "u", "", None, Path("w")),
         plan._daemon(Path("w")),
         plan.worker("w", ["q"], 1, "id"),
     ):
