@@ -42,11 +42,11 @@ def test_a_python_job_is_there_within_seconds_and_an_edit_too(stack: Stack, fold
             ended = stack.run("jobs", "launch", "own_greeting", "--wait", check=False)
             return ended.returncode == 0 and word in ended.stdout
 
-        until(said, f"a run that says {word!r}", 60)
+        until(said, f"a run that says {word!r}", 180)
     path.write_text("import dagster\n\n1 / 0\n")
     until(
         lambda: "jobs/greeting.py:3:1: ZeroDivisionError" in stack.run("status", check=False).stderr,
         "the fault in status",
-        60,
+        180,
     )
     assert stack.json("jobs", "launch", "heartbeat", "--wait", "--json")["status"] == "SUCCESS"
