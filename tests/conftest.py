@@ -17,7 +17,13 @@ import sqlalchemy as sa
 
 # The same examples each time, so that a change that breaks nothing cannot fail. `--hypothesis-profile=explore`
 # looks for new ones.
-hypothesis.settings.register_profile("same", derandomize=True)
+# How fast the machine is, they do not judge.
+hypothesis.settings.register_profile(
+    "same",
+    derandomize=True,
+    deadline=None,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+)
 hypothesis.settings.register_profile("explore", max_examples=1_000, deadline=None)
 hypothesis.settings.load_profile("same")
 
