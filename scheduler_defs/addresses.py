@@ -15,6 +15,8 @@ PAGES = "/signalbox"
 PAGE = "page in Signalbox"
 """Under which Dagster's UI shows such a link."""
 TASK_PAGE = "task in Signalbox"
+_MOST_DIGITS = 19
+"""Of a number in Postgres."""
 
 
 def schedule_page(name: str) -> str:
@@ -45,7 +47,9 @@ def queues_page() -> str:
 def of_run(run_id: str, run_tags: Mapping[str, str]) -> dict[str, str]:
     """Its own, and its task's."""
     task = run_tags.get(tags.TASK, "")
-    return {PAGE: run_page(run_id), **({TASK_PAGE: task_page(int(task))} if task.isdigit() else {})}
+    # Anybody may have typed it: some characters are digits, and no number; of thousands none is made.
+    is_number = task.isdecimal() and len(task) <= _MOST_DIGITS
+    return {PAGE: run_page(run_id), **({TASK_PAGE: task_page(int(task))} if is_number else {})}
 
 
 def _pages() -> str:
